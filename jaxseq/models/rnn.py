@@ -1,0 +1,198 @@
+"""Recurrent language models: tokens, a stack of recurrent layers, a linear layer to the vocabulary."""
+
+from typing import Any, Literal, NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from jaxseq.nn.recurrent import GRU, LSTM, RecurrentLayer, SimpleRNN
+from jaxseq.ops.cells import RecurrentWeights, State
+from jaxseq.ops.dropout import dropout, dropout_mask
+from jaxseq.ops.losses import Tally, linear_cross_entropy
+
+Carry = tuple[State, ...]
+
+
+class DecodingLayer(NamedTuple):
+    """One layer's weights for steps of one token: projection of its input (for the first layer a table of rows)."""
+
+    kernel: Array
+    bias: Array
+    recurrent: RecurrentWeights
+
+
+class DecodingWeights(NamedTuple):
+    """Weights of `RNNLanguageModel.decode_step`: the embedding is folded into the first layer's table."""
+
+    layers: tuple[DecodingLayer, ...]
+    head_kernel: Array
+    head_bias: Array
+
+
+class RNNLanguageModel(nn.Module):
+    """Logits of the next token after each of tokens [b, t], and the carry: a tuple of one named tuple a layer.
+
+    `embedding=0` feeds one-hot vectors. The dropouts are those of `jaxseq.config.RNNConfig`; with `variational` each
+    uses one mask for all steps of a call. `predict="last"` trains on the token after the window only.
+    """
+
+    vocabulary_size: int
+    features: int = 256
+    layers: int = 1
+    cell: Literal["lstm", "gru", "rnn"] = "lstm"
+    reset_after: bool = True
+    embedding: int = 0
+    input_dropout: float = 0.0
+    dropout: float = 0.0
+    output_dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    variational: bool = False
+    predict: Literal["every", "last"] = "every"
+    dtype: jnp.dtype = jnp.float32
+
+    def setup(self) -> None:
+        if self.embedding:
+            self.embedding_table = self.param(
+                "embedding", nn.initializers.uniform(0.1), (self.vocabulary_size, self.embedding)
+            )
+        self.stack = [self._layer(name=f"layer_{i}") for i in range(self.layers)]
+        self.head_kernel = self.param(
+            "head_kernel", nn.initializers.glorot_uniform(), (self.features, self.vocabulary_size)
+        )
+        self.head_bias = self.param("head_bias", nn.initializers.zeros, (self.vocabulary_size,))
+
+    @nn.nowrap
+    def _layer(self, **place: Any) -> RecurrentLayer:
+        """A layer at `place` in this module (name), or outside it (parent=None)."""
+        common = {"recurrent_dropout": self.recurrent_dropout, "dtype": self.dtype, **place}
+        if self.cell == "gru":
+            return GRU(self.features, reset_after=self.reset_after, **common)
+        return {"lstm": LSTM, "rnn": SimpleRNN}[self.cell](self.features, **common)
+
+    @nn.nowrap
+    def initial_carry(self, batch_size: int) -> Carry:
+        """Zeros for every layer, leading axis batch."""
+        layer = self._layer(parent=None)
+        return tuple(layer.initial_carry(batch_size) for _ in range(self.layers))
+
+    def __call__(
+        self,
+        tokens: Array,
+        carry: Carry | None = None,
+        *,
+        mask: Array | None = None,
+        reset: Array | None = None,
+        train: bool = False,
+    ) -> tuple[Array, Carry]:
+        """Logits [b, t, v] float32 of the token after each of tokens [b, t], and the carry; zero where masked."""
+        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train)
+        logits = jnp.matmul(features, self.head_kernel.astype(self.dtype), preferred_element_type=jnp.float32)
+        logits = logits + self.head_bias
+        return (logits if mask is None else jnp.where(mask[:, :, None], logits, 0)), carry
+
+    def features_of(
+        self,
+        tokens: Array,
+        carry: Carry | None = None,
+        *,
+        mask: Array | None = None,
+        reset: Array | None = None,
+        train: bool = False,
+    ) -> tuple[Array, Carry]:
+        """What the last layer gives, [b, t, features] in the compute type, and the carry."""
+        x, given = self._input(tokens, mask, train)
+        ends = []
+        for i, layer in enumerate(self.stack):
+            start = None if carry is None else carry[i]
+            x, end = layer(x, start, mask=mask, reset=reset, train=train, **given)
+            given = {}
+            ends.append(end)
+            x = self._drop(x, self.output_dropout if i == self.layers - 1 else self.dropout, train)
+        return x.astype(self.dtype), tuple(ends)
+
+    def _input(self, tokens: Array, mask: Array | None, train: bool) -> tuple[Array, dict]:
+        """What the first layer takes: ids where their rows can be gathered, vectors where dropout is on these."""
+        tokens = tokens if mask is None else jnp.where(mask, tokens, 0)
+        drop = train and self.input_dropout > 0
+        if self.embedding:
+            if not drop:
+                return tokens, {"embedding": self.embedding_table}
+            return self._drop(self.embedding_table[tokens], self.input_dropout, train), {}
+        scale = None
+        if drop:
+            # Of a one-hot vector only one element can be dropped that is not zero already.
+            key = self.make_rng("dropout")
+            if self.variational:
+                choices = dropout_mask(key, self.input_dropout, (len(tokens), self.vocabulary_size))
+                scale = jnp.take_along_axis(choices, tokens, axis=1)
+            else:
+                scale = dropout_mask(key, self.input_dropout, tokens.shape)
+        return tokens, {"vocabulary_size": self.vocabulary_size, "scale": scale}
+
+    def _drop(self, x: Array, rate: float, train: bool) -> Array:
+        if not train or rate == 0:
+            return x
+        return dropout(x, rate, self.make_rng("dropout"), shared_axes=(1,) if self.variational else ())
+
+    def loss(
+        self,
+        tokens: Array,
+        targets: Array,
+        carry: Carry | None = None,
+        *,
+        mask: Array | None = None,
+        reset: Array | None = None,
+        train: bool = False,
+    ) -> tuple[dict[str, Tally], Carry]:
+        """Cross-entropy in nats ("loss") and hits ("accuracy") of targets [b, t], and the carry.
+
+        The same as from the logits, without ever holding those of the whole batch.
+        """
+        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train)
+        if self.predict == "last":
+            features, targets = features[:, -1:], targets[:, -1:]
+            mask = None if mask is None else mask[:, -1:]
+        # Time first, as the recurrence leaves it: no copy.
+        features, targets = jnp.swapaxes(features, 0, 1), jnp.swapaxes(targets, 0, 1)
+        loss, hits = linear_cross_entropy(
+            features.reshape(-1, self.features),
+            self.head_kernel,
+            self.head_bias,
+            targets.reshape(-1),
+            None if mask is None else jnp.swapaxes(mask, 0, 1).reshape(-1),
+        )
+        return {"loss": loss, "accuracy": hits}, carry
+
+    @nn.nowrap
+    def decoding_weights(self, params: dict) -> DecodingWeights:
+        """The parameters as `decode_step` wants them, made once before many steps."""
+        layers = []
+        for i in range(self.layers):
+            layer = params[f"layer_{i}"]
+            kernel, bias = layer["input_kernel"], layer["bias"]
+            if i == 0:
+                kernel = (params["embedding"] @ kernel if self.embedding else kernel) + bias
+            recurrent = RecurrentWeights(layer["recurrent_kernel"], layer.get("recurrent_bias"))
+            layers.append(DecodingLayer(kernel, bias, recurrent))
+        return DecodingWeights(tuple(layers), params["head_kernel"], params["head_bias"])
+
+    @nn.nowrap
+    def decode_step(self, weights: DecodingWeights, tokens: Array, carry: Carry) -> tuple[Array, Carry]:
+        """Logits [b, v] of the token after tokens [b], and the carry; float32 throughout."""
+        layer = self._layer(parent=None)
+        cell = layer.cell()
+        projected = weights.layers[0].kernel[tokens]
+        ends = []
+        for i, (own, start) in enumerate(zip(weights.layers, carry, strict=True)):
+            if i:
+                projected = ends[-1][0] @ own.kernel + own.bias
+            end, _ = cell.forward(own.recurrent, projected, tuple(start), start[0])
+            ends.append(layer.CARRY(*end))
+        return ends[-1][0] @ weights.head_kernel + weights.head_bias, tuple(ends)
+
+    @nn.nowrap
+    def step_fn(self, params: dict):
+        """`decode_step` with the weights of `params` at hand: (tokens [b], carry) -> (logits [b, v], carry)."""
+        weights = self.decoding_weights(params)
+        return lambda tokens, carry: self.decode_step(weights, tokens, carry)

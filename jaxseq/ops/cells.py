@@ -1,0 +1,211 @@
+"""Recurrent cells as pure functions: one step forward, and the same step backward by hand.
+
+A cell is three functions over arrays and knows nothing of time, masks or resets; `ops.recurrence` runs it over a
+sequence. The backward step takes what the forward step saved and returns the gradient of the gate pre-activations,
+so that the weights' gradients can be taken for many steps in one matrix product.
+
+Shapes: state parts [b, h]; `projected` is the input's contribution to the gates [b, g*h], bias included; recurrent
+kernel [h, g*h]. Gates stand side by side in the order of `GATES`; biases are those of the recurrent product.
+Matrix products take the kernel's type and add up in float32; states and gates are float32.
+"""
+
+from typing import NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+State = tuple[Array, ...]
+"""Parts of a cell's state; the first is h, which is also its output."""
+
+
+class RecurrentWeights(NamedTuple):
+    """What multiplies the state: kernel [h, g*h] and, where the cell has one, bias [g*h]."""
+
+    kernel: Array
+    bias: Array | None = None
+
+
+class Cell(Protocol):
+    """One kind of recurrent cell."""
+
+    GATES: tuple[str, ...]
+    STATE: tuple[str, ...]
+
+    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+        """One step from `state`, with `h` (its first part after recurrent dropout) in the recurrent product.
+
+        Returns the next state and what `backward` wants to know of this step, [b, any].
+        """
+        ...
+
+    def backward(
+        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
+    ) -> tuple[Array, State, Array]:
+        """The step's gradient from `d_after`, the gradient of its next state `after`.
+
+        Returns the gradient of the gate pre-activations [b, any] as `weight_gradient` takes it, of `state` by every
+        way but the recurrent product, and of `h`.
+        """
+        ...
+
+    def weight_gradient(
+        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
+    ) -> tuple[RecurrentWeights, Array]:
+        """For n steps at once, leading axis n on the arrays: the weights' gradient, and that of `projected`."""
+        ...
+
+
+def _matmul(a: Array, b: Array) -> Array:
+    return jnp.matmul(a.astype(b.dtype), b, preferred_element_type=jnp.float32)
+
+
+def _recurrent_product(weights: RecurrentWeights, h: Array) -> Array:
+    product = _matmul(h, weights.kernel)
+    return product if weights.bias is None else product + weights.bias
+
+
+def _outer(h: Array, d: Array, dtype: jnp.dtype) -> Array:
+    """sum over n of h [n, h] (x) d [n, g], in `dtype` with float32 sums."""
+    return jax.lax.dot_general(
+        h.astype(dtype), d.astype(dtype), (((0,), (0,)), ((), ())), preferred_element_type=jnp.float32
+    )
+
+
+def _weights_gradient(weights: RecurrentWeights, h: Array, d: Array) -> RecurrentWeights:
+    bias = None if weights.bias is None else d.sum(0)
+    return RecurrentWeights(_outer(h, d, weights.kernel.dtype), bias)
+
+
+class LSTMCell(NamedTuple):
+    """Long short-term memory without peepholes (Gers et al. 2000), as in PyTorch and Keras.
+
+    i, f, o = sigmoid, g = tanh of projected + h W;  c' = f c + i g;  h' = o tanh(c').
+    """
+
+    GATES = ("input", "forget", "candidate", "output")
+    STATE = ("h", "c")
+
+    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+        i, f, g, o = jnp.split(projected + _recurrent_product(weights, h), 4, axis=-1)
+        i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+        c = f * state[1] + i * g
+        return (o * jnp.tanh(c), c), jnp.concatenate([i, f, g, o], axis=-1)
+
+    def backward(
+        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
+    ) -> tuple[Array, State, Array]:
+        i, f, g, o = jnp.split(saved, 4, axis=-1)
+        dh, dc = d_after
+        tanh_c = jnp.tanh(after[1])
+        dc = dc + dh * o * (1 - tanh_c * tanh_c)
+        d_gates = jnp.concatenate(
+            [
+                dc * g * i * (1 - i),
+                dc * state[1] * f * (1 - f),
+                dc * i * (1 - g * g),
+                dh * tanh_c * o * (1 - o),
+            ],
+            axis=-1,
+        )
+        return d_gates, (jnp.zeros_like(dh), dc * f), _matmul(d_gates, weights.kernel.T)
+
+    def weight_gradient(
+        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
+    ) -> tuple[RecurrentWeights, Array]:
+        return _weights_gradient(weights, h, d_gates), d_gates
+
+
+class GRUCell(NamedTuple):
+    """Gated recurrent unit, the reset gate applied after the recurrent product (PyTorch; Keras `reset_after=True`).
+
+    r, z = sigmoid(projected + h W + b);  n = tanh(projected + r (h W + b));  h' = (1 - z) n + z h.
+    """
+
+    GATES = ("reset", "update", "candidate")
+    STATE = ("h",)
+
+    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+        xr, xz, xn = jnp.split(projected, 3, axis=-1)
+        hr, hz, hn = jnp.split(_recurrent_product(weights, h), 3, axis=-1)
+        r, z = jax.nn.sigmoid(xr + hr), jax.nn.sigmoid(xz + hz)
+        n = jnp.tanh(xn + r * hn)
+        return (n + z * (state[0] - n),), jnp.concatenate([r, z, n, hn], axis=-1)
+
+    def backward(
+        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
+    ) -> tuple[Array, State, Array]:
+        r, z, n, hn = jnp.split(saved, 4, axis=-1)
+        (dh,) = d_after
+        dn = dh * (1 - z) * (1 - n * n)
+        d_gates = jnp.concatenate([dn * hn * r * (1 - r), dh * (state[0] - n) * z * (1 - z), dn * r, dn], axis=-1)
+        width = 3 * dh.shape[-1]
+        return d_gates, (dh * z,), _matmul(d_gates[:, :width], weights.kernel.T)
+
+    def weight_gradient(
+        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
+    ) -> tuple[RecurrentWeights, Array]:
+        features = h.shape[-1]
+        d_projected = jnp.concatenate([d_gates[:, : 2 * features], d_gates[:, 3 * features :]], axis=-1)
+        return _weights_gradient(weights, h, d_gates[:, : 3 * features]), d_projected
+
+
+class GRUResetBeforeCell(NamedTuple):
+    """Gated recurrent unit as first published (Cho et al. 2014): the reset gate before the recurrent product.
+
+    r, z = sigmoid(projected + h W);  n = tanh(projected + (r h) W);  h' = (1 - z) n + z h.
+    Keras `reset_after=False`.
+    """
+
+    GATES = ("reset", "update", "candidate")
+    STATE = ("h",)
+
+    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+        width = 2 * h.shape[-1]
+        gates = jax.nn.sigmoid(projected[:, :width] + _matmul(h, weights.kernel[:, :width]))
+        r, z = jnp.split(gates, 2, axis=-1)
+        n = jnp.tanh(projected[:, width:] + _matmul(r * h, weights.kernel[:, width:]))
+        return (n + z * (state[0] - n),), jnp.concatenate([r, z, n], axis=-1)
+
+    def backward(
+        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
+    ) -> tuple[Array, State, Array]:
+        r, z, n = jnp.split(saved, 3, axis=-1)
+        (dh,) = d_after
+        width = 2 * dh.shape[-1]
+        dn = dh * (1 - z) * (1 - n * n)
+        d_reset_h = _matmul(dn, weights.kernel[:, width:].T)
+        d_rz = jnp.concatenate([d_reset_h * h * r * (1 - r), dh * (state[0] - n) * z * (1 - z)], axis=-1)
+        d_h = d_reset_h * r + _matmul(d_rz, weights.kernel[:, :width].T)
+        return jnp.concatenate([d_rz, dn], axis=-1), (dh * z,), d_h
+
+    def weight_gradient(
+        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
+    ) -> tuple[RecurrentWeights, Array]:
+        features = h.shape[-1]
+        dtype = weights.kernel.dtype
+        gates = _outer(h, d_gates[:, : 2 * features], dtype)
+        candidate = _outer(saved[:, :features] * h, d_gates[:, 2 * features :], dtype)
+        return RecurrentWeights(jnp.concatenate([gates, candidate], axis=-1)), d_gates
+
+
+class SimpleCell(NamedTuple):
+    """The simple recurrent network (Elman 1990): h' = tanh(projected + h W)."""
+
+    GATES = ("hidden",)
+    STATE = ("h",)
+
+    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+        new = jnp.tanh(projected + _recurrent_product(weights, h))
+        return (new,), new[:, :0]
+
+    def backward(
+        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
+    ) -> tuple[Array, State, Array]:
+        d_gates = d_after[0] * (1 - after[0] * after[0])
+        return d_gates, (jnp.zeros_like(d_gates),), _matmul(d_gates, weights.kernel.T)
+
+    def weight_gradient(
+        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
+    ) -> tuple[RecurrentWeights, Array]:
+        return _weights_gradient(weights, h, d_gates), d_gates

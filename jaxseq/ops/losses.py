@@ -1,0 +1,127 @@
+"""Losses and metrics as sums with their counts."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+
+class Tally(NamedTuple):
+    """A sum and how much it is the sum of; two of them add up, across batches and across devices.
+
+    A mean of means weighs a half-empty batch like a full one. A sum and a count do not.
+    """
+
+    total: Array
+    """Sum over the items counted (nats for a loss, hits for an accuracy), float32 scalar."""
+    count: Array
+    """Number of items, float32 scalar."""
+
+    def add(self, other: "Tally") -> "Tally":
+        """The tally of the items of both."""
+        return Tally(self.total + other.total, self.count + other.count)
+
+
+CHUNK = 1024
+"""Tokens whose logits exist at one time in `linear_cross_entropy`."""
+
+
+def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> tuple[Tally, Tally]:
+    """Loss in nats and hits of the likeliest symbol, for logits [..., v], targets [...] int32 and mask [...] bool.
+
+    Where the mask is False neither the logits nor the target is looked at, NaN and out-of-range ids included.
+    """
+    logits = logits.astype(jnp.float32)
+    if mask is not None:
+        logits, targets = jnp.where(mask[..., None], logits, 0), jnp.where(mask, targets, 0)
+    target_logits = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    losses = jax.nn.logsumexp(logits, axis=-1) - target_logits
+    hits = target_logits >= logits.max(axis=-1)
+    if mask is None:
+        count = jnp.float32(targets.size)
+        return Tally(losses.sum(), count), Tally(hits.sum(dtype=jnp.float32), count)
+    count = mask.sum(dtype=jnp.float32)
+    return Tally(jnp.where(mask, losses, 0).sum(), count), Tally((hits & mask).sum(dtype=jnp.float32), count)
+
+
+def linear_cross_entropy(
+    features: Array, kernel: Array, bias: Array | None, targets: Array, mask: Array | None = None
+) -> tuple[Tally, Tally]:
+    """`cross_entropy` of features [n, d] times kernel [d, v] plus bias [v], for targets and mask [n].
+
+    The logits of the whole batch never exist: the tokens go by in chunks, and the gradient is taken on the way
+    forward, while a chunk's logits are at hand. Products take the features' type and add up in float32.
+    """
+    if mask is None:
+        count = jnp.float32(targets.size)
+    else:
+        count = mask.sum(dtype=jnp.float32)
+        features = jnp.where(mask[:, None], features, 0)
+        targets = jnp.where(mask, targets, 0)
+    loss, hits = _fused(features, kernel.astype(features.dtype), bias, targets, mask)
+    return Tally(loss, count), Tally(lax.stop_gradient(hits), count)
+
+
+def _chunk_loss(kernel, bias, features, targets, mask):
+    """Loss and hits of one chunk, and the gradient of the loss with respect to its logits."""
+    logits = jnp.matmul(features, kernel, preferred_element_type=jnp.float32)
+    logits = logits if bias is None else logits + bias
+    highest = logits.max(axis=-1, keepdims=True)
+    weights = jnp.exp(logits - highest)
+    sums = weights.sum(axis=-1, keepdims=True)
+    is_target = lax.broadcasted_iota(jnp.int32, logits.shape, 1) == targets[:, None]
+    target_logits = jnp.where(is_target, logits, 0).sum(axis=-1)
+    losses = jnp.log(sums[:, 0]) + highest[:, 0] - target_logits
+    hits = target_logits >= highest[:, 0]
+    d_logits = weights / sums - is_target
+    if mask is not None:
+        losses, hits, d_logits = jnp.where(mask, losses, 0), hits & mask, jnp.where(mask[:, None], d_logits, 0)
+    return losses.sum(), hits.sum(dtype=jnp.float32), d_logits
+
+
+def _over_chunks(step, init, xs):
+    """`lax.scan` of `step` over chunks of the leading axis, the remainder as a chunk of its own."""
+    n = len(xs[0])
+    whole = n - n % CHUNK
+    outputs = []
+    if whole:
+        chunks = jax.tree.map(lambda x: x[:whole].reshape(-1, CHUNK, *x.shape[1:]), xs)
+        init, ys = lax.scan(step, init, chunks)
+        outputs.append(jax.tree.map(lambda y: y.reshape(whole, *y.shape[2:]), ys))
+    if n % CHUNK:
+        init, ys = step(init, jax.tree.map(lambda x: x[whole:], xs))
+        outputs.append(ys)
+    return init, jax.tree.map(lambda *parts: jnp.concatenate(parts) if len(parts) > 1 else parts[0], *outputs)
+
+
+@jax.custom_vjp
+def _fused(features, kernel, bias, targets, mask):
+    def step(sums, xs):
+        loss, hits, _ = _chunk_loss(kernel, bias, *xs)
+        return (sums[0] + loss, sums[1] + hits), None
+
+    sums, _ = _over_chunks(step, (jnp.float32(0), jnp.float32(0)), (features, targets, mask))
+    return sums
+
+
+def _fused_forward(features, kernel, bias, targets, mask):
+    def step(sums, xs):
+        loss, hits, d_logits = _chunk_loss(kernel, bias, *xs)
+        narrow = d_logits.astype(features.dtype)
+        d_features = jnp.matmul(narrow, kernel.T, preferred_element_type=jnp.float32).astype(features.dtype)
+        d_kernel = jnp.matmul(xs[0].T, narrow, preferred_element_type=jnp.float32)
+        d_bias = None if bias is None else sums[3] + d_logits.sum(0)
+        return (sums[0] + loss, sums[1] + hits, sums[2] + d_kernel, d_bias), d_features
+
+    zeros = [None if x is None else jnp.zeros(x.shape, jnp.float32) for x in (kernel, bias)]
+    sums, d_features = _over_chunks(step, (jnp.float32(0), jnp.float32(0), *zeros), (features, targets, mask))
+    return sums[:2], (d_features, sums[2].astype(kernel.dtype), sums[3])
+
+
+def _fused_backward(residuals, gradients):
+    d_features, d_kernel, d_bias = jax.tree.map(lambda x: (x * gradients[0]).astype(x.dtype), residuals)
+    return d_features, d_kernel, d_bias, None, None
+
+
+_fused.defvjp(_fused_forward, _fused_backward)
