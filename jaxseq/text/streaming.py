@@ -1,0 +1,60 @@
+"""Ids to text piece by piece, as a model emits them."""
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Unit = TypeVar("Unit", bound=np.generic)
+
+
+class StreamDecoder(Protocol):
+    """Decodes ids that come a few at a time.
+
+    The texts of all `push` calls and the `flush` after them, joined, are `decode` of all the ids, however these were
+    split. A text once returned is final: no id that comes later would have changed it.
+    """
+
+    def push(self, ids: ArrayLike) -> str:
+        """Takes the next ids [n], n >= 0; returns the text that is now final, often the empty string."""
+        ...
+
+    def flush(self) -> str:
+        """Returns the rest, with nothing more to come, and makes the decoder ready for another sequence."""
+        ...
+
+
+class HoldBackDecoder(Generic[Unit]):
+    """The stream decoder of tokenizers whose ids are units (code points, bytes) that the units after them may change.
+
+    Args:
+        units: from ids [n] to units [m].
+        held: how many of the last units of [m] are not final yet; it need not look further back than those.
+        text: from units to text. Where the units are split as `held` allows, the texts of the parts must join to the
+            text of the whole.
+    """
+
+    def __init__(
+        self,
+        *,
+        units: Callable[[ArrayLike], NDArray[Unit]],
+        held: Callable[[NDArray[Unit]], int],
+        text: Callable[[NDArray[Unit]], str],
+    ) -> None:
+        self._units, self._held, self._text = units, held, text
+        self._waiting = units(())
+
+    def push(self, ids: ArrayLike) -> str:
+        """As `StreamDecoder.push`."""
+        units = self._units(ids)
+        if len(self._waiting):
+            units = np.concatenate([self._waiting, units])
+        final = len(units) - self._held(units)
+        self._waiting = units[final:]
+        return self._text(units[:final]) if final else ""
+
+    def flush(self) -> str:
+        """As `StreamDecoder.flush`."""
+        rest, self._waiting = self._waiting, self._waiting[:0]
+        return self._text(rest)

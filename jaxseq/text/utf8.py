@@ -1,0 +1,110 @@
+"""A tokenizer of bytes: it knows every text and needs no training."""
+
+import codecs
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jaxseq.errors import UnknownSymbolError
+from jaxseq.text.common import checked_ids, decode_whole, tokenizer_fields
+from jaxseq.text.normalize import normalizer
+from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
+from jaxseq.text.vocab import Vocabulary, fingerprint_of
+
+_BYTES = Vocabulary(tuple(f"<0x{byte:02X}>" for byte in range(256)))
+
+
+@dataclass(frozen=True)
+class ByteTokenizer:
+    """One id, 0 to 255, for each byte of the text in UTF-8; bytes that are no UTF-8 decode to U+FFFD.
+
+    >>> ByteTokenizer().encode("né").tolist()
+    [110, 195, 169]
+    """
+
+    normalizers: tuple[str, ...] = ()
+
+    kind: ClassVar[str] = "byte"
+
+    def __post_init__(self) -> None:
+        normalizer(self.normalizers)
+
+    @classmethod
+    def train(cls, text: str | Iterable[str], *, normalize: Sequence[str] = ()) -> Self:
+        """The tokenizer with these normalisers; the text makes no difference."""
+        del text
+        return cls(tuple(normalize))
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The 256 bytes, written as "<0x41>"."""
+        return _BYTES
+
+    def normalize(self, text: str) -> str:
+        """`text` as `encode` reads it."""
+        return normalizer(self.normalizers)(text)
+
+    def encode(self, text: str) -> NDArray[np.int32]:
+        """The bytes [n] of `text`, after normalisation.
+
+        Raises:
+            UnknownSymbolError: the text holds half of a surrogate pair, which UTF-8 cannot express.
+        """
+        try:
+            encoded = self.normalize(text).encode("utf-8")
+        except UnicodeEncodeError as error:
+            half = error.object[error.start]
+            raise UnknownSymbolError(
+                f"{half!r} (U+{ord(half):04X}) at offset {error.start} is half of a surrogate pair, which UTF-8 cannot "
+                "express: leave it out"
+            ) from error
+        return np.frombuffer(encoded, np.uint8).astype(np.int32)
+
+    def decode(self, ids: ArrayLike) -> str:
+        """The text of `ids` [n].
+
+        Raises:
+            ValueError: an id is no byte, or there are more axes than one.
+        """
+        return decode_whole(self.stream(), checked_ids(ids, size=len(_BYTES)))
+
+    def stream(self) -> StreamDecoder:
+        """A new decoder for ids that come a few at a time; a character comes out when its last byte has come in."""
+        return HoldBackDecoder(units=_bytes, held=_unfinished, text=_text)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that two tokenizers share only when they give every text the same ids."""
+        return fingerprint_of(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dict from which `from_json` makes an equal tokenizer."""
+        return {"kind": self.kind, "normalize": list(self.normalizers)}
+
+    @classmethod
+    def from_json(cls, tree: object) -> Self:
+        """Inverse of `to_json`.
+
+        Raises:
+            InputError: `tree` is not what `to_json` writes.
+        """
+        _, normalizers = tokenizer_fields(tree, cls.kind)
+        return cls(normalizers)
+
+
+def _bytes(ids: ArrayLike) -> NDArray[np.uint8]:
+    return checked_ids(ids, size=len(_BYTES)).astype(np.uint8)
+
+
+def _text(units: NDArray[np.uint8]) -> str:
+    return units.tobytes().decode("utf-8", "replace")
+
+
+def _unfinished(units: NDArray[np.uint8]) -> int:
+    """How many of the last bytes, 0 to 3, begin a character that the next bytes may complete."""
+    tail = units[-3:].tobytes()
+    _, consumed = codecs.utf_8_decode(tail, "replace", False)
+    return len(tail) - consumed

@@ -1,0 +1,128 @@
+"""Pytrees of arrays on disk: every leaf under a readable name, written and read by Orbax, bit for bit.
+
+Orbax restores a named tuple as a dict, a tuple as a list, and refuses empty arrays and trees, so it is given a flat
+dict from names to arrays ("opt_state/0/mu/cell/kernel") and the structure stays with the caller's template.
+"""
+
+import errno
+import logging
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+PyTree = Any
+
+
+class Spec(NamedTuple):
+    """Shape and type of an array; in text "float32[128,39]"."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+def spec_of(leaf: Any) -> Spec:
+    """Shape and type of an array, of a `jax.ShapeDtypeStruct`, or of a Python number as JAX would take it."""
+    if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
+        return Spec(tuple(leaf.shape), leaf.dtype.name)
+    return Spec((), jnp.result_type(leaf).name)
+
+
+def named_leaves(tree: PyTree) -> dict[str, Any]:
+    """The leaves of `tree` by name: keys, fields and positions joined by "/"; None and empty containers have none.
+
+    Raises:
+        ValueError: two leaves come to the same name.
+    """
+    named: dict[str, Any] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        if name in named:
+            raise ValueError(f"two leaves of the tree are called {name!r}: rename one of the keys")
+        named[name] = leaf
+    return named
+
+
+def to_host(tree: PyTree) -> dict[str, np.ndarray]:
+    """The leaves of `tree` by name as NumPy arrays, all fetched from their devices in one go.
+
+    Raises:
+        TypeError: a leaf is neither a number nor an array of numbers.
+    """
+
+    def as_array(name: str, leaf: Any) -> np.ndarray:
+        kind = getattr(leaf, "dtype", type(leaf).__name__)
+        try:
+            dtype = jnp.dtype(spec_of(leaf).dtype)
+        except TypeError:  # text, objects, typed random keys
+            dtype = None
+        if dtype is None or not (dtype == np.bool_ or jnp.issubdtype(dtype, np.number)):
+            raise TypeError(f"{name} has the type {kind}: a checkpoint holds numbers and arrays of them")
+        return np.asarray(leaf, dtype)
+
+    named = named_leaves(tree)
+    on_device = {name: leaf for name, leaf in named.items() if isinstance(leaf, jax.Array)}
+    return {name: as_array(name, leaf) for name, leaf in {**named, **jax.device_get(on_device)}.items()}
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes `arrays` into the new directory `path`. Arrays without elements are left out: their specs say all.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    stored = {name: array for name, array in arrays.items() if array.size}
+    if not stored:
+        return
+    # Asked first because a write that fails inside Orbax takes as long as one that works, and fills stderr.
+    needed = sum(array.nbytes for array in stored.values()) + 1024 * len(stored)
+    disk = os.statvfs(path.parent)
+    if disk.f_bavail * disk.f_frsize < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    from orbax import checkpoint as ocp  # 0.6 s, and only runs that save or restore need it
+
+    with _quiet_orbax(path), ocp.PyTreeCheckpointer(use_ocdbt=True, use_compression=False) as checkpointer:
+        checkpointer.save(path.absolute(), args=ocp.args.PyTreeSave(stored))
+
+
+def read_arrays(path: Path, specs: Mapping[str, Spec]) -> dict[str, np.ndarray]:
+    """Those arrays of the directory `path` that `specs` names; others are not read."""
+    stored = {name: spec for name, spec in specs.items() if math.prod(spec.shape)}
+    arrays = {name: np.zeros(spec.shape, jnp.dtype(spec.dtype)) for name, spec in specs.items() if name not in stored}
+    if stored:
+        from orbax import checkpoint as ocp
+
+        wanted = {name: jax.ShapeDtypeStruct(spec.shape, jnp.dtype(spec.dtype)) for name, spec in stored.items()}
+        how = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in stored}
+        with ocp.PyTreeCheckpointer(use_ocdbt=True) as checkpointer:
+            arrays |= checkpointer.restore(
+                path.absolute(), args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True)
+            )
+    return {name: arrays[name] for name in specs}
+
+
+@contextmanager
+def _quiet_orbax(path: Path) -> Iterator[None]:
+    """Makes the errors of the system, which Orbax raises as ValueErrors after logging them at length, OSErrors."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    except Exception as error:
+        code = re.search(r"os_error_code='(\d+)'", str(error))
+        if isinstance(error, OSError) or code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
+    finally:
+        logger.setLevel(level)

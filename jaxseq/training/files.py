@@ -1,0 +1,85 @@
+"""Writing files so that a crash leaves the old one or the new one, never a part of either."""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from jaxseq.errors import InputError
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full: free some space, or choose another disk",
+    errno.EDQUOT: "the disk quota is used up: free some space, or choose another disk",
+    errno.EFBIG: "the file passes the size limit in force: raise it (ulimit -f), or choose another disk",
+    errno.EROFS: "the file system is read-only: choose another directory",
+    errno.EACCES: "permission is missing: choose another directory, or change its permissions",
+    errno.EPERM: "permission is missing: choose another directory, or change its permissions",
+    errno.ENOTDIR: "a file stands where a directory is needed: choose another directory",
+    errno.EEXIST: "a file stands where a directory is needed: choose another directory",
+    errno.EISDIR: "a directory stands where a file is needed: choose another name",
+    errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+}
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns the OSErrors a person can do something about, raised inside, into an InputError about `path`.
+
+    Raises:
+        InputError: the disk is full or read-only, a permission is missing, or the like. Other OSErrors pass.
+    """
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0)
+        if remedy is None:
+            raise
+        raise InputError(f"cannot write {os.fspath(path)}: {remedy}") from error
+
+
+def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Writes `content` (text as UTF-8, line ends as they are) to `path`, replacing what was there in one move.
+
+    The content goes to a temporary sibling, is forced to disk and renamed. The sibling's name is always the same, so a
+    killed process leaves at most one, which the next call takes over; two writers at a time are for `RunLock` to
+    prevent.
+
+    Raises:
+        InputError: the file cannot be written; what was there before still is.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with writing(path):
+            write_synced(temporary, content)
+            os.replace(temporary, path)
+            sync(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_synced(path: Path, content: str | bytes) -> None:
+    """Writes `content` to `path` and forces it to disk."""
+    with open(path, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync(path: Path) -> None:
+    """Forces a file, or the entries of a directory, to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

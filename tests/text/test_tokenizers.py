@@ -1,0 +1,150 @@
+"""What holds for every tokenizer, and the way from JSON back to one."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jaxseq.errors import InputError, UnknownSymbolError
+from jaxseq.text import (
+    TOKENIZERS,
+    ByteTokenizer,
+    CharTokenizer,
+    JamoTokenizer,
+    Tokenizer,
+    encode_all,
+    tokenizer_from_json,
+)
+
+TEXT = "To be, 값이 ㅋㅋ 😀\n"
+EVERY = [
+    CharTokenizer.train(TEXT),
+    CharTokenizer.train(TEXT, normalize=("lowercase",), unknown=True),
+    CharTokenizer.train(TEXT, specials=("<pad>",), min_count=2),
+    JamoTokenizer.train(TEXT),
+    JamoTokenizer.train(TEXT, normalize=("nfc",), mark="|"),
+    ByteTokenizer(),
+    ByteTokenizer.train(TEXT, normalize=("lowercase",)),
+]
+every = pytest.mark.parametrize("tokenizer", EVERY, ids=lambda tokenizer: tokenizer.kind)
+
+
+def test_every_kind_stands_under_its_name() -> None:
+    assert {name: kind.kind for name, kind in TOKENIZERS.items()} == {"char": "char", "jamo": "jamo", "byte": "byte"}
+
+
+@every
+def test_json_brings_back_an_equal_tokenizer(tokenizer: Tokenizer) -> None:
+    again = tokenizer_from_json(json.loads(json.dumps(tokenizer.to_json())))
+    assert again == tokenizer
+    assert type(again) is type(tokenizer)
+    assert again.fingerprint == tokenizer.fingerprint
+    assert again.encode(TEXT).tolist() == tokenizer.encode(TEXT).tolist()
+
+
+def test_tokenizers_that_differ_in_anything_differ_in_the_fingerprint() -> None:
+    assert len({tokenizer.fingerprint for tokenizer in EVERY}) == len(EVERY)
+
+
+@every
+def test_encoding_is_pure(tokenizer: Tokenizer) -> None:
+    before = json.dumps(tokenizer.to_json())
+    first, second = tokenizer.encode(TEXT), tokenizer.encode(TEXT)
+    assert first.tolist() == second.tolist()
+    first += 1
+    assert tokenizer.encode(TEXT).tolist() == second.tolist()
+    assert json.dumps(tokenizer.to_json()) == before
+
+
+@every
+def test_nothing_is_nothing(tokenizer: Tokenizer) -> None:
+    assert tokenizer.encode("").shape == (0,)
+    assert tokenizer.encode("").dtype == np.int32
+    assert tokenizer.decode([]) == ""
+    assert tokenizer.decode(np.zeros(0)) == ""
+
+
+@every
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
+def test_ids_may_be_integers_of_any_type(tokenizer: Tokenizer, dtype: type) -> None:
+    ids = tokenizer.encode("be")
+    assert tokenizer.decode(ids.astype(dtype)) == tokenizer.decode(ids.tolist()) == tokenizer.decode(ids)
+
+
+@every
+def test_ids_without_a_symbol_are_refused_by_value_and_place(tokenizer: Tokenizer) -> None:
+    size = len(tokenizer.vocabulary)
+    for wrong in (-1, size):
+        with pytest.raises(
+            ValueError, match=f"id {wrong} at position 1 has no symbol: the ids go from 0 to {size - 1}"
+        ):
+            tokenizer.decode([0, wrong])
+        with pytest.raises(ValueError, match=f"id {wrong} at position 1 "):
+            tokenizer.stream().push([0, wrong])
+
+
+@every
+def test_a_batch_of_ids_and_real_numbers_are_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(ValueError, match=r"shape \(1, 2\): decode one sequence"):
+        tokenizer.decode([[0, 1]])
+    with pytest.raises(TypeError, match="type float64: give integers"):
+        tokenizer.decode([0.0, 1.0])
+
+
+def test_encode_all_reads_one_text_at_a_time() -> None:
+    read: list[int] = []
+
+    def texts() -> Any:
+        for number in range(3):
+            read.append(number)
+            yield "ab"[: number + 1]
+
+    ids = encode_all(CharTokenizer.train("ab"), texts())
+    assert next(ids).tolist() == [0]
+    assert read == [0]
+    assert [piece.tolist() for piece in ids] == [[0, 1], [0, 1]]
+
+
+def test_encode_all_names_the_text_of_an_unknown_symbol() -> None:
+    with pytest.raises(UnknownSymbolError, match=r"^text 1: '@' \(U\+0040\) at offset 1 "):
+        list(encode_all(CharTokenizer.train("ab"), ["ab", "a@"]))
+
+
+CHAR = {"kind": "char", "normalize": [], "vocabulary": {"specials": [], "symbols": ["a"]}}
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ([], "a tokenizer in JSON must have a 'kind' among char, jamo, byte, not None"),
+        ({**CHAR, "kind": "word"}, "must have a 'kind' among char, jamo, byte, not 'word'"),
+        ({**CHAR, "kind": ["char"]}, "must have a 'kind' among"),
+        ({"kind": "char", "normalize": []}, "a char tokenizer in JSON lacks 'vocabulary'"),
+        ({**CHAR, "mark": "|"}, "a char tokenizer in JSON has a strange field 'mark'"),
+        ({**CHAR, "normalize": "nfc"}, "a tokenizer's normalisers in JSON must be a list of texts"),
+        ({**CHAR, "normalize": ["upper"]}, "there is no normaliser 'upper'"),
+        ({**CHAR, "vocabulary": {"specials": [], "symbols": ["ab"]}}, "'ab' cannot stand in the vocabulary of a char"),
+        ({**CHAR, "kind": "jamo"}, "a jamo tokenizer in JSON lacks 'mark'"),
+        ({**CHAR, "kind": "jamo", "mark": 5}, "syllable mark 5 must be one character"),
+        ({"kind": "byte", "normalize": [], "vocabulary": {}}, "a byte tokenizer in JSON has a strange field"),
+    ],
+)
+def test_json_that_is_no_tokenizer_is_refused_in_one_line(tree: Any, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        tokenizer_from_json(tree)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_class_refuses_the_json_of_another() -> None:
+    with pytest.raises(InputError, match="kind is 'byte': a char tokenizer is read from kind 'char'"):
+        CharTokenizer.from_json({**CHAR, "kind": "byte"})
+
+
+def test_importing_the_text_package_does_not_import_jax() -> None:
+    code = "import sys, jaxseq.text; print(sorted({m.split('.')[0] for m in sys.modules} & {'jax', 'flax', 'torch'}))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

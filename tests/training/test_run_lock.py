@@ -1,0 +1,64 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jaxseq.errors import InputError
+from jaxseq.training.lock import RunLock
+
+_HOLD = """
+import sys, time
+from jaxseq.training.lock import RunLock
+with RunLock(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@contextmanager
+def _another_process_holding(directory: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", _HOLD, str(directory)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_refused_with_the_pid_of_the_first_and_admitted_after_its_violent_death(
+    tmp_path: Path,
+) -> None:
+    with _another_process_holding(tmp_path) as process:
+        with (
+            pytest.raises(InputError, match=rf"is in use by process {process.pid}: wait for its end"),
+            RunLock(tmp_path),
+        ):
+            pass
+        process.kill()
+        process.wait()
+        with RunLock(tmp_path):
+            assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_the_lock_is_free_again_after_the_block_even_one_that_raises(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), RunLock(tmp_path):
+        raise KeyError
+    lock = RunLock(tmp_path)
+    for _ in range(2):
+        with lock, pytest.raises(InputError, match=f"in use by process {os.getpid()}"), RunLock(tmp_path):
+            pass
+
+
+def test_a_directory_that_is_not_there_is_made(tmp_path: Path) -> None:
+    with RunLock(tmp_path / "runs" / "new"):
+        assert (tmp_path / "runs" / "new" / "lock").exists()
+
+
+def test_a_file_in_the_place_of_the_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(InputError, match="a file stands where a directory is needed"), RunLock(tmp_path / "run"):
+        pass
