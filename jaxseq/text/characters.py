@@ -19,13 +19,15 @@ from jaxseq.text.vocab import UNKNOWN, Vocabulary, fingerprint_of
 
 _REPLACEMENT = ord("\N{REPLACEMENT CHARACTER}")
 _SILENT = 0xFFFFFFFF  # no code point: stands for a special that has no text
+_NO_BYTE = 255  # what -1, for a symbol that is refused, becomes in a table of bytes
 
 
 @dataclass(frozen=True)
 class SymbolTokenizer(ABC):
     """A tokenizer whose symbols are single characters, those of the text or what they are made of.
 
-    Ids are looked up in a table over code points, a chunk of the text at a time.
+    Ids are looked up in a table over code points, a chunk of the text at a time; in one over bytes where a chunk is
+    ASCII, which is twice as fast.
 
     The special "<unk>", where the vocabulary has it, stands for every symbol that the vocabulary lacks and is decoded
     as U+FFFD; other specials are never in a text and decode to nothing.
@@ -51,7 +53,7 @@ class SymbolTokenizer(ABC):
 
     @abstractmethod
     def _spread(self, codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        """From the code points of a text [n] to those of its symbols [m]."""
+        """From the code points of a text [n] to those of its symbols [m]; ASCII stays as it is."""
 
     @abstractmethod
     def stream(self) -> StreamDecoder:
@@ -68,12 +70,16 @@ class SymbolTokenizer(ABC):
             UnknownSymbolError: the vocabulary lacks a symbol and has no "<unk>" to stand for it.
         """
         text = self.normalize(text)
-        table = self._id_of_code_point
-        parts = [np.zeros(0, table.dtype)]
+        parts: list[NDArray[np.integer]] = [np.zeros(0, np.int32)]
         for start in range(0, len(text), CHUNK):
             piece = text[start : start + CHUNK]
-            ids = np.take(table, self._spread(code_points(piece)), mode="clip")
-            if ids.min() < 0:
+            if self._id_of_ascii and piece.isascii():
+                ids = np.frombuffer(piece.encode("ascii").translate(self._id_of_ascii), np.uint8)
+                refused = ids.max() == _NO_BYTE
+            else:
+                ids = np.take(self._id_of_code_point, self._spread(code_points(piece)), mode="clip")
+                refused = ids.min() < 0
+            if refused:
                 self._refuse(piece, start)
             parts.append(ids)
         return np.concatenate(parts, dtype=np.int32)
@@ -112,6 +118,12 @@ class SymbolTokenizer(ABC):
         table = np.full(codes.max(initial=0) + 2, unknown, narrow)
         table[codes] = len(vocabulary.specials) + np.arange(len(codes))
         return table
+
+    @cached_property
+    def _id_of_ascii(self) -> bytes:
+        """Ids over bytes, `_NO_BYTE` for what is refused; empty where an id does not fit."""
+        ids = np.take(self._id_of_code_point, np.arange(128), mode="clip")
+        return ids.astype(np.uint8).tobytes().ljust(256, bytes([_NO_BYTE])) if ids.max() < _NO_BYTE else b""
 
     @cached_property
     def _code_point_of_id(self) -> NDArray[np.uint32]:

@@ -139,6 +139,10 @@ class CheckpointStore:
         reasons = "; ".join(skipped) or f"no checkpoint in {self.directory} was saved as the best"
         raise CheckpointError(f"no usable checkpoint: {reasons}")
 
+    def has_best(self) -> bool:
+        """Whether one of the checkpoints was saved as the best."""
+        return any(is_marked_best(path) for path in self._find().values())
+
     def restore(self, template: PyTree, *, which: Which = "newest") -> Restored | None:
         """What the checkpoint holds, in the structure of `template`: arrays or `jax.ShapeDtypeStruct`s.
 

@@ -112,6 +112,16 @@ def test_a_vocabulary_beyond_16_bits_keeps_its_ids() -> None:
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
+def test_ascii_symbols_with_ids_beyond_a_byte_keep_them() -> None:
+    rare = "".join(map(chr, range(32, 127)))
+    for others in (158, 159, 160, 161, 300):  # the last ASCII symbol has id 252, 253, 254, 255, 394
+        text = "".join(map(chr, range(0xAC00, 0xAC00 + others))) * 2 + rare
+        tokenizer = CharTokenizer.train(text)
+        assert tokenizer.encode(rare).tolist() == list(range(others, others + 95))
+        with pytest.raises(UnknownSymbolError, match=r"'\\x7f' \(U\+007F\) at offset 1 "):
+            tokenizer.encode("a\x7f")
+
+
 @pytest.mark.parametrize("symbol", ["@", "\0", "값", "😀", "\U0010ffff", "\ud800"])
 @pytest.mark.parametrize("offset", [0, 7, CHUNK + 3])
 def test_an_unknown_symbol_is_named_with_its_offset_and_the_remedy(symbol: str, offset: int) -> None:

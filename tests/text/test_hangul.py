@@ -95,7 +95,7 @@ def test_a_decomposition_comes_back_from_its_composition(text: str) -> None:
 
 
 @modest
-@given(JAMO_SOUP)
+@given(JAMO_SOUP | TEXTS)
 @example("ㄱㅏㄱㅏㄱㄱㅏᴥㅏᴥㅏㄱᴥㄸᴥㄱㅏㄸᴥㄳㅏᴥᴥᴥㄱㅏㄴㄷㅏᴥ")
 def test_malformed_jamo_keep_all_that_cannot_be_composed(text: str) -> None:
     assert compose(text) == long_compose(text) == composed_by_rule(text)

@@ -1,16 +1,13 @@
 """An experiment as frozen dataclasses: the one place where every knob, its meaning and its default stand.
 
-The command line is derived from these classes by tyro, `config.json` in a run directory is `to_dict` of one, and
+The command line is derived from these classes by tyro, `config.json` in a run directory holds one, and
 `ExperimentConfig()` is the quickstart. Checks that need one field, or several of one section, are made here when a
 section is built, so that a bad value is refused before anything is read or written.
 """
 
-import dataclasses
-import importlib.util
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from jaxseq.errors import ConfigError
 
@@ -43,14 +40,16 @@ class DataConfig:
     """Which text, how it becomes token ids, and how these become batches."""
 
     source: str = "python-manual"
-    """A file (.gz, .xz and .zip are read as they are), a glob, a folder, "-" for standard input, "python-manual", or
-    "tfds:NAME" for a text data set of tensorflow-datasets."""
+    """A file (.gz, .xz and .zip are read as they are), a glob, a folder, "-" for standard input, "python-manual", or a
+    text data set of tensorflow-datasets as "tfds:NAME[/config][:version][:split][#feature]"."""
     encoding: str = "utf-8"
     """Encoding of the files."""
     normalize: tuple[NormalizerName, ...] = ()
     """Normalisers applied to the text, in this order."""
-    tokenizer: Literal["char", "jamo"] = "char"
-    """Characters, or Hangul taken apart into compatibility jamo."""
+    tokenizer: Literal["char", "jamo", "byte"] = "char"
+    """Characters, Hangul taken apart into compatibility jamo, or the bytes of UTF-8."""
+    min_count: int = 1
+    """Symbols rarer than this become <unk>, as do unknown ones later; with 1 these are an error."""
     split: tuple[float, float, float] = (0.9, 0.05, 0.05)
     """Shares of the tokens, in order, for training, validation and test."""
     layout: Literal["windows", "rows"] = "rows"
@@ -67,7 +66,7 @@ class DataConfig:
     """Write the token ids to the run directory once and map them into memory: for a corpus larger than memory."""
 
     def __post_init__(self) -> None:
-        _require_positive("data", self, "length", "shift", "batch_size")
+        _require_positive("data", self, "min_count", "length", "shift", "batch_size")
         _require(
             all(share >= 0 for share in self.split) and self.split[0] > 0 and math.isclose(sum(self.split), 1.0),
             "data.split",
@@ -277,76 +276,3 @@ class ExperimentConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
-
-
-_MODELS = {"rnn": RNNConfig, "transformer": TransformerConfig}
-
-
-def to_dict(config: ExperimentConfig) -> dict[str, Any]:
-    """`config` as JSON-ready dicts; the kind of model stands in model.family."""
-    tree = dataclasses.asdict(config)
-    family = next(name for name, kind in _MODELS.items() if type(config.model) is kind)
-    tree["model"] = {"family": family, **tree["model"]}
-    return tree
-
-
-def from_dict(tree: dict[str, Any]) -> ExperimentConfig:
-    """Inverse of `to_dict`.
-
-    Raises:
-        ConfigError: a section or field is unknown, missing, or holds an impossible value.
-    """
-
-    def build(kind: type, values: dict[str, Any], where: str) -> Any:
-        names = {f.name for f in dataclasses.fields(kind)}
-        strange = sorted(set(values) ^ names)
-        if strange:
-            raise ConfigError(f"{where} and this version of jaxseq disagree on the fields {', '.join(strange)}")
-        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-
-    try:
-        model = dict(tree["model"])
-        sections = {
-            "data": build(DataConfig, tree["data"], "data"),
-            "model": build(_MODELS[model.pop("family")], model, "model"),
-            "optimizer": build(OptimizerConfig, tree["optimizer"], "optimizer"),
-            "train": build(TrainConfig, tree["train"], "train"),
-            "sample": build(SampleConfig, tree["sample"], "sample"),
-        }
-        return ExperimentConfig(name=tree["name"], **sections)
-    except (KeyError, TypeError) as error:
-        raise ConfigError(f"this is no jaxseq configuration: {error!r}") from error
-
-
-def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
-    """The fields in which two experiments differ, as "model.features: 128 -> 256"; names do not count."""
-
-    def flat(tree: dict[str, Any]) -> dict[str, Any]:
-        return {f"{s}.{k}": v for s, section in tree.items() if isinstance(section, dict) for k, v in section.items()}
-
-    a, b = flat(to_dict(old)), flat(to_dict(new))
-    return [
-        f"{name}: {a.get(name, 'absent')!r} -> {b.get(name, 'absent')!r}"
-        for name in dict.fromkeys([*a, *b])
-        if a.get(name) != b.get(name)
-    ]
-
-
-def load_config(path: str | Path) -> tuple[ExperimentConfig, str]:
-    """The `config` that the Python file at `path` defines, and the file's docstring.
-
-    Raises:
-        ConfigError: there is no such file, or it defines no ExperimentConfig named `config`.
-    """
-    path = Path(path)
-    if not path.is_file():
-        near = ", ".join(sorted(p.name for p in path.parent.glob("*.py"))) or "none"
-        raise ConfigError(f"there is no configuration {path}; in {path.parent}/ there are: {near}")
-    spec = importlib.util.spec_from_file_location(f"jaxseq_config_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config = getattr(module, "config", None)
-    if not isinstance(config, ExperimentConfig):
-        raise ConfigError(f"{path} defines no `config`: end it with config = ExperimentConfig(...)")
-    return config, module.__doc__ or ""

@@ -1,0 +1,32 @@
+"""The network of shakespeare_gru on contiguous rows, the carry kept from batch to batch.
+
+    python3 train.py configs/shakespeare_gru_stateful.py
+    python3 train.py configs/shakespeare_gru_stateful.py --data.batch-size 1 --name shakespeare_gru_stateful_1
+
+The text is tiny Shakespeare, 1,115,394 characters (github.com/karpathy/char-rnn, data/tinyshakespeare/input.txt), looked
+for in data/; `--data.source tfds:tiny_shakespeare` fetches it.
+
+32 rows (or 1), each read in order, 100 characters a batch, no shuffling; the carry is reset at the start of an epoch
+only. What Keras calls `stateful=True`, where the batch size of training is that of sampling too: here samples are made
+at batch 1 with the same parameters.
+
+TIME
+"""
+
+from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, SampleConfig, TrainConfig
+
+config = ExperimentConfig(
+    name="shakespeare_gru_stateful",
+    data=DataConfig(
+        source="data/tinyshakespeare/input.txt",
+        normalize=("lowercase",),
+        split=(0.9, 0.1, 0.0),
+        layout="rows",
+        length=100,
+        batch_size=32,
+    ),
+    model=RNNConfig(cell="gru", features=128, layers=2, input_dropout=0.2, dropout=0.2, variational=True),
+    optimizer=OptimizerConfig(name="adam", learning_rate=1e-3),
+    train=TrainConfig(epochs=30, log_every=100),
+    sample=SampleConfig(prompt="to be, or not to be", length=400, temperature=0.5),
+)

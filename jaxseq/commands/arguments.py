@@ -1,0 +1,75 @@
+"""Command lines from dataclasses (tyro), with errors that are one line."""
+
+import contextlib
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn, TypeVar
+
+import tyro
+
+Arguments = TypeVar("Arguments")
+
+
+def parse(
+    kind: type[Arguments], argv: Sequence[str], *, program: str, description: str = "", default: Any = None
+) -> Arguments:
+    """`argv` as a `kind`. `--help` prints all fields and leaves with 0; a mistake is one line, exit code 2.
+
+    Args:
+        default: a `kind` that fields not given are taken from.
+    """
+    heard = io.StringIO()
+    options = {"default": default} if default is not None else {}
+    try:
+        with contextlib.redirect_stderr(heard), _wide_lines(argv):
+            return tyro.cli(
+                kind,
+                args=list(argv),
+                prog=program,
+                description=description or None,
+                config=(tyro.conf.AvoidSubcommands,),
+                **options,
+            )
+    except SystemExit as error:
+        if error.code in (0, None):
+            sys.stderr.write(heard.getvalue())
+            raise
+        fail(f"{_one_line(heard.getvalue())}; see {program} --help")
+
+
+def fail(message: str) -> NoReturn:
+    """Prints `message` as an error and leaves with exit code 2."""
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+@contextlib.contextmanager
+def _wide_lines(argv: Sequence[str]):
+    """tyro folds lines at the width of the terminal: not those of an error."""
+    if "--help" in argv or "-h" in argv:
+        yield
+        return
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "1000"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
+
+
+def _one_line(box: str) -> str:
+    """What stands in tyro's box of an error: the message, and an option that was perhaps meant."""
+    lines = [line.strip("│ \n") for line in box.splitlines() if line.startswith("│")]
+    message = lines[0] if lines else " ".join(box.split())
+    # An impossible value names its own field: tyro's section before it adds nothing.
+    message = re.sub(r"^Error parsing (?!-)[\w.]+: ", "", message).removesuffix(".")
+    if "Perhaps you meant:" in lines:
+        meant = lines[lines.index("Perhaps you meant:") + 1].split()[0]
+        message += f" (perhaps you meant {meant}?)"
+    return message

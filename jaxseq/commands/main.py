@@ -1,0 +1,43 @@
+"""The command `jaxseq`: finds the subcommand, and turns bad input into one line and exit code 2."""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from jaxseq import __version__
+from jaxseq.errors import InputError
+
+COMMANDS = {
+    "train": "train a model, or go on with a run",
+    "sample": "sample text from a trained model",
+    "evaluate": "measure a trained model on a split",
+}
+
+
+def main(argv: Sequence[str] | None = None, *, program: str = "jaxseq") -> int:
+    """Runs a command line; returns the exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv and argv[0] in COMMANDS:
+        return run(argv[0], argv[1:], program=f"{program} {argv[0]}")
+    if argv in (["--version"], ["-V"]):
+        print(f"jaxseq {__version__}")
+        return 0
+    if argv in ([], ["--help"], ["-h"]):
+        print(f"usage: {program} COMMAND ...\n")
+        print("\n".join(f"  {name:10}{what}" for name, what in COMMANDS.items()))
+        print(f"\n{program} COMMAND --help lists what a command takes.")
+        return 0 if argv else 2
+    print(f"error: there is no command {argv[0]!r}: choose {', '.join(COMMANDS)}", file=sys.stderr)
+    return 2
+
+
+def run(command: str, argv: Sequence[str], *, program: str) -> int:
+    """Runs one command; returns the exit code."""
+    function: Callable[..., int] = import_module(f"jaxseq.commands.{command}").main
+    try:
+        return function(argv, program=program)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,193 @@
+"""`jaxseq sample`: text out of a run directory."""
+
+import dataclasses
+import io
+import json
+import os
+import random
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from jaxseq.commands.arguments import parse
+from jaxseq.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxseq.decoding import Transcript
+
+_INTERRUPTED = 130
+"""Exit code of what Ctrl-C ended: 128 + SIGINT."""
+
+
+@dataclass(frozen=True)
+class SampleArguments:
+    """Go on from a prompt with the model of a run, and print the text as it is made."""
+
+    run: tyro.conf.Positional[Path]
+    """Run directory, as runs/quickstart."""
+    prompt: str | None = None
+    """Text to go on from; by default that of the run's configuration. "" starts at the beginning of a line, or after
+    the most frequent symbol where the vocabulary has no line end."""
+    length: int | None = None
+    """Tokens to sample; by default as many as the run's configuration says."""
+    temperature: float | None = None
+    """Below 1 safer, above 1 more varied; by default that of the run's configuration."""
+    top_k: int = 0
+    """Sample from the k most probable tokens only; 0 for all."""
+    top_p: float = 1.0
+    """Sample from the most probable tokens that together hold this much of the probability only."""
+    min_p: float = 0.0
+    """Sample from tokens at least this fraction as probable as the most probable one only."""
+    greedy: bool = False
+    """Always take the most probable token, whatever temperature and filters say."""
+    seed: int | None = None
+    """The same seed gives the same samples; by default they differ each time."""
+    num_samples: int = 1
+    """Samples, made at once in one batch."""
+    stop: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """End a sample before this text. May be given more than once."""
+    json: bool = False
+    """Print one JSON object a line for each sample: index, prompt, text (without the prompt), finish_reason ("stop" or
+    "length") and seed. With --next, one object: prompt, next."""
+    next: int = 0
+    """Instead of sampling, print this many of the likeliest next tokens with their probabilities, those of the model
+    before temperature and filters."""
+    checkpoint: Literal["best", "newest"] = "best"
+    """The checkpoint with the lowest validation loss, or the last one."""
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("length", self.length, 1),
+            ("num-samples", self.num_samples, 1),
+            ("next", self.next, 0),
+            ("seed", self.seed, 0),
+        ):
+            if value is not None and value < least:
+                raise InputError(f"--{name} is {value}: give a number of {least} or above")
+        if self.seed is not None and self.seed >= 2**32:
+            raise InputError(f"--seed is {self.seed}: give a number below 2^32 = {2**32}")
+        if "" in self.stop:
+            raise InputError("--stop is empty: give one character or more")
+
+
+def main(argv: Sequence[str], *, program: str) -> int:
+    """Parses and samples; returns the exit code."""
+    return run(parse(SampleArguments, argv, program=program))
+
+
+def run(arguments: SampleArguments) -> int:
+    """Prints what `arguments` ask for; returns the exit code. Ctrl-C and a reader that has gone away end it quietly.
+
+    Raises:
+        InputError: the run cannot be read, the prompt has unknown characters, or an option is out of its range.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for what it cannot
+    code = 0
+    try:
+        try:
+            for text in _output(arguments):
+                print(text, end="", flush=True)
+        except KeyboardInterrupt:
+            code = _INTERRUPTED
+            print(flush=True)
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _output(arguments: SampleArguments) -> Iterator[str]:
+    """What to print, piece by piece."""
+    import jax
+    import numpy as np
+
+    from jaxseq.decoding import Sampling, Transcript, next_tokens, prompt_ids, stream
+    from jaxseq.tasks.language_model import load_run
+
+    sampling = Sampling(
+        temperature=1.0 if arguments.temperature is None else arguments.temperature,
+        top_k=arguments.top_k,
+        top_p=arguments.top_p,
+        min_p=arguments.min_p,
+        greedy=arguments.greedy,
+    )
+    loaded = load_run(arguments.run, checkpoint=arguments.checkpoint)
+    model, params, tokenizer, defaults = loaded.model, loaded.params, loaded.tokenizer, loaded.config.sample
+    prompt = defaults.prompt if arguments.prompt is None else arguments.prompt
+    ids = prompt_ids(tokenizer, prompt)
+    if arguments.next:
+        tokens, probabilities = next_tokens(model, params, ids, count=arguments.next)
+        symbols = [tokenizer.vocabulary.symbols[token] for token in tokens]
+        likeliest = list(zip(symbols, tokens.tolist(), probabilities.tolist(), strict=True))
+        yield from (
+            _next_as_json(tokenizer.normalize(prompt), likeliest) if arguments.json else _next_as_table(likeliest)
+        )
+        return
+
+    if arguments.temperature is None:
+        sampling = dataclasses.replace(sampling, temperature=defaults.temperature)
+    seed = random.SystemRandom().getrandbits(32) if arguments.seed is None else arguments.seed
+    transcripts = [Transcript(tokenizer, prompt, stop=arguments.stop) for _ in range(arguments.num_samples)]
+    chunks = stream(
+        model,
+        params,
+        np.tile(ids, (arguments.num_samples, 1)),
+        length=defaults.length if arguments.length is None else arguments.length,
+        key=jax.random.key(seed),
+        sampling=sampling,
+    )
+    yield from _as_json(transcripts, chunks, seed) if arguments.json else _as_text(transcripts, chunks)
+
+
+def _as_text(transcripts: list["Transcript"], chunks: Iterable[Any]) -> Iterator[str]:
+    """For people: the first sample as it is made, then the others, which were made beside it."""
+    first, *others = transcripts
+    heading = "--- sample {} of " + str(len(transcripts)) + " ---\n"
+    yield (heading.format(1) if others else "") + first.prompt
+    for texts in _grow(transcripts, chunks):
+        yield texts[0]
+    yield "\n"
+    for number, transcript in enumerate(others, 2):
+        yield "\n" + heading.format(number) + transcript.prompt + transcript.text + "\n"
+
+
+def _as_json(transcripts: list["Transcript"], chunks: Iterable[Any], seed: int) -> Iterator[str]:
+    """For programs: a line for each sample."""
+    for _ in _grow(transcripts, chunks):
+        pass
+    for index, transcript in enumerate(transcripts):
+        yield _json_line(
+            index=index,
+            prompt=transcript.prompt,
+            text=transcript.text,
+            finish_reason=transcript.finish_reason,
+            seed=seed,
+        )
+
+
+def _grow(transcripts: list["Transcript"], chunks: Iterable[Any]) -> Iterator[list[str]]:
+    """Writes chunks [b, n] of ids to b transcripts, until all have ended; yields the new text of each."""
+    for chunk in chunks:
+        yield [transcript.push(ids) for transcript, ids in zip(transcripts, chunk, strict=True)]
+        if all(transcript.finish_reason == "stop" for transcript in transcripts):
+            break
+    yield [transcript.finish() for transcript in transcripts]
+
+
+def _next_as_table(likeliest: list[tuple[str, int, float]]) -> Iterator[str]:
+    for symbol, _, probability in likeliest:
+        yield f"{probability:.6f}  {symbol!r}\n"
+
+
+def _next_as_json(prompt: str, likeliest: list[tuple[str, int, float]]) -> Iterator[str]:
+    rows = [{"token": symbol, "id": token, "probability": probability} for symbol, token, probability in likeliest]
+    yield _json_line(prompt=prompt, next=rows)
+
+
+def _json_line(**fields: Any) -> str:
+    return json.dumps(fields, ensure_ascii=False) + "\n"

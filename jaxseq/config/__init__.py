@@ -1,0 +1,32 @@
+"""Experiments: what can be chosen, and how a choice is written down."""
+
+from jaxseq.config.files import differences, from_dict, from_json, load_config, to_dict, to_json
+from jaxseq.config.schema import (
+    DataConfig,
+    ExperimentConfig,
+    ModelConfig,
+    NormalizerName,
+    OptimizerConfig,
+    RNNConfig,
+    SampleConfig,
+    TrainConfig,
+    TransformerConfig,
+)
+
+__all__ = [
+    "DataConfig",
+    "ExperimentConfig",
+    "ModelConfig",
+    "NormalizerName",
+    "OptimizerConfig",
+    "RNNConfig",
+    "SampleConfig",
+    "TrainConfig",
+    "TransformerConfig",
+    "differences",
+    "from_dict",
+    "from_json",
+    "load_config",
+    "to_dict",
+    "to_json",
+]

@@ -1,0 +1,54 @@
+"""What a loader hands out: one batch, or several stacked for one dispatch."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+
+class Batch(NamedTuple):
+    """One step's tokens. Arrays that never change are shared between batches and read-only."""
+
+    inputs: np.ndarray
+    """[b, t] int32 token ids; 0 where `mask` is False."""
+    targets: np.ndarray
+    """[b, t] int32, the token that follows each input in the corpus; 0 where `mask` is False."""
+    mask: np.ndarray
+    """[b, t] bool, False on padding."""
+    reset: np.ndarray
+    """[b, t] bool, True where the row starts from the initial carry before it reads the token; never on padding."""
+
+
+class Loader(Protocol):
+    """A pure function of the step: the same integer gives the same batch, in any order, in any process."""
+
+    steps_per_epoch: int
+    """Batches in a pass over the corpus; step s belongs to epoch s // steps_per_epoch."""
+    batch_size: int
+    """b of every batch."""
+    length: int
+    """t of every batch."""
+    carried: bool
+    """True if row i of a batch goes on where row i of the batch before it ended."""
+    masked: bool
+    """False promises that every mask is all True."""
+    interior_resets: bool
+    """False promises that `reset` is True in column 0 only."""
+
+    def __call__(self, step: int) -> Batch: ...
+
+
+def stack(loader: Callable[[int], Batch], step: int, count: int) -> Batch:
+    """The batches of steps step .. step+count-1, stacked for a scan over them: every array [count, b, t].
+
+    An array that all of them share is not copied but broadcast.
+    """
+    batches = [loader(step + i) for i in range(count)]
+    return Batch(*map(_stack_arrays, zip(*batches, strict=True)))
+
+
+def _stack_arrays(arrays: tuple[np.ndarray, ...]) -> np.ndarray:
+    first = arrays[0]
+    if all(array is first for array in arrays):
+        return np.broadcast_to(first, (len(arrays), *first.shape))
+    return np.stack(arrays)

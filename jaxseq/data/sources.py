@@ -1,0 +1,93 @@
+"""From the name of a source to its documents, whole or in pieces."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+
+from jaxseq.data.files import TextPiece, decode, find_files, read_file
+from jaxseq.data.tfds_source import read_tfds, tfds_identity
+from jaxseq.errors import InputError
+
+PYTHON_MANUAL = "python-manual"
+STANDARD_INPUT = "-"
+_TFDS_PREFIX = "tfds:"
+
+
+def read_documents(source: str, *, encoding: str = "utf-8") -> Iterator[str]:
+    """The documents of a source, each as one string; for text larger than memory see `read_pieces`.
+
+    Args:
+        source: a file (`.gz`, `.xz` and `.zip` are read as they are), a glob, a folder (its `.txt` files, recursively,
+            sorted), "-" for standard input, "python-manual" for the reference manual that ships with Python, or
+            "tfds:NAME[/config][:version][:split][#feature]" for a text data set of tensorflow-datasets.
+        encoding: of files and of standard input. Line ends and byte order marks stay as they are.
+
+    Raises:
+        InputError: there is no such source, it holds no text, or its bytes are damaged or not valid in `encoding`.
+    """
+    parts: list[str] = []
+    for piece in read_pieces(source, encoding=encoding):
+        if piece.starts_document and parts:
+            yield "".join(parts)
+            parts = []
+        parts.append(piece.text)
+    yield "".join(parts)
+
+
+def read_pieces(source: str, *, encoding: str = "utf-8", piece_size: int = 2**20) -> Iterator[TextPiece]:
+    """The same text in pieces of about `piece_size` bytes, so that a corpus never lies in memory whole.
+
+    Raises:
+        InputError: as in `read_documents`.
+    """
+    piece = None
+    for piece in _open_source(source, encoding, piece_size):
+        yield piece
+    if piece is None:
+        name = "standard input" if source == STANDARD_INPUT else source
+        raise InputError(f"{name} is empty: give --data.source a source that holds text")
+
+
+def source_fingerprint(source: str, *, encoding: str = "utf-8") -> str:
+    """A short hash that changes when the source does, told by names, sizes and times of files, not their content.
+
+    Raises:
+        InputError: there is no such source, or it is standard input, which cannot be read twice.
+    """
+    if source == STANDARD_INPUT:
+        raise InputError("standard input can be read only once: save it to a file and give that as --data.source")
+    if source == PYTHON_MANUAL:
+        identity: object = _python_manual()
+    elif source.startswith(_TFDS_PREFIX):
+        identity = tfds_identity(source.removeprefix(_TFDS_PREFIX))
+    else:
+        stats = [(file.name, file.stat()) for file in find_files(source)]
+        identity = [encoding, [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+
+
+def _open_source(source: str, encoding: str, piece_size: int) -> Iterator[TextPiece]:
+    if source == PYTHON_MANUAL:
+        yield TextPiece(_python_manual(), True)
+    elif source == STANDARD_INPUT:
+        texts = decode(sys.stdin.buffer, place="standard input", encoding=encoding, piece_size=piece_size)
+        for index, text in enumerate(texts):
+            yield TextPiece(text, index == 0)
+    elif source.startswith(_TFDS_PREFIX):
+        for text in read_tfds(source.removeprefix(_TFDS_PREFIX)):
+            yield TextPiece(text, True)
+    else:
+        for file in find_files(source):
+            yield from read_file(file, encoding=encoding, piece_size=piece_size)
+
+
+def _python_manual() -> str:
+    """The topics of Python's reference manual in the order of their names, an empty line between two of them."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise InputError(
+            "this Python comes without its manual (pydoc_data): give a text file as --data.source"
+        ) from error
+    return "\n".join(topics[name] for name in sorted(topics))

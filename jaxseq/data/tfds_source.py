@@ -1,0 +1,143 @@
+"""Text data sets of tensorflow-datasets, read without TensorFlow."""
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from jaxseq.errors import InputError
+
+_SPEC = re.compile(
+    r"(?P<name>[^:#\[\]]+(:\d+\.[\d*]+\.[\d*]+)?)(:(?P<split>[^#]+))?(#(?P<feature>.+))?",
+)
+_PROBE = "https://storage.googleapis.com"
+_REMEDY = "give a text file as --data.source instead"
+
+
+class _Spec(NamedTuple):
+    """NAME[/config][:version][:split][#feature]."""
+
+    name: str
+    split: str | None
+    feature: str | None
+
+
+def read_tfds(spec: str) -> Iterator[str]:
+    """The texts of a data set, one for each example.
+
+    Args:
+        spec: `NAME[/config][:version][:split][#feature]`. The split takes tfds's own syntax, `train[:10%]` and
+            `train+test` included; without one it is "train". The feature matters only where several hold text and
+            none is called "text".
+
+    A data set prepared in $TFDS_DATA_DIR (or ~/tensorflow_datasets) is read from there. One that is not is downloaded
+    and prepared as ArrayRecord, the format that tfds reads without TensorFlow, if the network answers at once.
+
+    Raises:
+        InputError: there is no such data set, split or text feature, or it is neither here nor can it be fetched.
+    """
+    wanted = _parse(spec)
+    builder = _prepared(wanted.name)
+    feature = wanted.feature or _text_feature(wanted.name, builder.info.features)
+    try:
+        examples = builder.as_data_source(_split(wanted, builder))
+    except NotImplementedError as error:
+        raise InputError(
+            f"tfds:{wanted.name} lies in {builder.data_path} in a format that needs TensorFlow: prepare it with "
+            f'file_format="array_record", or {_REMEDY}'
+        ) from error
+    except ValueError as error:
+        raise InputError(f"tfds:{spec}: {_first_line(error)}") from error
+    for example in examples:
+        yield _text_of(example, feature, spec)
+
+
+def tfds_identity(spec: str) -> list[str | None]:
+    """What tells the texts of a data set from others: full name with version, split, feature."""
+    wanted = _parse(spec)
+    builder = _prepared(wanted.name)
+    return [builder.info.full_name, _split(wanted, builder), wanted.feature]
+
+
+def _parse(spec: str) -> _Spec:
+    match = _SPEC.fullmatch(spec)
+    if match is None:
+        raise InputError(f"tfds:{spec} names no data set: write tfds:NAME[/config][:version][:split][#feature]")
+    return _Spec(match["name"], match["split"], match["feature"])
+
+
+def _prepared(name: str) -> Any:
+    """The builder of a data set whose files are here, fetched now if they were not."""
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise InputError(f"tfds:{name} needs tensorflow-datasets ({error}): pip install tensorflow-datasets") from error
+    data_dir = os.environ.get("TFDS_DATA_DIR")
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+        if os.path.isfile(os.path.join(builder.data_path, "dataset_info.json")):
+            return builder
+        builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+    except Exception as error:  # tfds raises its own, plain ones and those of a data set's module
+        raise InputError(f"tfds:{name} is no data set that tfds can open ({_first_line(error)}): {_REMEDY}") from error
+    if not _online():
+        raise InputError(f"tfds:{name} is not in {builder.data_path} and there is no network to fetch it: {_REMEDY}")
+    try:
+        builder.download_and_prepare()
+    except Exception as error:
+        raise InputError(f"tfds:{name} could not be fetched ({_first_line(error)}): {_REMEDY}") from error
+    return builder
+
+
+def _online(seconds: float = 3.0) -> bool:
+    """Whether the store of tfds's data sets answers in time; tfds itself retries for minutes."""
+    import urllib.error
+    import urllib.request
+
+    answered = threading.Event()
+
+    def probe() -> None:
+        try:
+            urllib.request.urlopen(_PROBE, timeout=seconds).close()
+        except urllib.error.HTTPError:
+            answered.set()
+        except OSError:
+            return
+        answered.set()
+
+    # A thread, as no time-out reaches a name server that does not answer.
+    thread = threading.Thread(target=probe, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answered.is_set()
+
+
+def _split(wanted: _Spec, builder: Any) -> str:
+    splits = list(builder.info.splits)
+    if wanted.split is None and "train" not in splits and len(splits) == 1:
+        return splits[0]
+    return wanted.split or "train"
+
+
+def _text_feature(name: str, features: Any) -> str:
+    import tensorflow_datasets as tfds
+
+    items = features.items() if isinstance(features, tfds.features.FeaturesDict) else ()
+    texts = [key for key, feature in items if isinstance(feature, tfds.features.Text)]
+    if "text" in texts or len(texts) == 1:
+        return "text" if "text" in texts else texts[0]
+    if not texts:
+        raise InputError(f"tfds:{name} has no text among its features ({', '.join(dict(items))}): {_REMEDY}")
+    raise InputError(f"tfds:{name} has several texts ({', '.join(texts)}): choose one, tfds:{name}#{texts[0]}")
+
+
+def _text_of(example: dict[str, Any], feature: str, spec: str) -> str:
+    text = example.get(feature)
+    if not isinstance(text, bytes):
+        raise InputError(f"tfds:{spec}: the feature {feature!r} is no text; there are {', '.join(example)}")
+    return text.decode("utf-8")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

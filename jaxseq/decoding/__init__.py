@@ -1,0 +1,19 @@
+"""Tokens and text out of any model that follows `jaxseq.decoding.protocol.LanguageModel`."""
+
+from jaxseq.decoding.filters import Sampling, filter_logits
+from jaxseq.decoding.generate import generate, next_tokens, stream
+from jaxseq.decoding.sampling import sample_tokens
+from jaxseq.decoding.stopping import StopFilter
+from jaxseq.decoding.transcript import Transcript, prompt_ids
+
+__all__ = [
+    "Sampling",
+    "StopFilter",
+    "Transcript",
+    "filter_logits",
+    "generate",
+    "next_tokens",
+    "prompt_ids",
+    "sample_tokens",
+    "stream",
+]

@@ -1,0 +1,168 @@
+"""From a model, its parameters and a prompt to tokens: all at once, or as they are made."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import ArrayLike, NDArray
+
+from jaxseq.decoding.filters import PLAIN, Sampling
+from jaxseq.decoding.protocol import LanguageModel
+from jaxseq.decoding.sampling import sample_tokens
+
+_READ_AT_ONCE = 256
+"""Most tokens of a prompt that one call of the model reads: bounds the memory its logits take."""
+_FIRST_CHUNK, _LARGEST_CHUNK = 4, 64
+"""Tokens in the first chunk of a stream, so that there is something to show at once, and in the largest."""
+
+
+def generate(
+    model: LanguageModel, params: Any, prompt: ArrayLike, *, length: int, key: Array, sampling: Sampling = PLAIN
+) -> NDArray[np.int32]:
+    """Tokens [b, length] that go on from prompt [b, t], or tokens [length] from a prompt [t].
+
+    They depend on the parameters, the prompt and the key alone, and are those that `stream` yields. Rows with the same
+    prompt differ by their noise. Calls compile anew only for another model, batch size or sampling, and when the
+    lengths of prompt or sample pass a power of two.
+
+    Raises:
+        ValueError: the prompt holds no token, something else than tokens, or one that the model does not know; or the
+            length is below 1.
+    """
+    rows = _as_rows(prompt)
+    _check_length(length)
+    weights, logits, carry = _begin(model, params, rows)
+    capacity = _power_of_two(length)
+    tokens, _, _ = _sample(model, weights, logits, carry, key, 0, length, capacity=capacity, sampling=sampling)
+    return np.asarray(tokens)[:, :length].reshape(*np.shape(prompt)[:-1], length)
+
+
+def stream(
+    model: LanguageModel, params: Any, prompt: ArrayLike, *, length: int, key: Array, sampling: Sampling = PLAIN
+) -> Iterator[NDArray[np.int32]]:
+    """The tokens of `generate` in chunks [b, n], or [n] for a prompt [t], as they are made; the first chunks are small.
+
+    Raises:
+        ValueError: as `generate`, at the call, not when the first chunk is asked for.
+    """
+    rows = _as_rows(prompt)
+    _check_length(length)
+    weights, logits, carry = _begin(model, params, rows)
+    return _chunks(model, weights, logits, carry, key, length, sampling, np.shape(prompt)[:-1])
+
+
+def next_tokens(
+    model: LanguageModel, params: Any, prompt: ArrayLike, *, count: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The `count` likeliest tokens after prompt [b, t], likeliest first, and their probabilities: both [b, count].
+
+    For a prompt [t] both are [count]. There are fewer where the vocabulary is smaller. Of equally likely tokens the one
+    with the lower id comes first.
+
+    Raises:
+        ValueError: as `generate`, of `count`.
+    """
+    rows = _as_rows(prompt)
+    _check_length(count)
+    _, logits, _ = _begin(model, params, rows)
+    logits = np.asarray(logits, np.float64)
+    probabilities = np.exp(logits - logits.max(-1, keepdims=True))
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    ids = np.argsort(-probabilities, axis=-1, kind="stable")[:, :count]
+    shape = (*np.shape(prompt)[:-1], ids.shape[-1])
+    return ids.astype(np.int32).reshape(shape), np.take_along_axis(probabilities, ids, axis=-1).reshape(shape)
+
+
+def _chunks(
+    model: LanguageModel,
+    weights: Any,
+    logits: Array,
+    carry: Any,
+    key: Array,
+    length: int,
+    sampling: Sampling,
+    leading: tuple[int, ...],
+) -> Iterator[NDArray[np.int32]]:
+    made, chunk = 0, _FIRST_CHUNK
+    while made < length:
+        count = min(chunk, length - made)
+        tokens, logits, carry = _sample(
+            model, weights, logits, carry, key, made, count, capacity=_LARGEST_CHUNK, sampling=sampling
+        )
+        yield np.asarray(tokens)[:, :count].reshape(*leading, count)
+        made += count
+        chunk = min(2 * chunk, _LARGEST_CHUNK)
+
+
+def _begin(model: LanguageModel, params: Any, prompt: NDArray[np.int32]) -> tuple[Any, Array, Any]:
+    """The weights for single steps, and the logits [b, v] and the carry after prompt [b, t].
+
+    The prompt is padded on the left to a length that few compiled functions serve.
+    """
+    rows, length = prompt.shape
+    width = min(_power_of_two(length), _READ_AT_ONCE)
+    padding = -length % width
+    tokens = np.pad(prompt, ((0, 0), (padding, 0)))
+    mask = np.broadcast_to(np.arange(length + padding) >= padding, tokens.shape)
+    logits, carry = jnp.zeros((rows, 0)), model.initial_carry(rows)
+    for at in range(0, length + padding, width):
+        logits, carry = _read(model, params, tokens[:, at : at + width], carry, mask[:, at : at + width])
+    if prompt.min() < 0 or prompt.max() >= logits.shape[-1]:
+        raise ValueError(
+            f"the prompt holds tokens from {prompt.min()} to {prompt.max()}, "
+            f"the model knows those from 0 to {logits.shape[-1] - 1}"
+        )
+    return _prepare(model, params), logits, carry
+
+
+@partial(jax.jit, static_argnums=0)
+def _read(model: LanguageModel, params: Any, tokens: Array, carry: Any, mask: Array) -> tuple[Array, Any]:
+    logits, carry = model.apply({"params": params}, tokens, carry, mask=mask)
+    return logits[:, -1], carry
+
+
+@partial(jax.jit, static_argnums=0)
+def _prepare(model: LanguageModel, params: Any) -> Any:
+    return model.decoding_weights(params)
+
+
+@partial(jax.jit, static_argnums=0, static_argnames=("capacity", "sampling"))
+def _sample(
+    model: LanguageModel,
+    weights: Any,
+    logits: Array,
+    carry: Any,
+    key: Array,
+    start: Array | int,
+    count: Array | int,
+    *,
+    capacity: int,
+    sampling: Sampling,
+) -> tuple[Array, Array, Any]:
+    step_fn = partial(model.decode_step, weights)
+    return sample_tokens(step_fn, logits, carry, key, length=capacity, sampling=sampling, start=start, count=count)
+
+
+def _as_rows(prompt: ArrayLike) -> NDArray[np.int32]:
+    """`prompt` [b, t] or [t] as [b, t]."""
+    array = np.asarray(prompt)
+    if array.ndim not in (1, 2) or array.size == 0 or not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(
+            f"a prompt of shape {list(array.shape)} and type {array.dtype} cannot be gone on from: "
+            "give token ids [t] or [b, t], one at least"
+        )
+    return array.reshape(-1, array.shape[-1]).astype(np.int32)
+
+
+def _check_length(length: int) -> None:
+    if length < 1:
+        raise ValueError(f"{length} tokens cannot be made: ask for 1 or more")
+
+
+def _power_of_two(length: int) -> int:
+    """The first power of two that is not below `length`."""
+    return 1 << (length - 1).bit_length()

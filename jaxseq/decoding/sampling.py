@@ -1,0 +1,97 @@
+"""Sampling as pure functions of logits, a step and a key.
+
+One uniform number decides a token, by the inverse of the cumulative distribution. Those of all steps are drawn before
+the loop; that of row b at position i depends on (key, b, i) alone. So a sample does not depend on the pieces it is made
+in, and a row neither on the number of rows nor on what the others are, but for the rounding of the model's own
+arithmetic at another batch size.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxseq.decoding.filters import Sampling, filter_logits, relative_probabilities
+from jaxseq.decoding.protocol import StepFn
+
+
+def sample_tokens(
+    step_fn: StepFn,
+    logits: Array,
+    carry: Any,
+    key: Array,
+    *,
+    length: int,
+    sampling: Sampling,
+    start: Array | int = 0,
+    count: Array | int | None = None,
+) -> tuple[Array, Array, Any]:
+    """Samples a token from logits [b, v], reads it with `step_fn`, and so on, in one loop; to be called under jit.
+
+    Args:
+        logits: those of the first token to sample.
+        carry: the one that came with them.
+        length: size of the result's time axis.
+        start: position of the first token in the sample, where an earlier call has made the tokens before it.
+        count: tokens to sample, at most `length`, which they are by default; it may be traced.
+
+    Returns:
+        tokens [b, length] int32, zero from `count` on; the logits [b, v] float32 after the last one, and the carry.
+    """
+    rows = len(logits)
+    noise = None if sampling.greedy else position_noise(key, rows=rows, start=start, length=length)
+
+    def body(i: Array, state: tuple[Array, Array, Any]) -> tuple[Array, Array, Any]:
+        made, logits, carry = state
+        if noise is None:
+            tokens = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        else:
+            tokens = draw(filter_logits(logits, sampling), noise[i])
+        logits, carry = step_fn(tokens, carry)
+        return made.at[i].set(tokens), logits.astype(jnp.float32), carry
+
+    state = (jnp.zeros((length, rows), jnp.int32), logits.astype(jnp.float32), carry)
+    made, logits, carry = jax.lax.fori_loop(0, length if count is None else count, body, state)
+    return made.T, logits, carry
+
+
+def position_noise(key: Array, *, rows: int, start: Array | int, length: int) -> Array:
+    """Uniform numbers [length, rows] in (0, 1) for positions from `start` on, each made from (key, row, position)."""
+
+    def number(position: Array, row: Array) -> Array:
+        bits = jax.random.uniform(jax.random.fold_in(jax.random.fold_in(key, row), position))
+        return bits + 2.0**-24  # from [0, 1) in steps of 2^-23 to the middle of each step: never 0
+
+    over_rows = jax.vmap(number, in_axes=(None, 0))
+    return jax.vmap(over_rows, in_axes=(0, None))(start + jnp.arange(length), jnp.arange(rows))
+
+
+def draw(logits: Array, uniform: Array) -> Array:
+    """Tokens [b] int32 with the probabilities softmax(logits [b, v]), chosen by uniform [b] in (0, 1).
+
+    First the block of about sqrt(v) tokens is found in which the cumulative distribution passes `uniform`, then the
+    token in that block: cumulative sums are short, and rounding errors small. A token of probability 0 is never chosen.
+    """
+    rows, size = logits.shape
+    width = 1 << (max(size - 1, 1).bit_length() + 1) // 2
+    mass = jnp.pad(relative_probabilities(logits), ((0, 0), (0, -size % width))).reshape(rows, -1, width)
+    blocks = mass.sum(-1)
+    target = uniform * blocks.sum(-1)
+    block = _passed_at(blocks, target)
+    target -= jnp.sum(jnp.where(jnp.arange(blocks.shape[1]) < block[:, None], blocks, 0), axis=-1)
+    within = jnp.take_along_axis(mass, block[:, None, None], axis=1)[:, 0]
+    return block * width + _passed_at(within, target)
+
+
+def _passed_at(mass: Array, target: Array) -> Array:
+    """For each row of mass [b, n] the first index with mass at which the cumulative sum passes target [b].
+
+    The last index with mass, where rounding keeps the sum from passing it.
+    """
+    size = mass.shape[-1]
+    index = jnp.arange(size, dtype=jnp.int32)
+    passed = (mass > 0) & (jnp.cumsum(mass, axis=-1) > target[:, None])
+    first = jnp.min(jnp.where(passed, index, size), axis=-1)
+    last = jnp.max(jnp.where(mass > 0, index, 0), axis=-1)
+    return jnp.minimum(first, last)

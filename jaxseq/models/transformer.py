@@ -1,0 +1,182 @@
+"""The decoder-only Transformer language model, whose carry is its key/value cache."""
+
+from typing import Any, Literal, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxseq.errors import ConfigError
+from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm
+from jaxseq.nn.transformer import Block
+from jaxseq.ops.dropout import dropout
+from jaxseq.ops.losses import Tally, linear_cross_entropy
+from jaxseq.ops.positions import rotary_factors, sinusoidal
+from jaxseq.ops.ring_cache import KeyValues, place
+
+
+class TransformerCarry(NamedTuple):
+    """What earlier tokens left behind.
+
+    A row's token at position p lies in slot p mod context of every ring. Slots not yet written since the row's last
+    reset hold zeros.
+    """
+
+    rings: tuple[KeyValues, ...]
+    """Keys and values of each layer, [b, context, h, d / h] in the compute type."""
+    position: Array
+    """[b] int32: real tokens read since the last reset, so the position of the next."""
+
+
+class TransformerLanguageModel(nn.Module):
+    """Logits of the next token after each of tokens [b, t], and the carry.
+
+    A token attends to the last `context` tokens of its row since the last reset, itself included, however the row is
+    cut into calls. The fields are those of `jaxseq.config.TransformerConfig`; positions are
+
+    - "rotary": queries and keys turned by their position (d / h must be even);
+    - "sinusoidal": added to the embedding, which is then scaled by sqrt(d) as published;
+    - "learned": a table of `context` rows, added; the row is the position mod context, so within a window no two
+      tokens share one, and a stream may be of any length.
+
+    Weights start as GPT-2's: normal with deviation 0.02, projections back to the residual stream 0.02 / sqrt(2 layers).
+    Activations are of type `dtype`; parameters, norms, softmax, logits and loss are float32.
+    """
+
+    vocabulary_size: int
+    features: int = 128
+    layers: int = 4
+    heads: int = 4
+    context: int = 64
+    positions: Literal["learned", "sinusoidal", "rotary"] = "rotary"
+    mlp_ratio: int = 4
+    bias: bool = False
+    tie_embedding: bool = True
+    dropout: float = 0.0
+    dtype: jnp.dtype = jnp.float32
+
+    def setup(self) -> None:
+        width, rest = divmod(self.features, self.heads)
+        if rest:
+            raise ConfigError(f"model.features is {self.features}: it must be a multiple of model.heads ({self.heads})")
+        if self.positions == "rotary" and width % 2:
+            raise ConfigError(
+                f"model.features / model.heads is {width}: rotary positions turn pairs, make it even or choose others"
+            )
+        normal = nn.initializers.normal(WEIGHT_SCALE)
+        self.embedding = self.param("embedding", normal, (self.vocabulary_size, self.features))
+        if self.positions == "learned":
+            self.position_table = self.param("position_table", normal, (self.context, self.features))
+        if not self.tie_embedding:
+            self.head_kernel = self.param("head_kernel", normal, (self.features, self.vocabulary_size))
+        self.blocks = [
+            Block(
+                heads=self.heads,
+                width=self.mlp_ratio * self.features,
+                bias=self.bias,
+                dropout=self.dropout,
+                output_scale=WEIGHT_SCALE / (2 * self.layers) ** 0.5,
+                dtype=self.dtype,
+                name=f"block_{i}",
+            )
+            for i in range(self.layers)
+        ]
+        self.norm = LayerNorm(self.bias)
+
+    @nn.nowrap
+    def initial_carry(self, batch_size: int) -> TransformerCarry:
+        """Empty rings at position 0."""
+        empty = jnp.zeros((batch_size, self.context, self.heads, self.features // self.heads), self.dtype)
+        rings = tuple(KeyValues(empty, empty) for _ in range(self.layers))
+        return TransformerCarry(rings, jnp.zeros((batch_size,), jnp.int32))
+
+    def __call__(
+        self,
+        tokens: Array,
+        carry: TransformerCarry | None = None,
+        *,
+        mask: Array | None = None,
+        reset: Array | None = None,
+        train: bool = False,
+    ) -> tuple[Array, TransformerCarry]:
+        """Logits [b, t, v] float32 of the token after each of tokens [b, t], zero where masked; and the carry."""
+        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train)
+        logits = jnp.matmul(features, self._head().astype(self.dtype), preferred_element_type=jnp.float32)
+        return (logits if mask is None else jnp.where(mask[:, :, None], logits, 0)), carry
+
+    def loss(
+        self,
+        tokens: Array,
+        targets: Array,
+        carry: TransformerCarry | None = None,
+        *,
+        mask: Array | None = None,
+        reset: Array | None = None,
+        train: bool = False,
+    ) -> tuple[dict[str, Tally], TransformerCarry]:
+        """Cross-entropy in nats ("loss") and hits ("accuracy") of targets [b, t], and the carry.
+
+        The same as from the logits, without ever holding those of the whole batch.
+        """
+        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train)
+        loss, hits = linear_cross_entropy(
+            features.reshape(-1, self.features),
+            self._head(),
+            None,
+            targets.reshape(-1),
+            None if mask is None else mask.reshape(-1),
+        )
+        return {"loss": loss, "accuracy": hits}, carry
+
+    def features_of(
+        self,
+        tokens: Array,
+        carry: TransformerCarry | None = None,
+        *,
+        mask: Array | None = None,
+        reset: Array | None = None,
+        train: bool = False,
+    ) -> tuple[Array, TransformerCarry]:
+        """What the last block gives, normalised, [b, t, features]; and the carry."""
+        start = None if carry is None else carry.position
+        placement = place(tokens.shape[1], context=self.context, start=start, mask=mask, reset=reset)
+        x, rotation = self._embed(tokens if mask is None else jnp.where(mask, tokens, 0), placement.positions)
+        if train and self.dropout > 0:
+            x = dropout(x, self.dropout, self.make_rng("dropout"))
+        rings = []
+        for i, block in enumerate(self.blocks):
+            x, ring = block(x, placement, None if carry is None else carry.rings[i], rotation=rotation, train=train)
+            rings.append(ring)
+        position = jnp.broadcast_to(placement.next_position, tokens.shape[:1])
+        return self.norm(x), TransformerCarry(tuple(rings), position)
+
+    def _embed(self, tokens: Array, positions: Array) -> tuple[Array, tuple[Array, Array] | None]:
+        """The embedding with its position code [b, t, features], and the factors of rotary positions."""
+        x = self.embedding[tokens]
+        if self.positions == "learned":
+            x = x + self.position_table[positions % self.context]
+        elif self.positions == "sinusoidal":
+            x = x * self.features**0.5 + sinusoidal(positions, self.features)
+        x = x.astype(self.dtype)
+        return x, rotary_factors(positions, self.features // self.heads) if self.positions == "rotary" else None
+
+    def _head(self) -> Array:
+        return self.embedding.T if self.tie_embedding else self.head_kernel
+
+    @nn.nowrap
+    def decoding_weights(self, params: Any) -> Any:
+        """The parameters as `decode_step` wants them, made once before many steps."""
+        return jax.tree.map(lambda x: x.astype(self.dtype), params)
+
+    @nn.nowrap
+    def decode_step(self, weights: Any, tokens: Array, carry: TransformerCarry) -> tuple[Array, TransformerCarry]:
+        """Logits [b, v] float32 of the token after tokens [b], and the carry."""
+        logits, carry = self.apply({"params": weights}, tokens[:, None], carry)
+        return logits[:, 0], carry
+
+    @nn.nowrap
+    def step_fn(self, params: Any):
+        """`decode_step` with the weights of `params` at hand: (tokens [b], carry) -> (logits [b, v], carry)."""
+        weights = self.decoding_weights(params)
+        return lambda tokens, carry: self.decode_step(weights, tokens, carry)

@@ -1,0 +1,66 @@
+"""Multi-head self-attention over a ring of keys and values."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from jaxseq.nn.layers import WEIGHT_SCALE, Linear
+from jaxseq.ops.attention import attend
+from jaxseq.ops.dropout import dropout_mask
+from jaxseq.ops.positions import rotate
+from jaxseq.ops.ring_cache import KeyValues, Placement, look_up
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of tokens to tokens of their own row, at or before them.
+
+    Parameters: input.kernel [d, 3 d], queries, keys and values side by side, each of them heads side by side, and
+    input.bias [3 d]; output.kernel [d, d] and output.bias [d]. Transposed, these are PyTorch's in_proj_weight and
+    out_proj.weight.
+
+    Attributes:
+        heads: They share d equally.
+        bias: Whether there are biases.
+        dropout: Rate of dropout on the attention weights.
+        output_scale: Standard deviation of the initial output weights.
+        dtype: Type of products; the softmax is float32.
+    """
+
+    heads: int
+    bias: bool = True
+    dropout: float = 0.0
+    output_scale: float = WEIGHT_SCALE
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Array,
+        placement: Placement,
+        ring: KeyValues | None = None,
+        *,
+        rotation: tuple[Array, Array] | None = None,
+        train: bool = False,
+    ) -> tuple[Array, KeyValues]:
+        """What the tokens x [b, t, d] gather, [b, t, d], and the ring after them.
+
+        Args:
+            placement: Where the tokens stand and what they see.
+            ring: Keys and values from before; None for an empty ring.
+            rotation: Factors of rotary positions for queries and keys.
+            train: Whether to drop attention weights.
+        """
+        rows, length, features = x.shape
+        projected = Linear(3 * features, bias=self.bias, dtype=self.dtype, name="input")(x)
+        heads = projected.reshape(rows, length, 3, self.heads, features // self.heads)
+        query, key, value = heads[:, :, 0], heads[:, :, 1], heads[:, :, 2]
+        if rotation is not None:
+            query, key = rotate(query, rotation), rotate(key, rotation)
+        seen, ring = look_up(ring, KeyValues(key, value), placement)
+        factors = None
+        if train and self.dropout > 0:
+            shape = (rows, self.heads, length, seen.keys.shape[1])
+            factors = dropout_mask(self.make_rng("dropout"), self.dropout, shape)
+        gathered = attend(query, *seen, visible=placement.visible, factors=factors).reshape(x.shape)
+        output = Linear(features, bias=self.bias, initial_scale=self.output_scale, dtype=self.dtype, name="output")
+        return output(gathered), ring

@@ -1,0 +1,37 @@
+"""Small layers that models share."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from jaxseq.ops.normalization import layer_norm
+
+WEIGHT_SCALE = 0.02
+"""Standard deviation of initial weights, as in GPT-2."""
+
+
+class LayerNorm(nn.Module):
+    """Layer normalisation of x [..., d]; parameters scale [d] and, with `bias`, bias [d]."""
+
+    bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        shape = x.shape[-1:]
+        scale = self.param("scale", nn.initializers.ones, shape)
+        return layer_norm(x, scale, self.param("bias", nn.initializers.zeros, shape) if self.bias else None)
+
+
+class Linear(nn.Module):
+    """x [..., d] times kernel [d, features], plus bias [features] with `bias`; products in `dtype`."""
+
+    features: int
+    bias: bool = True
+    initial_scale: float = WEIGHT_SCALE
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        kernel = self.param("kernel", nn.initializers.normal(self.initial_scale), (x.shape[-1], self.features))
+        y = jnp.matmul(x.astype(self.dtype), kernel.astype(self.dtype))
+        return y + self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype) if self.bias else y

@@ -1,0 +1,68 @@
+"""The pre-norm Transformer block."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxseq.nn.attention import SelfAttention
+from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm, Linear
+from jaxseq.ops.dropout import dropout
+from jaxseq.ops.ring_cache import KeyValues, Placement
+
+
+class FeedForward(nn.Module):
+    """x [..., d] to width, GELU (exact, not its tanh approximation), and back to d.
+
+    Parameters: input.kernel [d, width], output.kernel [width, d], and with `bias` input.bias and output.bias.
+    """
+
+    width: int
+    bias: bool = True
+    output_scale: float = WEIGHT_SCALE
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        hidden = jax.nn.gelu(Linear(self.width, bias=self.bias, dtype=self.dtype, name="input")(x), approximate=False)
+        output = Linear(x.shape[-1], bias=self.bias, initial_scale=self.output_scale, dtype=self.dtype, name="output")
+        return output(hidden)
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + feed_forward(norm(x)): norms first (Xiong et al. 2020).
+
+    `dropout` acts on the attention weights and on both branches; the other fields are those of the parts.
+    """
+
+    heads: int
+    width: int
+    bias: bool = True
+    dropout: float = 0.0
+    output_scale: float = WEIGHT_SCALE
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Array,
+        placement: Placement,
+        ring: KeyValues | None = None,
+        *,
+        rotation: tuple[Array, Array] | None = None,
+        train: bool = False,
+    ) -> tuple[Array, KeyValues]:
+        """The residual stream [b, t, d] after this block, and the block's ring; arguments as `SelfAttention` has."""
+        common = {"bias": self.bias, "output_scale": self.output_scale, "dtype": self.dtype}
+        attention = SelfAttention(self.heads, dropout=self.dropout, name="attention", **common)
+        branch, ring = attention(
+            LayerNorm(self.bias, name="attention_norm")(x), placement, ring, rotation=rotation, train=train
+        )
+        x = x + self._drop(branch, train)
+        branch = FeedForward(self.width, name="feed_forward", **common)(
+            LayerNorm(self.bias, name="feed_forward_norm")(x)
+        )
+        return x + self._drop(branch, train), ring
+
+    def _drop(self, x: Array, train: bool) -> Array:
+        return dropout(x, self.dropout, self.make_rng("dropout")) if train and self.dropout > 0 else x

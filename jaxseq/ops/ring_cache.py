@@ -1,0 +1,123 @@
+"""A ring of keys and values per row, and who may look at whom: sliding-window attention as a carry.
+
+A row's token at position p lies in slot p mod context, and attends to the positions above p - context, its own
+included. Positions count the real tokens of a row since its last reset, so slots and their positions all follow from
+one number per row: the position that comes next.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+
+class KeyValues(NamedTuple):
+    """A layer's ring: keys and values [b, context, h, k]; empty slots hold zeros."""
+
+    keys: Array
+    values: Array
+
+
+class Placement(NamedTuple):
+    """Where the tokens of one call stand and what they see; worked out once for all layers. See `place`."""
+
+    positions: Array
+    """[b or 1, t] int32: position of each token; padding has that of the next real one."""
+    visible: Array
+    """[b or 1, t, s] bool, over the s keys that `look_up` gives."""
+    next_position: Array
+    """[b] or [1] int32, after the call."""
+    source: Array
+    """[b or 1, context] int32: the token that a slot takes, where `is_taken`."""
+    is_taken: Array
+    """[b or 1, context] bool."""
+    is_cleared: Array | None
+    """[b, 1] bool: the row was reset, so slots that take no token become empty; None where no row was."""
+
+
+def place(
+    length: int, *, context: int, start: Array | None = None, mask: Array | None = None, reset: Array | None = None
+) -> Placement:
+    """Place `length` tokens after those that a ring already holds.
+
+    Args:
+        length: t, tokens a row.
+        context: Slots of the ring.
+        start: [b] int32, the position that comes next in each row; None for an empty ring.
+        mask: [b, t] bool, False at padding, which takes no position and is seen by nobody.
+        reset: [b, t] bool, True where a row begins anew: it sees nothing before, and positions restart at 0.
+    """
+    index = jnp.arange(length)
+    before = index[None] if mask is None else jnp.cumsum(mask, axis=1) - mask
+    first = jnp.zeros((1, 1), jnp.int32) if start is None else start[:, None]
+    seen = index[:, None] >= index
+    if reset is None:
+        positions = before + first
+        seen, last = seen[None], jnp.ones((1, length), bool)
+        is_old = jnp.ones((1, length), bool)
+    else:
+        segment = jnp.cumsum(reset, axis=1)
+        at_reset = lax.cummax(jnp.where(reset, before, 0), axis=1)
+        is_old = segment == 0
+        positions = before - at_reset + jnp.where(is_old, first, 0)
+        seen, last = seen & (segment[:, :, None] == segment[:, None]), segment == segment[:, -1:]
+    if mask is not None:
+        seen, last = seen & mask[:, None], last & mask
+    if length > context:
+        seen = seen & (positions[:, None] > positions[:, :, None] - context)
+
+    next_position = positions[:, -1] + (1 if mask is None else mask[:, -1])
+    held = _held(next_position, context)
+    takes = last[:, None] & (positions[:, None] == held[:, :, None])
+    if start is None:
+        visible = seen
+    elif length == 1:
+        visible = (held >= 0)[:, None]
+    else:
+        old = _held(start, context)[:, None]
+        in_ring = (old >= 0) & (old > positions[:, :, None] - context) & is_old[:, :, None]
+        visible = jnp.concatenate([in_ring, jnp.broadcast_to(seen, (len(in_ring), length, length))], axis=-1)
+    return Placement(
+        positions=positions,
+        visible=visible,
+        next_position=next_position,
+        source=takes.argmax(axis=-1),
+        is_taken=takes.any(axis=-1),
+        is_cleared=None if reset is None else reset.any(axis=1, keepdims=True),
+    )
+
+
+def _held(next_position: Array, context: int) -> Array:
+    """[b, context]: the position that each slot holds; below 0 where it is empty."""
+    newest = next_position[:, None] - 1
+    return newest - (newest - jnp.arange(context)) % context
+
+
+def look_up(ring: KeyValues | None, new: KeyValues, placement: Placement) -> tuple[KeyValues, KeyValues]:
+    """The keys and values that the new tokens may look at, [b, s, h, k], and the ring after them.
+
+    new: those of the tokens [b, t, h, k]. s is t where `ring` is None (an empty one), the ring itself with the new
+    token in it where t is 1, else ring and new tokens side by side.
+    """
+    after = KeyValues(*(_store(None if ring is None else ring[i], new[i], placement) for i in range(2)))
+    if ring is None:
+        return new, after
+    if new.keys.shape[1] == 1:
+        return after, after
+    return KeyValues(*(jnp.concatenate([a.astype(b.dtype), b], axis=1) for a, b in zip(ring, new, strict=True))), after
+
+
+def _store(old: Array | None, new: Array, placement: Placement) -> Array:
+    def per_slot(x: Array) -> Array:
+        return x[:, :, None, None]
+
+    taken = new
+    if new.shape[1] > 1:
+        source = jnp.broadcast_to(placement.source, (len(new), placement.source.shape[1]))
+        taken = jnp.take_along_axis(new, per_slot(source), axis=1)
+    if old is None:
+        return jnp.where(per_slot(placement.is_taken), taken, 0)
+    kept = old.astype(new.dtype)
+    if placement.is_cleared is not None:
+        kept = jnp.where(per_slot(placement.is_cleared), 0, kept)
+    return jnp.where(per_slot(placement.is_taken), taken, kept)

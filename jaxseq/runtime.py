@@ -1,0 +1,97 @@
+"""The process and JAX set up for speed. Nothing happens on import; commands call `configure` before they use JAX."""
+
+import ctypes
+import hashlib
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Literal
+
+# Parameters of mallopt, from glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_LARGEST = 2**31 - 1
+
+
+def configure(*, devices: int = 0, allocator: Literal["tuned", "default"] = "tuned") -> None:
+    """Sets up allocator, CPU devices and compilation cache. To be called before anything runs on a JAX device.
+
+    Args:
+        devices: CPU devices JAX shall have, 0 for one a core, see `use_cpu_devices`.
+        allocator: "tuned" keeps freed memory in the process, see `tune_allocator`.
+    """
+    if allocator == "tuned":
+        tune_allocator()
+    use_cpu_devices(devices)
+    use_compilation_cache()
+
+
+def tune_allocator() -> bool:
+    """Makes malloc keep what is freed, and take it from one heap; whether it could be done (glibc only).
+
+    XLA on CPU allocates its temporaries with malloc, which gives large ones back to the system after every step, so
+    that each step has all its pages mapped and zeroed again.
+    """
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+        return False
+    libc = ctypes.CDLL(None)
+    settings = {_M_ARENA_MAX: 1, _M_MMAP_THRESHOLD: _LARGEST, _M_TRIM_THRESHOLD: _LARGEST}
+    return all(libc.mallopt(name, value) == 1 for name, value in settings.items())
+
+
+def use_cpu_devices(count: int = 0) -> None:
+    """Gives JAX's CPU platform `count` devices, 0 for one for each core this process may use.
+
+    Does nothing where the number has been chosen in the environment (JAX_NUM_CPU_DEVICES, or XLA_FLAGS).
+    """
+    import jax
+
+    chosen = "JAX_NUM_CPU_DEVICES" in os.environ or "xla_force_host_platform_device_count" in os.getenv("XLA_FLAGS", "")
+    if not chosen:
+        jax.config.update("jax_num_cpu_devices", count or core_count())
+
+
+def core_count() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def use_compilation_cache() -> None:
+    """Keeps compiled programs, small ones too, in the user's cache directory, so that a second start is quick.
+
+    JAX_COMPILATION_CACHE_DIR in the environment chooses another directory. Where it cannot be written there is none.
+    """
+    import jax
+
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        directory = str(_cache_home() / "jaxseq" / f"xla-{_machine()}")
+        try:
+            os.makedirs(directory, exist_ok=True)
+        except OSError:
+            return
+        if not os.access(directory, os.W_OK):
+            return
+        jax.config.update("jax_compilation_cache_dir", directory)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _cache_home() -> Path:
+    if sys.platform == "win32" and "LOCALAPPDATA" in os.environ:
+        return Path(os.environ["LOCALAPPDATA"])
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _machine() -> str:
+    """A short name for this kind of processor: a program compiled for one may crash another, and homes are shared."""
+    text = platform.machine() + platform.processor()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    text += next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

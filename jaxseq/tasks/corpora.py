@@ -1,0 +1,125 @@
+"""From the data section of a configuration to token ids, splits and loaders."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxseq.config import DataConfig
+from jaxseq.data.corpus import Corpus, TokenChunk, join_chunks, take_split
+from jaxseq.data.files import TextPiece
+from jaxseq.data.loader import RowLoader, WindowLoader
+from jaxseq.data.sources import read_pieces, source_fingerprint
+from jaxseq.data.token_file import StaleTokenFileError, open_token_file, write_token_file
+from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer
+
+TextLoader = WindowLoader | RowLoader
+
+
+class Prepared(NamedTuple):
+    """A corpus as token ids, and the tokenizer that made them."""
+
+    tokenizer: Tokenizer
+    corpus: Corpus
+
+    def fingerprint(self) -> str:
+        """Changes when the token ids do."""
+        return f"{len(self.corpus.ids)}-{zlib.crc32(np.ascontiguousarray(self.corpus.ids)):08x}"
+
+
+def prepare(
+    config: DataConfig,
+    *,
+    tokenizer: Tokenizer | None = None,
+    token_file: Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Prepared:
+    """Reads the source and makes token ids of it.
+
+    Args:
+        tokenizer: one that is there already; None trains one on the whole source.
+        token_file: where ids are kept with `config.memory_map`; written when it is missing or out of date.
+        progress: called with the number of tokens written so far.
+
+    Raises:
+        InputError: the source cannot be read, has no text, or has symbols that `tokenizer` does not know.
+    """
+    if config.memory_map:
+        if token_file is None:
+            raise ValueError("data.memory_map needs a place for the token file")
+        return _prepare_on_disk(config, tokenizer, token_file, progress)
+    pieces = list(read_pieces(config.source, encoding=config.encoding))
+    tokenizer = tokenizer or _train(config, (piece.text for piece in pieces))
+    return Prepared(tokenizer, join_chunks(_encoded(tokenizer, iter(pieces))))
+
+
+def _prepare_on_disk(
+    config: DataConfig, tokenizer: Tokenizer | None, token_file: Path, progress: Callable[[int], None] | None
+) -> Prepared:
+    """The same, holding one piece of the source in memory at a time; the source is read twice when it is new."""
+
+    def pieces() -> Iterator[TextPiece]:
+        return read_pieces(config.source, encoding=config.encoding)
+
+    source = source_fingerprint(config.source, encoding=config.encoding)
+    tokenizer = tokenizer or _train(config, (piece.text for piece in pieces()))
+    if token_file.exists():
+        try:
+            return Prepared(tokenizer, open_token_file(token_file, tokenizer=tokenizer.fingerprint, source=source))
+        except StaleTokenFileError:
+            token_file.unlink()
+    write_token_file(
+        token_file,
+        _encoded(tokenizer, pieces()),
+        vocab_size=len(tokenizer.vocabulary),
+        tokenizer=tokenizer.fingerprint,
+        source=source,
+        progress=progress,
+    )
+    return Prepared(tokenizer, open_token_file(token_file, tokenizer=tokenizer.fingerprint, source=source))
+
+
+def _train(config: DataConfig, texts: Iterator[str]) -> Tokenizer:
+    options = {"min_count": config.min_count} if config.tokenizer != "byte" else {}
+    return TOKENIZERS[config.tokenizer].train(texts, normalize=config.normalize, **options)
+
+
+def _encoded(tokenizer: Tokenizer, pieces: Iterator[TextPiece]) -> Iterator[TokenChunk]:
+    for piece in pieces:
+        yield TokenChunk(tokenizer.encode(piece.text), piece.starts_document)
+
+
+def split_names(config: DataConfig) -> list[str]:
+    """The splits that hold text."""
+    return [name for name, share in zip(("train", "validation", "test"), config.split, strict=True) if share > 0]
+
+
+def training_loader(config: DataConfig, corpus: Corpus, *, seed: int) -> TextLoader:
+    """Batches of the training split."""
+    part = take_split(corpus, config.split, "train")
+    sizes = {"length": config.length, "batch_size": config.batch_size, "document_starts": part.document_starts}
+    if config.layout == "rows":
+        return RowLoader(part.ids, **sizes)
+    return WindowLoader(part.ids, shift=config.shift, shuffle=config.shuffle, seed=seed, **sizes)
+
+
+def window_loader(config: DataConfig, part: Corpus, *, shift: int) -> WindowLoader:
+    """All windows of a split, `shift` apart, in order, each read from the initial carry."""
+    return WindowLoader(
+        part.ids,
+        length=config.length,
+        batch_size=config.batch_size,
+        shift=shift,
+        shuffle=False,
+        pad=True,
+        document_starts=part.document_starts,
+    )
+
+
+def row_loader(config: DataConfig, part: Corpus, *, rows: int) -> RowLoader:
+    """A whole split as `rows` contiguous rows, every token once, the carry handed on."""
+    return RowLoader(
+        part.ids, length=config.length, batch_size=rows, pad=True, document_starts=part.document_starts
+    )

@@ -1,0 +1,170 @@
+"""Language models: ties a corpus, a model of any family, the loss and the metrics together."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxseq.config import DataConfig, ExperimentConfig, ModelConfig, RNNConfig, from_json
+from jaxseq.data.corpus import Corpus, take_split
+from jaxseq.errors import CheckpointError
+from jaxseq.models.rnn import RNNLanguageModel
+from jaxseq.models.transformer import TransformerLanguageModel
+from jaxseq.ops.losses import Tally
+from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
+from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_json
+from jaxseq.training.checkpoint import CheckpointStore
+from jaxseq.training.evaluate import Evaluator
+from jaxseq.training.sharding import choose_layout
+
+LanguageModel = RNNLanguageModel | TransformerLanguageModel
+LossFn = Callable[..., tuple[dict[str, Tally], Any]]
+
+
+def build_model(config: ModelConfig, *, vocabulary_size: int, dtype: str = "float32") -> LanguageModel:
+    """The model that `config` describes; `dtype` is the type of activations."""
+    family = RNNLanguageModel if isinstance(config, RNNConfig) else TransformerLanguageModel
+    return family(vocabulary_size=vocabulary_size, dtype=jnp.dtype(dtype), **dataclasses.asdict(config))
+
+
+def init_params(model: LanguageModel, *, seed: int) -> dict[str, Any]:
+    """Fresh parameters, nested dicts of float32 arrays."""
+    return jax.jit(model.init)(jax.random.key(seed), jnp.zeros((1, 1), jnp.int32))["params"]
+
+
+def make_loss_fn(model: LanguageModel, loader: TextLoader) -> LossFn:
+    """`loss_fn(params, carry, batch, key, train) -> (tallies, carry)` for batches of `loader`.
+
+    What the loader promises never to happen is left out of the compiled program: a mask that is all True, a reset
+    anywhere but at the start of a window. `carry` is None for independent windows.
+    """
+
+    def loss_fn(params: Any, carry: Any, batch: Any, key: jax.Array, train: bool) -> tuple[dict[str, Tally], Any]:
+        reset = batch.reset if loader.interior_resets else None
+        if loader.carried and reset is None:
+            carry = _from_start(model, carry, batch.reset[:, 0])
+        tallies, after = model.apply(
+            {"params": params},
+            batch.inputs,
+            batch.targets,
+            carry,
+            mask=batch.mask if loader.masked else None,
+            reset=reset,
+            train=train,
+            rngs={"dropout": key} if train else None,
+            method="loss",
+        )
+        return tallies, after if loader.carried else None
+
+    return loss_fn
+
+
+def _from_start(model: LanguageModel, carry: Any, rows: jax.Array) -> Any:
+    """`carry` with the initial one in the rows [b] where `rows` is True."""
+
+    def choose(initial: jax.Array, current: jax.Array) -> jax.Array:
+        return jnp.where(rows.reshape(-1, *[1] * (current.ndim - 1)), initial, current)
+
+    return jax.tree.map(choose, model.initial_carry(len(rows)), carry)
+
+
+class SplitEvaluator:
+    """Metrics of a model on one split; compiled once.
+
+    "carried": the split as contiguous rows, the carry handed on to the end. "windows": every window from the initial
+    carry. A model that predicts the last token only is asked for that of each window, or, carried, for every token.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        config: DataConfig,
+        part: Corpus,
+        *,
+        how: Literal["carried", "windows"],
+        rows: int = 1,
+        devices: int = 0,
+    ) -> None:
+        last_only = getattr(model, "predict", "every") == "last"
+        if how == "carried":
+            model = model.clone(predict="every") if last_only else model
+            self.loader: TextLoader = row_loader(config, part, rows=rows)
+        else:
+            self.loader = window_loader(config, part, shift=config.shift if last_only else config.length)
+        self._model = model
+        layout, _ = choose_layout(devices, self.loader.batch_size)
+        self._evaluator = Evaluator(make_loss_fn(model, self.loader), layout=layout)
+
+    def __call__(self, params: Any, *, batches: int = 0) -> dict[str, float]:
+        """Metrics over the first `batches` batches, 0 for the whole split."""
+        carry = self._model.initial_carry(self.loader.batch_size) if self.loader.carried else None
+        steps = min(batches, self.loader.steps_per_epoch) if batches else self.loader.steps_per_epoch
+        return self._evaluator(params, self.loader, steps=steps, carry=carry)
+
+
+def validation_evaluator(
+    config: ExperimentConfig, model: LanguageModel, corpus: Corpus
+) -> Callable[[Any, bool], dict[str, float]] | None:
+    """`evaluate(params, whole) -> metrics` on the validation split, in the layout that training has; None without one."""
+    if config.data.split[1] == 0:
+        return None
+    part = take_split(corpus, config.data.split, "validation")
+    how = "carried" if config.data.layout == "rows" else "windows"
+    # As many rows as in training where the split is long enough to fill them.
+    rows = max(1, min(config.data.batch_size, (len(part.ids) - 1) // config.data.length))
+    evaluator = SplitEvaluator(model, config.data, part, how=how, rows=rows, devices=config.train.devices)
+    return lambda params, whole: evaluator(params, batches=0 if whole else config.train.evaluate_batches)
+
+
+class Loaded(NamedTuple):
+    """A trained model and all it takes to use it."""
+
+    config: ExperimentConfig
+    tokenizer: Tokenizer
+    model: LanguageModel
+    params: dict[str, Any]
+    step: int
+
+
+def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "best") -> Loaded:
+    """The model of a run directory, which needs nothing else. Without validation the newest checkpoint is the best.
+
+    Raises:
+        CheckpointError: there is no run, no checkpoint, or none that is whole.
+    """
+    run_dir = Path(run_dir)
+    store = CheckpointStore(run_dir / "checkpoints")
+    if not run_dir.is_dir() or not store.steps():
+        raise CheckpointError(f"{run_dir} holds no trained model: train one with `jaxseq train`, or check the path")
+    opened = store.restore_params(which=checkpoint if checkpoint == "newest" or store.has_best() else "newest")
+    assert opened is not None  # steps() is not empty
+    config = from_json(opened.files["config.json"])
+    tokenizer = tokenizer_from_json(json.loads(opened.files["tokenizer.json"]))
+    model = build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
+    expected = jax.eval_shape(lambda: init_params(model, seed=0))
+    found = jax.tree.map(np.shape, opened.arrays)
+    if jax.tree.map(lambda leaf: leaf.shape, expected) != found:
+        raise CheckpointError(
+            f"the checkpoint of step {opened.step} in {run_dir} does not fit its tokenizer and configuration, whose "
+            f"vocabulary has {len(tokenizer.vocabulary)} symbols: one of them was changed by hand; train anew"
+        )
+    return Loaded(config, tokenizer, model, opened.arrays, opened.step)
+
+
+def layer_outputs(model: LanguageModel, *, batch_size: int, length: int) -> tuple[Any, Any]:
+    """Shapes of the parameters and of every layer's output for a batch, as `training.table.layers_of` takes them."""
+    tokens = jax.ShapeDtypeStruct((batch_size, length), jnp.int32)
+    params = jax.eval_shape(lambda: init_params(model, seed=0))
+    _, seen = jax.eval_shape(
+        lambda params, tokens: model.apply(
+            {"params": params}, tokens, capture_intermediates=True, mutable=["intermediates"]
+        ),
+        params,
+        tokens,
+    )
+    return params, seen["intermediates"]

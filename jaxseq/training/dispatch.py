@@ -1,0 +1,96 @@
+"""Several steps in one call of a compiled function.
+
+How many of the stacked batches to run is an argument of the compiled function, not a part of it. So every step of a
+run, however the run is cut into calls, goes through one and the same program: that a resumed run is bit-identical
+does not hang on where it was stopped.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from jaxseq.training.optim import Optimizer
+from jaxseq.training.sharding import COPIED, SPLIT, STACKED_SPLIT, STATE_SPECS, Layout
+from jaxseq.training.state import PyTree, TrainState
+from jaxseq.training.step import Batch, LossFn, Tallies, make_eval_step, make_train_step
+
+Loader = Callable[[int], Batch]
+"""Batch number -> batch of NumPy arrays; pure."""
+
+
+class TrainLoader(Protocol):
+    """A loader that knows the size of its batches and how many make an epoch."""
+
+    @property
+    def steps_per_epoch(self) -> int: ...
+
+    @property
+    def batch_size(self) -> int: ...
+
+    def __call__(self, step: int, /) -> Batch: ...
+
+
+def stack_batches(loader: Loader, step: int, count: int, most: int) -> Batch:
+    """Batches `step` to `step + count` as one, stacked on a new first axis of `most`; zeros where there are fewer."""
+    batches = [loader(step + i) for i in range(count)]
+
+    def stack(*leaves: np.ndarray) -> np.ndarray:
+        first = leaves[0]
+        stacked = np.zeros((most, *first.shape), first.dtype)
+        for i, leaf in enumerate(leaves):
+            stacked[i] = leaf
+        return stacked
+
+    return jax.tree.map(stack, *batches)
+
+
+def compile_training(
+    loss_fn: LossFn, optimizer: Optimizer, *, layout: Layout, most: int
+) -> Callable[[TrainState, Batch, Any], tuple[TrainState, Tallies]]:
+    """`run(state, batches, count) -> (state, tallies)`: the first `count` of `most` stacked batches, a step each.
+
+    The state given is consumed (donated). Every tally is an array of `most`, one entry a step, zero past `count`.
+    """
+    step = make_train_step(loss_fn, optimizer, axis=layout.axis)
+
+    def run(state: TrainState, batches: Batch, count: Array) -> tuple[TrainState, Tallies]:
+        return _repeat(step, state, batches, count, most)
+
+    specs = (STATE_SPECS, STACKED_SPLIT, COPIED)
+    return jax.jit(layout.parallel(run, specs, (STATE_SPECS, COPIED)), donate_argnums=0)
+
+
+def compile_evaluation(
+    loss_fn: LossFn, *, layout: Layout, most: int
+) -> Callable[[PyTree, PyTree, Batch, Any], tuple[PyTree, Tallies]]:
+    """`run(params, carry, batches, count) -> (carry, tallies)`, as `compile_training` does it for training."""
+    step = make_eval_step(loss_fn, axis=layout.axis)
+
+    def run(params: PyTree, carry: PyTree, batches: Batch, count: Array) -> tuple[PyTree, Tallies]:
+        return _repeat(lambda carry, batch: step(params, carry, batch), carry, batches, count, most)
+
+    return jax.jit(layout.parallel(run, (COPIED, SPLIT, STACKED_SPLIT, COPIED), (SPLIT, COPIED)))
+
+
+def _repeat(
+    step: Callable[[PyTree, Batch], tuple[PyTree, Tallies]], state: PyTree, batches: Batch, count: Array, most: int
+) -> tuple[PyTree, Tallies]:
+    def batch_at(i: int | Array) -> Batch:
+        return jax.tree.map(lambda leaf: lax.dynamic_index_in_dim(leaf, i, keepdims=False), batches)
+
+    if most == 1:
+        state, tallies = step(state, batch_at(0))
+        return state, jax.tree.map(lambda value: value[None], tallies)
+
+    def body(i: Array, loop: tuple[PyTree, Tallies]) -> tuple[PyTree, Tallies]:
+        state, rows = loop
+        state, tallies = step(state, batch_at(i))
+        return state, jax.tree.map(lambda row, value: row.at[i].set(value), rows, tallies)
+
+    shapes = jax.eval_shape(lambda: step(state, batch_at(0))[1])
+    rows = jax.tree.map(lambda shape: jnp.zeros((most, *shape.shape), shape.dtype), shapes)
+    return lax.fori_loop(0, count, body, (state, rows))

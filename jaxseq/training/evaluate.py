@@ -1,0 +1,48 @@
+"""Metrics over a whole split, in one pass."""
+
+from collections.abc import Callable, Mapping
+
+import jax
+import numpy as np
+
+from jaxseq.training.dispatch import Loader, compile_evaluation, stack_batches
+from jaxseq.training.metrics import Meter, derived
+from jaxseq.training.sharding import SPLIT, STACKED_SPLIT, Layout
+from jaxseq.training.state import PyTree
+from jaxseq.training.step import LossFn
+
+Evaluate = Callable[[PyTree, bool], Mapping[str, float]]
+"""(params, whole) -> metrics on the validation split, "loss" among them; on all of it where `whole` is True."""
+
+
+class Evaluator:
+    """Runs `loss_fn` without training over the batches of a loader; compiled once, used as often as needed.
+
+    Args:
+        layout: devices that share a batch, see `choose_layout`.
+        steps_per_dispatch: batches to one call of the compiled function.
+    """
+
+    def __init__(self, loss_fn: LossFn, *, layout: Layout, steps_per_dispatch: int = 10) -> None:
+        self._layout = layout
+        self._most = steps_per_dispatch
+        self._run = compile_evaluation(loss_fn, layout=layout, most=steps_per_dispatch)
+
+    def __call__(self, params: PyTree, loader: Loader, *, steps: int, carry: PyTree = None) -> dict[str, float]:
+        """Mean of each tally over batches 0 to `steps`, with perplexity and bits per token.
+
+        Args:
+            carry: what enters the first batch, and is handed on from batch to batch; None begins anew in each.
+        """
+        params, carry = self._layout.put(params), self._layout.put(carry, SPLIT)
+        meter, waiting = Meter(), None
+        for step in range(0, steps, self._most):
+            count = min(self._most, steps - step)
+            batches = self._layout.put(stack_batches(loader, step, count, self._most), STACKED_SPLIT)
+            carry, tallies = self._run(params, carry, batches, np.int32(count))
+            if waiting is not None:  # one call behind, so that the devices never wait for the host
+                meter.add(jax.device_get(waiting))
+            waiting = tallies
+        if waiting is not None:
+            meter.add(jax.device_get(waiting))
+        return derived(meter.means())

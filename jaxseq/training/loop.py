@@ -1,0 +1,254 @@
+"""The training loop: from a state and a loader to a trained state, with everything on disk that going on needs.
+
+Steps run several to a call; the next batches are stacked and the last results read while the devices compute. Where
+something is due (`jaxseq.training.plan`) the order is: row of metrics, evaluation, checkpoint. So a checkpoint has all
+rows of its step behind it.
+
+A run that was killed goes on from its newest checkpoint and does again what came after. Rows past that step are cut
+from metrics.csv, and nothing hangs on the clock, on the process, or on where it was stopped: parameters, optimizer
+state, carry and metrics end bit-identical to those of a run left alone.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from signal import Signals
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxseq.config import TrainConfig
+from jaxseq.errors import InputError
+from jaxseq.training.book import Book, DivergedError
+from jaxseq.training.checkpoint import CheckpointStore, Restored
+from jaxseq.training.debug import explain_nonfinite
+from jaxseq.training.dispatch import TrainLoader, compile_training, stack_batches
+from jaxseq.training.evaluate import Evaluate
+from jaxseq.training.metrics import MetricsFile
+from jaxseq.training.optim import Optimizer
+from jaxseq.training.plan import Plan
+from jaxseq.training.report import Reporter, Silent
+from jaxseq.training.sharding import STACKED_SPLIT, choose_layout
+from jaxseq.training.signals import StopRequest
+from jaxseq.training.state import TrainState
+from jaxseq.training.step import SKIPPED, Batch, LossFn, Tallies
+
+COLUMNS = ("loss", "perplexity", "bits_per_token", "accuracy")
+
+
+class Result(NamedTuple):
+    """How a run ended."""
+
+    state: TrainState
+    step: int
+    stopped: Literal["finished", "early", "signal"]
+    """At the last step, because validation got no better, or by SIGTERM or SIGINT."""
+    signal: Signals | None
+    validation: Mapping[str, float] | None
+    """Metrics of the last evaluation; None where there was none in this process."""
+    best_loss: float
+    """Lowest validation loss of the whole run, infinite where there was none."""
+    best_step: int
+
+    @property
+    def exit_code(self) -> int:
+        """0 at the end and after SIGTERM, which asked for just this; 130 after Ctrl-C, as shells expect."""
+        return 130 if self.stopped == "signal" and self.signal == Signals.SIGINT else 0
+
+
+def fit(
+    loss_fn: LossFn,
+    state: TrainState,
+    loader: TrainLoader,
+    *,
+    optimizer: Optimizer,
+    config: TrainConfig,
+    run_dir: Path,
+    store: CheckpointStore,
+    evaluate: Evaluate | None = None,
+    reporter: Reporter | None = None,
+    meta: Mapping[str, Any] | None = None,
+    files: Mapping[str, str] | None = None,
+    columns: tuple[str, ...] = COLUMNS,
+) -> Result:
+    """Trains from `state`, or from the newest checkpoint in `store`, to the end or until it is told to stop.
+
+    Writes checkpoints and run_dir/metrics.csv. SIGTERM and Ctrl-C end the run with a checkpoint after the steps under
+    way; a second Ctrl-C ends it at once.
+
+    Args:
+        state: from `init_state`; copied, so it stays usable.
+        evaluate: called where `config` asks for it; None trains without validation.
+        meta: goes into every checkpoint, beside "training", which is this function's.
+        files: small texts that go into every checkpoint, by file name.
+        columns: metrics for which metrics.csv has a column.
+
+    Raises:
+        InputError: a setting cannot work here, something cannot be written, or the run keeps diverging.
+    """
+    if config.patience and evaluate is None:
+        raise InputError(f"train.patience is {config.patience} and there is no validation split: set it to 0")
+    reporter = reporter or Silent()
+    metrics = MetricsFile(run_dir / "metrics.csv", columns)
+    run = _Run(loss_fn, state, loader, optimizer, config, store, evaluate, reporter, metrics, meta or {}, files or {})
+    try:
+        with StopRequest() as stop:
+            return run.go(stop)
+    finally:
+        reporter.close()
+
+
+@dataclasses.dataclass
+class _Run:
+    loss_fn: LossFn
+    state: TrainState
+    loader: TrainLoader
+    optimizer: Optimizer
+    config: TrainConfig
+    store: CheckpointStore
+    evaluate: Evaluate | None
+    reporter: Reporter
+    metrics: MetricsFile
+    meta: Mapping[str, Any]
+    files: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        self.layout, note = choose_layout(self.config.devices, self.loader.batch_size)
+        if note:
+            self.reporter.say(note)
+        self.plan = Plan.of(self.config, self.loader.steps_per_epoch)
+        self.compiled = compile_training(self.loss_fn, self.optimizer, layout=self.layout, most=self.plan.most)
+        self.template = jax.eval_shape(lambda: self.state)
+        self.step, self.saved, self.book = 0, -1, Book()
+        self.validation: Mapping[str, float] | None = None
+
+    def go(self, stop: StopRequest) -> Result:
+        restored = self.store.restore(self.template)
+        if restored is None:
+            self.state = self.layout.put_state(self.state)
+            self.metrics.cut(-1)
+            self.save()
+        else:
+            for line in restored.skipped:
+                self.reporter.say(f"skipped a checkpoint: {line}")
+            self.adopt(restored)
+            self.reporter.say(f"going on from step {self.step}")
+        self.reporter.begin(self.step, self.plan.total)
+        while self.step < self.plan.total and not self.exhausted and stop.signal is None:
+            try:
+                self.advance(stop)
+                self.halt()
+            except DivergedError:
+                self.go_back()
+        if self.saved != self.step:
+            self.save(regular=False)
+        stopped = "finished"
+        if self.step < self.plan.total:
+            stopped = "early" if self.exhausted else "signal"
+            self.reporter.say(
+                f"no better validation loss since step {self.book.best_step}: stopped at step {self.step}"
+                if self.exhausted
+                else f"stopped at step {self.step} and saved: the same command goes on from there"
+            )
+        return Result(
+            self.state, self.step, stopped, stop.signal, self.validation, self.book.best_loss, self.book.best_step
+        )
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether validation has not improved for as long as the run may wait."""
+        return 0 < self.config.patience <= self.book.stale
+
+    def advance(self, stop: StopRequest) -> None:
+        """Runs steps up to the next evaluation or checkpoint, or until told to stop, and enters their results."""
+        end = self.plan.halt_after(self.step)
+        waiting: tuple[int, int, Tallies] | None = None
+        batches = self.stacked()
+        while batches is not None:
+            count = self.plan.count_after(self.step)
+            self.state, tallies = self.compiled(self.state, self.layout.put(batches, STACKED_SPLIT), np.int32(count))
+            self.step += count
+            batches = self.stacked() if self.step < end and stop.signal is None else None
+            if waiting is not None:
+                self.enter(*waiting)
+            waiting = (self.step, count, tallies)
+            if self.config.debug_nonfinite:
+                self.explain(tallies)
+        if waiting is not None:
+            self.enter(*waiting)
+
+    def stacked(self) -> Batch:
+        """The batches of the next call, on the host."""
+        return stack_batches(self.loader, self.step, self.plan.count_after(self.step), self.plan.most)
+
+    def enter(self, step: int, count: int, tallies: Tallies) -> None:
+        """Reads the results of the `count` steps up to `step`, which waits for them, and writes a row where due."""
+        tallies = jax.tree.map(lambda values: values[:count], jax.device_get(tallies))
+        self.book.add(tallies, max_nonfinite=self.config.max_nonfinite)
+        loss = tallies["loss"]
+        tokens = float(np.sum(loss.count))
+        self.reporter.advance(step, float(np.sum(loss.total)) / tokens if tokens else float("nan"), tokens)
+        if self.plan.logs_at(step):
+            self.row(step, "train", self.book.close_interval())
+
+    def halt(self) -> None:
+        """Evaluates and saves, where due."""
+        better = False
+        if self.evaluate is not None and self.plan.evaluates_at(self.step):
+            self.validation = self.evaluate(self.state.params, False)
+            better = self.book.judge(self.validation["loss"], self.step)
+            over = self.exhausted or self.step == self.plan.total
+            if over and self.config.evaluate_batches:
+                self.validation = self.evaluate(self.state.params, True)
+            self.row(self.step, "validation", self.validation)
+        if better or self.plan.saves_at(self.step):
+            self.save(best=better)
+
+    def row(self, step: int, split: str, values: Mapping[str, float]) -> None:
+        row = {"step": step, "epoch": round(step / self.loader.steps_per_epoch, 4), "split": split, **values}
+        self.metrics.append(row)
+        self.reporter.row(row)
+
+    def save(self, *, best: bool = False, regular: bool = True) -> None:
+        """Saves a checkpoint. One made because the run was told to stop is not regular: a diverging run does not go
+        back to it, as one that was left alone could not."""
+        if regular and not self.book.skipped_in_a_row:
+            self.book.good_step = self.step
+        self.metrics.sync()
+        meta = {**self.meta, "training": self.book.to_json()}
+        self.store.save(self.step, self.state, meta, files=self.files, best=best)
+        self.saved = self.step
+
+    def adopt(self, restored: Restored) -> None:
+        """Takes a checkpoint's place in the run."""
+        self.state = self.layout.put_state(restored.arrays)
+        self.step = self.saved = restored.step
+        self.book = Book.from_json(restored.meta["training"])
+        self.metrics.cut(self.step)
+
+    def go_back(self) -> None:
+        """Restores the last good checkpoint and halves the learning rate."""
+        limit, rollbacks, good = self.config.max_nonfinite, self.book.rollbacks + 1, self.book.good_step
+        what = f"loss or gradient of {limit} batches in a row, before step {self.step}, was not finite"
+        if rollbacks > self.config.max_rollbacks:
+            raise InputError(
+                f"{what}; train.max_rollbacks ({rollbacks - 1}) is used up: lower optimizer.learning_rate, set "
+                "optimizer.clip_norm, or find the cause with --train.debug-nonfinite"
+            )
+        restored = self.store.restore(self.template, which=good if good in self.store.steps() else "newest")
+        assert restored is not None  # there has been one since step 0
+        self.adopt(restored)
+        self.book.rollbacks, self.book.skipped_in_a_row = rollbacks, 0
+        scale = 0.5**rollbacks
+        self.state = self.state._replace(lr_scale=self.layout.put(np.float32(scale)))
+        self.reporter.say(f"{what}: back to the checkpoint of step {self.step}, with {scale:g} of the learning rate")
+        self.reporter.begin(self.step, self.plan.total)
+
+    def explain(self, tallies: Tallies) -> None:
+        """Where the step just run was skipped, stops the run with the reason."""
+        if np.any(jax.device_get(tallies[SKIPPED].total)):
+            # A skipped step leaves parameters and carry as they were: only the step is to be set back.
+            before = jax.device_get(self.state)._replace(step=np.int32(self.step - 1))
+            told = explain_nonfinite(self.loss_fn, before, self.loader(self.step - 1), self.layout.mesh.size)
+            raise InputError(f"loss or gradient is not finite at step {self.step}: {told}")

@@ -1,0 +1,59 @@
+"""Everything that changes while training, as one value."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxseq.training.optim import Optimizer
+
+PyTree = Any
+
+
+class Accumulated(NamedTuple):
+    """Gradients of the batches since the last update."""
+
+    grads: PyTree
+    """Gradient of the summed loss, a leaf for each parameter."""
+    items: Array
+    """Items in that sum, float32 scalar."""
+
+
+class TrainState(NamedTuple):
+    """State of training after `step` batches. A pytree of arrays: what a checkpoint holds."""
+
+    step: Array
+    """Batches seen, int32 scalar."""
+    updates: Array
+    """Updates made, int32 scalar; behind `step` by accumulation and by skipped batches."""
+    params: PyTree
+    opt_state: PyTree
+    carry: PyTree
+    """Carry that enters the next batch, leading axis = batch; None where every batch begins anew."""
+    accumulated: Accumulated | None
+    """None where every batch makes an update."""
+    lr_scale: Array
+    """Factor on the scheduled learning rate, float32 scalar: halved when a run goes back to a checkpoint."""
+    key: Array
+    """Data of the run's random key, uint32; batch i draws from fold_in(key, i)."""
+
+
+def init_state(params: PyTree, optimizer: Optimizer, *, key: Array, carry: PyTree = None) -> TrainState:
+    """The state before the first batch.
+
+    Args:
+        key: a `jax.random.key`, of which only the data is kept.
+        carry: the initial carry of the model for the training batch; None for windows that are independent.
+    """
+    zeros = Accumulated(jax.tree.map(jnp.zeros_like, params), jnp.zeros((), jnp.float32))
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        updates=jnp.zeros((), jnp.int32),
+        params=params,
+        opt_state=optimizer.transform.init(params),
+        carry=carry,
+        accumulated=zeros if optimizer.accumulate > 1 else None,
+        lr_scale=jnp.ones((), jnp.float32),
+        key=jax.random.key_data(key),
+    )

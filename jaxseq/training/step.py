@@ -1,0 +1,126 @@
+"""One training step and one evaluation step, as pure functions.
+
+The loss of a batch is a sum and a count, so the gradient is that of sum(totals) / sum(counts) over every device and
+every accumulated batch: exact however unevenly their masks are filled.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxseq.ops.losses import Tally
+from jaxseq.training.optim import Optimizer
+from jaxseq.training.state import Accumulated, PyTree, TrainState
+
+Batch = Any
+"""A pytree of arrays, leading axis = batch."""
+Tallies = dict[str, Tally]
+LossFn = Callable[[PyTree, PyTree, Batch, Array | None, bool], tuple[Tallies, PyTree]]
+"""(params, carry, batch, key, train) -> (tallies, carry); the tally named "loss" is what is minimised."""
+
+LEARNING_RATE, GRADIENT_NORM, SKIPPED = "learning_rate", "gradient_norm", "skipped"
+"""Names of the tallies that a training step adds to those of the loss."""
+
+
+def make_train_step(
+    loss_fn: LossFn, optimizer: Optimizer, *, axis: str | None = None
+) -> Callable[[TrainState, Batch], tuple[TrainState, Tallies]]:
+    """`train_step(state, batch) -> (state, tallies)`, pure.
+
+    A batch whose loss, gradient or new carry is not finite is skipped: only `step` changes, its tallies are zero and
+    the tally "skipped" counts it. "gradient_norm" (before clipping) and "learning_rate" count the updates made.
+
+    Args:
+        axis: name of the mesh axis that the batch is split over, where the step runs inside a `shard_map`.
+    """
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Tallies]:
+        key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
+        if axis is not None:
+            key = jax.random.fold_in(key, lax.axis_index(axis))
+        grads, tallies, carry = loss_gradients(loss_fn, state.params, state.carry, batch, key)
+        broken = (~_all_finite(carry)).astype(jnp.int32)
+        if axis is not None:
+            grads, tallies, broken = lax.psum((grads, tallies, broken), axis)
+        loss = tallies["loss"]
+        finite = jnp.isfinite(loss.total) & jnp.isfinite(_norm(grads)) & (broken == 0)
+
+        gathered, due, rest = Accumulated(grads, loss.count), finite, None
+        if state.accumulated is not None:
+            gathered = _select(finite, jax.tree.map(jnp.add, state.accumulated, gathered), state.accumulated)
+            due = (state.step + 1) % optimizer.accumulate == 0
+            rest = _select(due, jax.tree.map(jnp.zeros_like, gathered), gathered)
+        items = jnp.where(gathered.items > 0, gathered.items, 1.0)
+        mean = jax.tree.map(lambda g: g / items, gathered.grads)
+        norm = _norm(gathered.grads) / items
+        update = due & jnp.isfinite(norm) & (gathered.items > 0)
+
+        direction, opt_state = optimizer.transform.update(mean, state.opt_state, state.params)
+        rate = optimizer.schedule(state.updates) * state.lr_scale
+        params = jax.tree.map(lambda p, d: p - rate * d, state.params, direction)
+        new_state = TrainState(
+            step=state.step + 1,
+            updates=state.updates + update.astype(jnp.int32),
+            params=_select(update, params, state.params),
+            opt_state=_select(update, opt_state, state.opt_state),
+            carry=_select(finite, carry, state.carry),
+            accumulated=rest,
+            lr_scale=state.lr_scale,
+            key=state.key,
+        )
+        kept = _select(finite, tallies, jax.tree.map(jnp.zeros_like, tallies))
+        return new_state, {
+            **kept,
+            GRADIENT_NORM: _counted(norm, update),
+            LEARNING_RATE: _counted(rate, update),
+            SKIPPED: Tally(1.0 - finite.astype(jnp.float32), jnp.ones((), jnp.float32)),
+        }
+
+    return train_step
+
+
+def make_eval_step(
+    loss_fn: LossFn, *, axis: str | None = None
+) -> Callable[[PyTree, PyTree, Batch], tuple[PyTree, Tallies]]:
+    """`eval_step(params, carry, batch) -> (carry, tallies)`, pure; a carry of None stays None."""
+
+    def eval_step(params: PyTree, carry: PyTree, batch: Batch) -> tuple[PyTree, Tallies]:
+        tallies, new_carry = loss_fn(params, carry, batch, None, False)
+        if axis is not None:
+            tallies = lax.psum(tallies, axis)
+        return (None if carry is None else new_carry), tallies
+
+    return eval_step
+
+
+def loss_gradients(
+    loss_fn: LossFn, params: PyTree, carry: PyTree, batch: Batch, key: Array
+) -> tuple[PyTree, Tallies, PyTree]:
+    """(gradient of the summed loss, tallies, new carry); a carry of None stays None."""
+
+    def total(params: PyTree) -> tuple[Array, tuple[Tallies, PyTree]]:
+        tallies, new_carry = loss_fn(params, carry, batch, key, True)
+        return tallies["loss"].total, (tallies, None if carry is None else new_carry)
+
+    grads, (tallies, new_carry) = jax.grad(total, has_aux=True)(params)
+    return grads, tallies, new_carry
+
+
+def _select(condition: Array, chosen: PyTree, other: PyTree) -> PyTree:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, other)
+
+
+def _norm(tree: PyTree) -> Array:
+    return jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)))
+
+
+def _counted(value: jax.typing.ArrayLike, condition: Array) -> Tally:
+    return Tally(jnp.where(condition, value, 0.0).astype(jnp.float32), condition.astype(jnp.float32))
+
+
+def _all_finite(tree: PyTree) -> Array:
+    floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in floats])) if floats else jnp.bool_(True)

@@ -1,0 +1,206 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+import tyro
+from toy_model import ToyModel
+
+import jaxseq.decoding
+from jaxseq.commands.sample import SampleArguments, run
+from jaxseq.config import ExperimentConfig, SampleConfig
+from jaxseq.decoding import Sampling, generate
+from jaxseq.errors import InputError, UnknownSymbolError
+from jaxseq.text import CharTokenizer
+
+TOKENIZER = CharTokenizer.train("hello world\n", normalize=["lowercase"])
+MODEL = ToyModel(len(TOKENIZER.vocabulary))
+PARAMS = MODEL.init(0)
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch):
+    """Replaces the reading of a run directory; what was asked of it."""
+    asked = []
+
+    def load_run(path, *, checkpoint):
+        asked.append((path, checkpoint))
+        config = ExperimentConfig(sample=SampleConfig(prompt="Hello ", length=20, temperature=0.5))
+        return SimpleNamespace(config=config, tokenizer=TOKENIZER, model=MODEL, params=PARAMS, step=1)
+
+    module = ModuleType("jaxseq.tasks.language_model")
+    monkeypatch.setattr(module, "load_run", load_run, raising=False)
+    monkeypatch.setitem(sys.modules, "jaxseq.tasks.language_model", module)
+    return asked
+
+
+def sample(capsys, *words: str) -> str:
+    assert run(tyro.cli(SampleArguments, args=["runs/hello", *words])) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
+
+
+def expected(prompt: str, *, length=20, samples=1, seed=0, **options) -> list[str]:
+    """The samples by the public pieces."""
+    ids = np.tile(TOKENIZER.encode(prompt), (samples, 1))
+    tokens = generate(MODEL, PARAMS, ids, length=length, key=jax.random.key(seed), sampling=Sampling(**options))
+    return [TOKENIZER.decode(row) for row in tokens]
+
+
+def test_without_options_it_goes_on_as_the_configuration_of_the_run_says(capsys, asked):
+    assert sample(capsys, "--seed", "0") == f"hello {expected('hello ', temperature=0.5)[0]}\n"
+    assert asked == [(Path("runs/hello"), "best")]
+
+
+def test_all_options_reach_the_sample(capsys, asked):
+    words = "--prompt WORLD --length 100 --temperature 0.7 --top-k 8 --top-p 0.9 --min-p 0.01 --seed 3"
+    options = {"temperature": 0.7, "top_k": 8, "top_p": 0.9, "min_p": 0.01}
+    text = sample(capsys, *words.split(), "--checkpoint", "newest")
+    assert text == f"world{expected('world', length=100, seed=3, **options)[0]}\n"
+    assert asked[0][1] == "newest"
+
+
+def test_greedy_needs_no_seed(capsys):
+    assert sample(capsys, "--greedy") == sample(capsys, "--greedy") == f"hello {expected('hello ', greedy=True)[0]}\n"
+
+
+def test_without_a_seed_samples_differ(capsys):
+    assert sample(capsys, "--length", "50") != sample(capsys, "--length", "50")
+
+
+def test_several_samples_are_made_in_one_batch_and_set_apart_by_headings(capsys):
+    texts = expected("hello ", samples=3, temperature=0.5)
+    blocks = [f"--- sample {i} of 3 ---\nhello {text}\n" for i, text in enumerate(texts, 1)]
+    assert sample(capsys, "--num-samples", "3", "--seed", "0") == "\n".join(blocks)
+
+
+def test_json_gives_one_object_a_line(capsys):
+    lines = sample(capsys, "--num-samples", "2", "--seed", "4", "--json").splitlines()
+    texts = expected("hello ", samples=2, seed=4, temperature=0.5)
+    common = {"prompt": "hello ", "finish_reason": "length", "seed": 4}
+    assert [json.loads(line) for line in lines] == [
+        {"index": i, "text": text, **common} for i, text in enumerate(texts)
+    ]
+
+
+def test_the_seed_that_json_names_gives_the_same_sample_again(capsys):
+    first = json.loads(sample(capsys, "--json"))
+    assert json.loads(sample(capsys, "--json", "--seed", str(first["seed"]))) == first
+
+
+def test_a_sample_ends_before_its_stop_string(capsys):
+    whole = expected("hello ", length=300)[0]
+    stop = whole[150:153]
+    text = sample(capsys, "--length", "300", "--temperature", "1", "--seed", "0", "--stop", stop.upper())
+    assert text == f"hello {whole[: whole.find(stop)]}\n"
+
+
+def test_samples_that_have_all_ended_are_not_gone_on_with(capsys, monkeypatch):
+    made = []
+
+    def counting_stream(*args, **options):
+        for chunk in jaxseq.decoding.generate.__globals__["stream"](*args, **options):
+            made.append(chunk.shape[1])
+            yield chunk
+
+    monkeypatch.setattr(jaxseq.decoding, "stream", counting_stream)
+    stops = [word for symbol in "helowrd" for word in ("--stop", symbol)]
+    lines = sample(capsys, "--length", "100000", "--num-samples", "2", "--seed", "0", "--json", *stops).splitlines()
+    assert [json.loads(line)["finish_reason"] for line in lines] == ["stop", "stop"]
+    assert sum(made) < 200
+
+
+def test_an_empty_prompt_starts_after_a_line_end_that_is_not_shown(capsys):
+    text = sample(capsys, "--prompt", "", "--seed", "0", "--temperature", "1")
+    assert text == f"{expected(chr(10))[0]}\n"
+
+
+def test_next_prints_the_likeliest_tokens_with_their_probabilities(capsys):
+    table = [line.split("  ", 1) for line in sample(capsys, "--next", "4").splitlines()]
+    answer = json.loads(sample(capsys, "--next", "4", "--json"))
+    assert answer["prompt"] == "hello "
+    assert [repr(row["token"]) for row in answer["next"]] == [symbol for _, symbol in table]
+    assert [f"{row['probability']:.6f}" for row in answer["next"]] == [probability for probability, _ in table]
+    assert [TOKENIZER.vocabulary.symbols[row["id"]] for row in answer["next"]] == [
+        row["token"] for row in answer["next"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--temperature 0", "temperature is 0.0: .* greedy"),
+        ("--top-p 0", "top_p is 0.0"),
+        ("--top-k -1", "top_k is -1"),
+        ("--min-p 2", "min_p is 2.0"),
+    ],
+)
+def test_an_impossible_option_is_refused_before_the_run_is_read(words, message, asked):
+    with pytest.raises(InputError, match=message):
+        run(tyro.cli(SampleArguments, args=["runs/hello", *words.split()]))
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"length": 0}, "--length is 0"),
+        ({"num_samples": 0}, "--num-samples is 0"),
+        ({"next": -1}, "--next is -1"),
+        ({"seed": -1}, "--seed is -1"),
+        ({"seed": 2**32}, "--seed is 4294967296"),
+        ({"stop": ("",)}, "--stop is empty"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        SampleArguments(Path("runs/hello"), **options)
+
+
+def test_a_prompt_with_unknown_characters_is_one_line_that_names_them():
+    with pytest.raises(UnknownSymbolError, match=r"the prompt cannot be read: 'z' .*offset 3") as caught:
+        run(SampleArguments(Path("runs/hello"), prompt="he zoo"))
+    assert "\n" not in str(caught.value)
+
+
+def test_ctrl_c_ends_the_line_and_leaves(capsys, monkeypatch):
+    def interrupted(*args, **options):
+        yield TOKENIZER.encode("wo")[None]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jaxseq.decoding, "stream", interrupted)
+    assert run(SampleArguments(Path("runs/hello"))) == 130
+    assert capsys.readouterr() == ("hello wo\n", "")
+
+
+def test_a_reader_that_has_gone_away_ends_it_quietly(tmp_path):
+    program = tmp_path / "sampling.py"
+    program.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from jaxseq.commands import sample\n"
+        "def endless(arguments):\n"
+        "    while True:\n"
+        "        yield 'hello world\\n'\n"
+        "sample._output = endless\n"
+        "sys.exit(sample.run(sample.SampleArguments(Path('runs/hello'))))\n"
+    )
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        [sys.executable, program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(12) == b"hello world\n"
+        process.stdout.close()
+        assert process.wait(30) == 0
+        assert process.stderr.read() == b""

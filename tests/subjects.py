@@ -1,0 +1,260 @@
+"""What the laws of the carry are checked on, and the ways to run it that the laws compare. See laws.py."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Run = Callable[..., tuple[Any, Any]]
+
+
+class Way(Protocol):
+    """A way to run a subject, forward and backward; all take (params, inputs, carry, mask, reset)."""
+
+    def run(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
+        """Outputs and the new carry."""
+        ...
+
+    def pull(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any, d: Any) -> tuple[Any, Any, Any]:
+        """Gradients of params, inputs and carry, from `d`, those of outputs and new carry; None at integers."""
+        ...
+
+
+def _jit(function: Callable[..., Any]) -> Any:
+    """Compiled in half the time: compiling is nearly all of what the laws cost."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
+class AtOnce:
+    """All tokens in one call."""
+
+    def __init__(self, run: Run, *, compiled: bool = True) -> None:
+        def pull(params: Any, inputs: Any, carry: Any, mask: Any, reset: Any, d: Any) -> Any:
+            floats, rest = partition((params, inputs, carry))
+            _, vjp = jax.vjp(lambda floats: partition(run(*_merge(floats, rest), mask, reset))[0], floats)
+            return vjp(d)[0]
+
+        self.run = _jit(run) if compiled else run
+        self.pull = _jit(pull) if compiled else pull
+
+
+class InChunks:
+    """The time axis in pieces of these lengths, the carry handed on."""
+
+    def __init__(self, at_once: Way, lengths: tuple[int, ...]) -> None:
+        ends = np.cumsum(lengths)
+        self.at_once = at_once
+        self.pieces = [slice(end - length, end) for end, length in zip(ends, lengths, strict=True)]
+
+    def _forward(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any) -> tuple[list[Any], list[Any]]:
+        outputs, carries = [], [carry]
+        for piece in self.pieces:
+            y, carry = self.at_once.run(params, inputs[:, piece], carry, mask[:, piece], reset[:, piece])
+            outputs.append(y)
+            carries.append(carry)
+        return outputs, carries
+
+    def run(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
+        outputs, carries = self._forward(params, inputs, carry, mask, reset)
+        return jnp.concatenate(outputs, axis=1), carries[-1]
+
+    def pull(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any, d: Any) -> tuple[Any, Any, Any]:
+        _, carries = self._forward(params, inputs, carry, mask, reset)
+        d_outputs, d_carry = d
+        d_params, d_inputs = _zeros(params), []
+        for piece, before in list(zip(self.pieces, carries[:-1], strict=True))[::-1]:
+            pieces = (inputs[:, piece], before, mask[:, piece], reset[:, piece])
+            d_here, d_piece, d_carry = self.at_once.pull(params, *pieces, (d_outputs[:, piece], d_carry))
+            d_params = plus(d_params, d_here)
+            d_inputs.append(d_piece)
+        return d_params, jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=1), *d_inputs[::-1]), d_carry
+
+
+class OneByOne:
+    """The oracle: each row alone, each real token alone, a fresh carry at a reset, padding skipped and its output 0."""
+
+    def __init__(self, at_once: Way, initial_carry: Callable[[int], Any]) -> None:
+        self.at_once = at_once
+        self.initial = initial_carry(1)
+
+    def _forward(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, list[Any], Any]:
+        """Outputs, the carry each real token was read with by (row, time), and the new carry."""
+        rows, before, after = [], {}, []
+        for b in range(len(inputs)):
+            here, outputs = row(carry, b), []
+            for i in range(inputs.shape[1]):
+                here = self.initial if reset[b, i] else here
+                y, new = self.at_once.run(params, inputs[b : b + 1, i : i + 1], here, None, None)
+                if mask[b, i]:
+                    before[b, i], here = here, new
+                outputs.append(y if mask[b, i] else jnp.zeros_like(y))
+            rows.append(jnp.concatenate(outputs, axis=1))
+            after.append(here)
+        return jnp.concatenate(rows), before, _stack_rows(after)
+
+    def run(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
+        outputs, _, after = self._forward(params, inputs, carry, mask, reset)
+        return outputs, after
+
+    def pull(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any, d: Any) -> tuple[Any, Any, Any]:
+        _, before, _ = self._forward(params, inputs, carry, mask, reset)
+        d_params, d_inputs, d_carries = _zeros(params), jax.tree.map(np.array, _zeros(inputs)), []
+        for b in range(len(inputs)):
+            d_carry = row(d[1], b)
+            for i in reversed(range(inputs.shape[1])):
+                if mask[b, i]:
+                    d_here = (d[0][b : b + 1, i : i + 1], d_carry)
+                    arguments = (inputs[b : b + 1, i : i + 1], before[b, i], None, None)
+                    d_step, d_input, d_carry = self.at_once.pull(params, *arguments, d_here)
+                    d_params = plus(d_params, d_step)
+                    if d_inputs is not None:
+                        d_inputs[b, i] = d_input[0, 0]
+                d_carry = _zeros(self.initial) if reset[b, i] else d_carry
+            d_carries.append(d_carry)
+        return d_params, d_inputs, _stack_rows(d_carries)
+
+
+def partition(tree: Any) -> tuple[Any, Any]:
+    """Float leaves with None elsewhere, and the other leaves with None where floats are."""
+
+    def only(floats: bool) -> Any:
+        return jax.tree.map(lambda x: x if jnp.issubdtype(jnp.result_type(x), jnp.inexact) == floats else None, tree)
+
+    return only(True), only(False)
+
+
+def _merge(floats: Any, rest: Any) -> Any:
+    return jax.tree.map(lambda x, y: y if x is None else x, floats, rest, is_leaf=lambda x: x is None)
+
+
+def _zeros(tree: Any) -> Any:
+    return jax.tree.map(jnp.zeros_like, partition(tree)[0])
+
+
+def plus(one: Any, other: Any) -> Any:
+    return jax.tree.map(jnp.add, one, other)
+
+
+def row(tree: Any, b: int) -> Any:
+    """Row b of every leaf, its batch axis kept."""
+    return jax.tree.map(lambda leaf: leaf[b : b + 1], tree)
+
+
+def _stack_rows(rows: list[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *rows)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Subject:
+    """What the laws are checked on; `of_model` and `of_layer` make one.
+
+    Attributes:
+        name: Shown by pytest.
+        params: Parameters, far enough from their initial values that all of them matter.
+        run: (params, inputs [b, t, ...], carry | None, mask | None, reset | None) -> (outputs [b, t, ...], carry).
+        initial_carry: (batch size) -> carry, every leaf with the batch as its leading axis.
+        draw: (generator, b, t) -> inputs.
+        rubbish: (generator, b, t) -> inputs that padding may hold: NaN, ids out of range.
+        run_bfloat16: `run` computing in bfloat16, where there is such a thing.
+        loss: (params, inputs, targets, carry, mask, reset) -> (tallies, carry), for a language model.
+    """
+
+    name: str
+    params: Any
+    run: Run
+    initial_carry: Callable[[int], Any]
+    draw: Callable[[np.random.Generator, int, int], np.ndarray]
+    rubbish: Callable[[np.random.Generator, int, int], np.ndarray]
+    run_bfloat16: Run | None = None
+    loss: Run | None = None
+
+    # Compiled once per subject and shape, whatever the number of cases and laws.
+
+    @functools.cached_property
+    def at_once(self) -> AtOnce:
+        return AtOnce(self.run)
+
+    @functools.cached_property
+    def mapped(self) -> AtOnce:
+        """Rematerialised, and over one more axis."""
+        return AtOnce(jax.vmap(jax.checkpoint(self.run), in_axes=(None, 0, 0, 0, 0)))
+
+    @functools.cached_property
+    def in_bfloat16(self) -> AtOnce:
+        assert self.run_bfloat16 is not None
+        return AtOnce(self.run_bfloat16)
+
+    @functools.cached_property
+    def summed_loss(self) -> AtOnce:
+        """(tokens, targets) -> summed loss of the model's own `loss`."""
+        loss = self.loss
+        assert loss is not None
+
+        def run(params: Any, pair: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
+            tallies, carry = loss(params, *pair, carry, mask, reset)
+            return tallies["loss"].total, carry
+
+        return AtOnce(run)
+
+    @functools.cached_property
+    def cross_entropy(self) -> AtOnce:
+        """(tokens, targets) -> summed loss by definition, from the logits."""
+
+        def run(params: Any, pair: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
+            logits, carry = self.run(params, pair[0], carry, mask, reset)
+            nats = -jnp.take_along_axis(jax.nn.log_softmax(logits), pair[1][..., None], axis=-1)[..., 0]
+            return jnp.where(mask, nats, 0.0).sum(), carry
+
+        return AtOnce(run)
+
+
+def of_model(name: str, model: Any, *, scale: float = 0.3) -> Subject:
+    """A language model: tokens [b, t] in, logits [b, t, v] out, with `vocabulary_size`, `dtype` and a `loss` method."""
+    size = model.vocabulary_size
+
+    def run(model: Any, params: Any, tokens: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
+        return model.apply({"params": params}, tokens, carry, mask=mask, reset=reset)
+
+    def loss(params: Any, tokens: Any, targets: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
+        return model.apply({"params": params}, tokens, targets, carry, mask=mask, reset=reset, method="loss")
+
+    return Subject(
+        name=name,
+        params=perturbed(model.init(jax.random.key(0), jnp.zeros((1, 2), jnp.int32))["params"], scale),
+        run=functools.partial(run, model),
+        initial_carry=model.initial_carry,
+        draw=lambda rng, b, t: rng.integers(0, size, (b, t), dtype=np.int32),
+        rubbish=lambda rng, b, t: rng.choice(np.array([-1, -(2**31), size, 2**31 - 1], np.int32), (b, t)),
+        run_bfloat16=functools.partial(run, model.clone(dtype=jnp.bfloat16)),
+        loss=loss,
+    )
+
+
+def of_layer(
+    name: str, layer: Any, *, features: int, initial_carry: Callable[[int], Any], scale: float = 0.3
+) -> Subject:
+    """A Flax module called as layer(x [b, t, features], carry, mask=, reset=) -> (y [b, t, ...], carry)."""
+
+    def run(layer: Any, params: Any, x: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
+        return layer.apply({"params": params}, x, carry, mask=mask, reset=reset)
+
+    return Subject(
+        name=name,
+        params=perturbed(layer.init(jax.random.key(0), jnp.zeros((1, 2, features)), None)["params"], scale),
+        run=functools.partial(run, layer),
+        initial_carry=initial_carry,
+        draw=lambda rng, b, t: rng.normal(size=(b, t, features)).astype(np.float32),
+        rubbish=lambda rng, b, t: rng.choice(np.array([np.nan, np.inf, -np.inf], np.float32), (b, t, features)),
+        run_bfloat16=functools.partial(run, layer.clone(dtype=jnp.bfloat16)) if hasattr(layer, "dtype") else None,
+    )
+
+
+def perturbed(params: Any, scale: float) -> Any:
+    """Parameters moved away from zeros and ones, so that a bias or a scale left out is noticed."""
+    leaves, tree = jax.tree.flatten(params)
+    rng = np.random.default_rng(0)
+    return tree.unflatten([leaf + scale * rng.normal(size=leaf.shape).astype(np.float32) for leaf in leaves])

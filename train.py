@@ -1,0 +1,8 @@
+"""Train a model: `python3 train.py [configs/NAME.py] [--section.field value ...]`; the same as `jaxseq train`."""
+
+import sys
+
+from jaxseq.commands.main import run
+
+if __name__ == "__main__":
+    sys.exit(run("train", sys.argv[1:], program="train.py"))
