@@ -1,5 +1,6 @@
 """The process and JAX set up for speed. Nothing happens on import; commands call `configure` before they use JAX."""
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -42,13 +43,15 @@ def tune_allocator() -> bool:
 def use_cpu_devices(count: int = 0) -> None:
     """Gives JAX's CPU platform `count` devices, 0 for one for each core this process may use.
 
-    Does nothing where the number has been chosen in the environment (JAX_NUM_CPU_DEVICES, or XLA_FLAGS).
+    Does nothing where the number has been chosen in the environment (JAX_NUM_CPU_DEVICES, or XLA_FLAGS), nor in a
+    process that has used a JAX device already, as a notebook may have: the number cannot be changed then.
     """
     import jax
 
     chosen = "JAX_NUM_CPU_DEVICES" in os.environ or "xla_force_host_platform_device_count" in os.getenv("XLA_FLAGS", "")
     if not chosen:
-        jax.config.update("jax_num_cpu_devices", count or core_count())
+        with contextlib.suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", count or core_count())
 
 
 def core_count() -> int:

@@ -14,11 +14,18 @@ Arguments = TypeVar("Arguments")
 
 
 def parse(
-    kind: type[Arguments], argv: Sequence[str], *, program: str, description: str = "", default: Any = None
+    kind: type[Arguments],
+    argv: Sequence[str],
+    *,
+    program: str,
+    usage: str = "",
+    description: str = "",
+    default: Any = None,
 ) -> Arguments:
     """`argv` as a `kind`. `--help` prints all fields and leaves with 0; a mistake is one line, exit code 2.
 
     Args:
+        usage: what the help shows after the program, before the options.
         default: a `kind` that fields not given are taken from.
     """
     heard = io.StringIO()
@@ -28,7 +35,7 @@ def parse(
             return tyro.cli(
                 kind,
                 args=list(argv),
-                prog=program,
+                prog=f"{program} {usage}".rstrip(),
                 description=description or None,
                 config=(tyro.conf.AvoidSubcommands,),
                 **options,
@@ -65,10 +72,11 @@ def _wide_lines(argv: Sequence[str]):
 
 def _one_line(box: str) -> str:
     """What stands in tyro's box of an error: the message, and an option that was perhaps meant."""
-    lines = [line.strip("│ \n") for line in box.splitlines() if line.startswith("│")]
-    message = lines[0] if lines else " ".join(box.split())
+    lines = [line.strip("│ ") for line in box.splitlines() if line.strip("│╭╰╮╯─- ")]
+    if len(lines) > 1:
+        del lines[0]  # the title: in the frame, or above the message where the terminal has no UTF-8
     # An impossible value names its own field: tyro's section before it adds nothing.
-    message = re.sub(r"^Error parsing (?!-)[\w.]+: ", "", message).removesuffix(".")
+    message = re.sub(r"^Error parsing (?!-)[\w.]+: ", "", lines[0]).removesuffix(".")
     if "Perhaps you meant:" in lines:
         meant = lines[lines.index("Perhaps you meant:") + 1].split()[0]
         message += f" (perhaps you meant {meant}?)"

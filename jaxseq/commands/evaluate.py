@@ -1,15 +1,23 @@
 """`jaxseq evaluate`: metrics of a trained model on a split, with the carry and without it."""
 
+import contextlib
+import dataclasses
 import json
-from collections.abc import Sequence
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
 from jaxseq.commands.arguments import parse
 from jaxseq.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxseq.data.corpus import Corpus
+    from jaxseq.tasks.language_model import Loaded
 
 
 @dataclass(frozen=True)
@@ -50,34 +58,56 @@ def evaluate(arguments: EvaluateArguments) -> dict[str, dict[str, float]]:
     Raises:
         InputError: the run cannot be read, or has no such split.
     """
-    import dataclasses
-
     from jaxseq import runtime
 
     runtime.configure()
     from jaxseq.data.corpus import take_split
-    from jaxseq.tasks.corpora import prepare, split_names
+    from jaxseq.tasks.corpora import split_names
     from jaxseq.tasks.language_model import SplitEvaluator, load_run
 
     loaded = load_run(arguments.run, checkpoint=arguments.checkpoint)
+    for line in loaded.skipped:
+        print(f"skipped a checkpoint: {line}", file=sys.stderr)
     data = loaded.config.data
-    if arguments.source is not None:
-        data = dataclasses.replace(data, source=arguments.source)
     if arguments.split not in split_names(data):
         raise InputError(
             f"{arguments.run} has no {arguments.split} split (data.split is {data.split}): "
             f"choose {' or '.join(split_names(data))}"
         )
-    _, corpus = prepare(data, tokenizer=loaded.tokenizer, token_file=arguments.run / "tokens.npy")
-    part = take_split(corpus, data.split, arguments.split)
-    text_length = len(loaded.tokenizer.decode(part.ids))
-    results = {}
-    for how, rows in (("carried", arguments.rows), ("windows", 1)):
-        evaluator = SplitEvaluator(loaded.model, data, part, how=how, rows=rows)
-        metrics = evaluator(loaded.params)
-        metrics["bits_per_character"] = metrics["bits_per_token"] * len(part.ids) / text_length
-        results[how] = metrics
+    with _corpus(arguments, loaded) as corpus:
+        part = take_split(corpus, data.split, arguments.split)
+        if arguments.rows >= len(part.ids):
+            raise InputError(
+                f"--rows is {arguments.rows}, the {arguments.split} split has {len(part.ids)} tokens: give a lower one"
+            )
+        text_length = len(loaded.tokenizer.decode(part.ids))
+        results = {}
+        for how, rows in (("carried", arguments.rows), ("windows", 1)):
+            metrics = SplitEvaluator(loaded.model, data, part, how=how, rows=rows)(loaded.params)
+            metrics["bits_per_character"] = metrics["bits_per_token"] * len(part.ids) / text_length
+            results[how] = metrics
     return results
+
+
+@contextlib.contextmanager
+def _corpus(arguments: EvaluateArguments, loaded: "Loaded") -> Iterator["Corpus"]:
+    """The text of the run, which must be what it was, or another one. Token files of others than the run's own text
+    are of no use later."""
+    from jaxseq.tasks.corpora import prepare
+
+    data = loaded.config.data
+    if arguments.source is None:
+        prepared = prepare(data, tokenizer=loaded.tokenizer, token_file=arguments.run / "tokens.npy")
+        if prepared.fingerprint() != loaded.corpus:
+            raise InputError(
+                f"{data.source} has changed since {arguments.run} was trained on it, and its splits with it: give the "
+                "text as it was, or this one as --source"
+            )
+        yield prepared.corpus
+        return
+    data = dataclasses.replace(data, source=arguments.source)
+    with tempfile.TemporaryDirectory() as scratch:
+        yield prepare(data, tokenizer=loaded.tokenizer, token_file=Path(scratch) / "tokens.npy").corpus
 
 
 def _table(results: dict[str, dict[str, float]]) -> str:

@@ -1,5 +1,7 @@
 """The command `jaxseq`: finds the subcommand, and turns bad input into one line and exit code 2."""
 
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -12,6 +14,7 @@ COMMANDS = {
     "sample": "sample text from a trained model",
     "evaluate": "measure a trained model on a split",
 }
+_SMALLER = "lower --data.batch-size, --data.length or the size of the model"
 
 
 def main(argv: Sequence[str] | None = None, *, program: str = "jaxseq") -> int:
@@ -32,8 +35,14 @@ def main(argv: Sequence[str] | None = None, *, program: str = "jaxseq") -> int:
 
 
 def run(command: str, argv: Sequence[str], *, program: str) -> int:
-    """Runs one command; returns the exit code."""
+    """Runs one command; returns the exit code.
+
+    Bad input and too little memory are one line on standard error and exit code 2, Ctrl-C is 130. A reader of the
+    output that has gone away (`| head`) ends the command quietly.
+    """
     function: Callable[..., int] = import_module(f"jaxseq.commands.{command}").main
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for what it cannot
     try:
         return function(argv, program=program)
     except InputError as error:
@@ -41,3 +50,13 @@ def run(command: str, argv: Sequence[str], *, program: str) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (MemoryError, RuntimeError) as error:  # XLA's errors are RuntimeErrors
+        if isinstance(error, RuntimeError) and not str(error).startswith("RESOURCE_EXHAUSTED"):
+            raise
+        reason = str(error).splitlines()[0].removeprefix("RESOURCE_EXHAUSTED: ").removesuffix(".")
+        print(f"error: {reason}: {_SMALLER}", file=sys.stderr)
+        return 2

@@ -1,9 +1,7 @@
 """`jaxseq sample`: text out of a run directory."""
 
 import dataclasses
-import io
 import json
-import os
 import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,14 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from jaxseq import runtime
 from jaxseq.commands.arguments import parse
 from jaxseq.errors import InputError
+from jaxseq.training.signals import StopRequest
 
 if TYPE_CHECKING:
     from jaxseq.decoding import Transcript
 
-_INTERRUPTED = 130
-"""Exit code of what Ctrl-C ended: 128 + SIGINT."""
+
+def _of_the_run(metavar: str) -> Any:
+    """An option whose default stands in the configuration of the run."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="(default: as the run's configuration says)")
 
 
 @dataclass(frozen=True)
@@ -29,33 +31,30 @@ class SampleArguments:
 
     run: tyro.conf.Positional[Path]
     """Run directory, as runs/quickstart."""
-    prompt: str | None = None
-    """Text to go on from; by default that of the run's configuration. "" starts at the beginning of a line, or after
-    the most frequent symbol where the vocabulary has no line end."""
-    length: int | None = None
-    """Tokens to sample; by default as many as the run's configuration says."""
-    temperature: float | None = None
-    """Below 1 safer, above 1 more varied; by default that of the run's configuration."""
+    prompt: Annotated[str | None, _of_the_run("TEXT")] = None
+    """Text to go on from. An empty one stands for the start of a line."""
+    length: Annotated[int | None, _of_the_run("INT")] = None
+    """Tokens to sample."""
+    temperature: Annotated[float | None, _of_the_run("FLOAT")] = None
+    """Below 1 safer, above 1 more varied."""
     top_k: int = 0
     """Sample from the k most probable tokens only; 0 for all."""
     top_p: float = 1.0
     """Sample from the most probable tokens that together hold this much of the probability only."""
     min_p: float = 0.0
     """Sample from tokens at least this fraction as probable as the most probable one only."""
-    greedy: bool = False
+    greedy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Always take the most probable token, whatever temperature and filters say."""
-    seed: int | None = None
-    """The same seed gives the same samples; by default they differ each time."""
+    seed: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: another each time)")] = None
+    """The same seed gives the same samples."""
     num_samples: int = 1
     """Samples, made at once in one batch."""
-    stop: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """End a sample before this text. May be given more than once."""
-    json: bool = False
-    """Print one JSON object a line for each sample: index, prompt, text (without the prompt), finish_reason ("stop" or
-    "length") and seed. With --next, one object: prompt, next."""
+    stop: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="TEXT")] = ()
+    """End a sample before this text."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """One JSON object a line for each sample: index, prompt, text (what follows it), finish_reason, seed."""
     next: int = 0
-    """Instead of sampling, print this many of the likeliest next tokens with their probabilities, those of the model
-    before temperature and filters."""
+    """Do not sample: list so many of the likeliest next tokens, with the probabilities the model gives them."""
     checkpoint: Literal["best", "newest"] = "best"
     """The checkpoint with the lowest validation loss, or the last one."""
 
@@ -76,29 +75,29 @@ class SampleArguments:
 
 def main(argv: Sequence[str], *, program: str) -> int:
     """Parses and samples; returns the exit code."""
-    return run(parse(SampleArguments, argv, program=program))
+    arguments = parse(SampleArguments, argv, program=program)
+    runtime.configure(devices=1)
+    return run(arguments)
 
 
 def run(arguments: SampleArguments) -> int:
-    """Prints what `arguments` ask for; returns the exit code. Ctrl-C and a reader that has gone away end it quietly.
+    """Prints what `arguments` ask for; returns the exit code.
+
+    Ctrl-C ends it between two pieces of text, for JAX interrupted in the middle of a compilation crashes at exit. A
+    second one does not wait.
 
     Raises:
         InputError: the run cannot be read, the prompt has unknown characters, or an option is out of its range.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for what it cannot
-    code = 0
-    try:
-        try:
-            for text in _output(arguments):
-                print(text, end="", flush=True)
-        except KeyboardInterrupt:
-            code = _INTERRUPTED
-            print(flush=True)
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+    with StopRequest() as request:
+        last = "\n"
+        for text in _output(arguments):
+            print(text, end="", flush=True)
+            last = text or last
+            if request.signal is not None:
+                print(end="" if last.endswith("\n") else "\n", flush=True)
+                return 128 + request.signal
+    return 0
 
 
 def _output(arguments: SampleArguments) -> Iterator[str]:
@@ -117,6 +116,8 @@ def _output(arguments: SampleArguments) -> Iterator[str]:
         greedy=arguments.greedy,
     )
     loaded = load_run(arguments.run, checkpoint=arguments.checkpoint)
+    for line in loaded.skipped:
+        print(f"skipped a checkpoint: {line}", file=sys.stderr)
     model, params, tokenizer, defaults = loaded.model, loaded.params, loaded.tokenizer, loaded.config.sample
     prompt = defaults.prompt if arguments.prompt is None else arguments.prompt
     ids = prompt_ids(tokenizer, prompt)
@@ -157,9 +158,9 @@ def _as_text(transcripts: list["Transcript"], chunks: Iterable[Any]) -> Iterator
 
 
 def _as_json(transcripts: list["Transcript"], chunks: Iterable[Any], seed: int) -> Iterator[str]:
-    """For programs: a line for each sample."""
+    """For programs: a line for each sample, when all are made; until then empty pieces, between which it can end."""
     for _ in _grow(transcripts, chunks):
-        pass
+        yield ""
     for index, transcript in enumerate(transcripts):
         yield _json_line(
             index=index,

@@ -2,20 +2,22 @@
 
 import dataclasses
 import json
-import shutil
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxseq.commands.arguments import parse
-from jaxseq.config import ExperimentConfig, differences, from_json, load_config, to_json
-from jaxseq.errors import CheckpointError, ConfigError, InputError
+from jaxseq.config import ExperimentConfig, load_config, to_json
+from jaxseq.errors import CheckpointError, InputError, UnknownSymbolError
 
 if TYPE_CHECKING:
-    from jaxseq.tasks.corpora import Prepared
+    from jaxseq.tasks.corpora import Prepared, TextLoader
+    from jaxseq.tasks.language_model import LanguageModel
     from jaxseq.training.loop import Result
+    from jaxseq.training.optim import Optimizer
 
 _QUICKSTART = "Trains a character model on Python's own manual; no download. Give a file of configs/ for another one."
 
@@ -27,24 +29,46 @@ class TrainArguments(ExperimentConfig):
     run_dir: Path | None = None
     """Run directory; by default runs/NAME."""
     fresh: bool = False
-    """Delete the run directory and start anew, instead of going on where the run stopped."""
+    """Start anew, instead of going on where the run stopped; what the run directory holds of it is deleted."""
+
+
+class _Parts(NamedTuple):
+    """All that a training is made of."""
+
+    prepared: "Prepared"
+    loader: "TextLoader"
+    model: "LanguageModel"
+    evaluate: Callable[[Any, bool], dict[str, float]] | None
+    optimizer: "Optimizer"
 
 
 def main(argv: Sequence[str], *, program: str) -> int:
     """Parses, trains, reports; returns the exit code."""
-    argv = list(argv)
+    argv, named = list(argv), ""
     config, description = ExperimentConfig(), _QUICKSTART
     if argv and not argv[0].startswith("-"):
-        config, description = load_config(argv[0])
-        program = f"{program} {argv.pop(0)}"
+        named = argv.pop(0)
+        config, description = load_config(named)
     fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    arguments = parse(TrainArguments, argv, program=program, description=description, default=TrainArguments(**fields))
+    arguments = parse(
+        TrainArguments,
+        argv,
+        program=f"{program} {named}".rstrip(),
+        usage="" if named else "[configs/NAME.py]",
+        description=description,
+        default=TrainArguments(**fields),
+    )
     config = ExperimentConfig(**{name: getattr(arguments, name) for name in fields})
-    return run(config, arguments.run_dir or Path("runs") / config.name, fresh=arguments.fresh)
+    sampler = "jaxseq sample" if program.startswith("jaxseq") else "python3 sample.py"
+    return run(config, arguments.run_dir or Path("runs") / config.name, fresh=arguments.fresh, sampler=sampler)
 
 
-def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False) -> int:
+def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False, sampler: str = "jaxseq sample") -> int:
     """Trains `config` in `run_dir`, or goes on there; returns the exit code.
+
+    Args:
+        fresh: start anew where there is a run; it is deleted when all else is known to be in order.
+        sampler: command that samples, named at the end.
 
     Raises:
         InputError: the directory belongs to another configuration or process, or something given cannot be used.
@@ -52,91 +76,106 @@ def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False) -> int:
     from jaxseq import runtime
 
     runtime.configure(devices=config.train.devices, allocator=config.train.allocator)
-    from jaxseq.training.lock import RunLock
+    from jaxseq.commands import run_directory
 
-    _check_directory(config, run_dir, fresh=fresh)
-    existed = run_dir.exists()
-    with RunLock(run_dir):
-        try:
-            if fresh:
-                _empty(run_dir)
-            prepared = _prepare(config, run_dir)
-            return _train(config, run_dir, prepared)
-        except InputError:
-            if not existed and not (run_dir / "checkpoints").exists():
-                shutil.rmtree(run_dir, ignore_errors=True)  # nothing half-written stays behind
-            raise
+    run_directory.check(run_dir, config, fresh=fresh)
+    with run_directory.held(run_dir):
+        parts = _build(config, _prepare(config, run_dir, going_on=not fresh and run_directory.has_begun(run_dir)))
+        if fresh:
+            run_directory.clear(run_dir)
+        result = _train(config, run_dir, parts)
+        if result.stopped != "signal":
+            _finish(config, run_dir, result, sampler)
+    return result.exit_code
 
 
-def _check_directory(config: ExperimentConfig, run_dir: Path, *, fresh: bool) -> None:
-    """Refuses a directory that is no run, and a run of another configuration."""
-    if not run_dir.exists():
-        return
-    there = run_dir / "config.json"
-    if not there.is_file():
-        strange = [path.name for path in run_dir.iterdir() if path.name != "lock"] if run_dir.is_dir() else [run_dir]
-        if strange:
-            raise InputError(f"{run_dir} is not empty and holds no run: give another --run-dir or --name")
-        return
-    if fresh:
-        return
-    changed = differences(from_json(there.read_text(encoding="utf-8")), config)
-    if changed:
-        raise ConfigError(
-            f"{run_dir} was made with another configuration ({'; '.join(changed)}): go on with that one, choose another "
-            "--name or --run-dir, or start anew with --fresh"
-        )
+def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool) -> "Prepared":
+    """The corpus; of a run that is gone on with, by its tokenizer, and the same as then.
 
-
-def _empty(run_dir: Path) -> None:
-    for path in run_dir.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != "lock":
-            path.unlink()
-
-
-def _prepare(config: ExperimentConfig, run_dir: Path) -> "Prepared":
-    """The corpus, by the tokenizer of the run where there is one."""
+    Raises:
+        InputError: the source cannot be used, or has changed.
+    """
     from jaxseq.tasks.corpora import prepare
-    from jaxseq.text.tokenizers import tokenizer_from_json
+    from jaxseq.tasks.language_model import read_tokenizer
+    from jaxseq.training.checkpoint import CheckpointStore
 
-    known = run_dir / "tokenizer.json"
-    tokenizer = tokenizer_from_json(json.loads(known.read_text(encoding="utf-8"))) if known.is_file() else None
-
-    def progress(count: int) -> None:
-        print(f"\rtoken file: {count:,} tokens", end="", file=sys.stderr, flush=True)
-
-    prepared = prepare(config.data, tokenizer=tokenizer, token_file=run_dir / "tokens.npy", progress=progress)
-    if config.data.memory_map:
-        print(file=sys.stderr)
+    tokenizer = read_tokenizer(run_dir / "tokenizer.json") if going_on else None
+    changed = CheckpointError(
+        f"{config.data.source} has changed since {run_dir} was begun with it: give the same text, or start anew with "
+        "--fresh"
+    )
+    line = _ProgressLine()
+    try:
+        prepared = prepare(config.data, tokenizer=tokenizer, token_file=run_dir / "tokens.npy", progress=line.show)
+    except UnknownSymbolError as error:
+        if going_on:
+            raise changed from error
+        raise
+    finally:
+        line.end()
+    opened = CheckpointStore(run_dir / "checkpoints").open() if going_on else None
+    if opened is not None and opened[0].meta["corpus"] != prepared.fingerprint():
+        raise changed
     return prepared
 
 
-def _train(config: ExperimentConfig, run_dir: Path, prepared: "Prepared") -> int:
-    import jax
+class _ProgressLine:
+    """How many tokens are in the token file by now, on a terminal."""
 
+    def __init__(self) -> None:
+        self._shown = False
+
+    def show(self, count: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\rtoken file: {count:,} tokens", end="", file=sys.stderr, flush=True)
+            self._shown = True
+
+    def end(self) -> None:
+        if self._shown:
+            print(file=sys.stderr)
+
+
+def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
+    """What `config` describes; writes nothing.
+
+    Raises:
+        InputError: the parts do not fit each other or the text.
+    """
+    from jaxseq.decoding import prompt_ids
     from jaxseq.tasks import language_model as task
     from jaxseq.tasks.corpora import training_loader
-    from jaxseq.training.checkpoint import CheckpointStore
-    from jaxseq.training.files import write_atomic
-    from jaxseq.training.loop import fit
     from jaxseq.training.optim import make_optimizer
     from jaxseq.training.plan import total_steps
-    from jaxseq.training.report import Console, Reporters, TensorBoard
-    from jaxseq.training.state import init_state
-    from jaxseq.training.table import format_table, layers_of
+    from jaxseq.training.sharding import choose_layout
 
     tokenizer, corpus = prepared
+    try:
+        prompt_ids(tokenizer, config.sample.prompt)
+    except UnknownSymbolError as error:
+        raise InputError(f"sample.prompt is {config.sample.prompt!r}: {error}") from error
+    choose_layout(config.train.devices, config.data.batch_size)  # complains here, before anything is written
     loader = training_loader(config.data, corpus, seed=config.train.seed)
     model = task.build_model(
         config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype
     )
     evaluate = task.validation_evaluator(config, model, corpus)
     optimizer = make_optimizer(config.optimizer, steps=total_steps(config.train, loader.steps_per_epoch))
-    store = CheckpointStore(run_dir / "checkpoints", keep=config.train.keep)
-    meta = {"corpus": prepared.fingerprint()}
-    _check_corpus(store, meta["corpus"], config.data.source, run_dir)
+    return _Parts(prepared, loader, model, evaluate, optimizer)
+
+
+def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts) -> "Result":
+    """Shows what is trained, and trains it."""
+    import jax
+
+    from jaxseq.tasks import language_model as task
+    from jaxseq.training.checkpoint import CheckpointStore
+    from jaxseq.training.files import write_atomic
+    from jaxseq.training.loop import fit
+    from jaxseq.training.report import Console, Reporters, TensorBoard
+    from jaxseq.training.state import init_state
+    from jaxseq.training.table import format_table, layers_of
+
+    (tokenizer, corpus), loader, model, evaluate, optimizer = parts
     texts = {
         "config.json": to_json(config),
         "tokenizer.json": json.dumps(tokenizer.to_json(), ensure_ascii=False) + "\n",
@@ -144,45 +183,29 @@ def _train(config: ExperimentConfig, run_dir: Path, prepared: "Prepared") -> int
     for name, text in texts.items():
         write_atomic(run_dir / name, text)
 
-    print(f"{config.name}: {len(corpus.ids):,} tokens, vocabulary {len(tokenizer.vocabulary)}, {_batches(loader)}")
+    batches = f"{loader.steps_per_epoch:,} batches of {loader.batch_size} x {loader.length} an epoch"
+    print(f"{config.name}: {len(corpus.ids):,} tokens, vocabulary {len(tokenizer.vocabulary)}, {batches}")
     shapes = task.layer_outputs(model, batch_size=config.data.batch_size, length=config.data.length)
     print(format_table(layers_of(*shapes)), flush=True)
-    # Different seeds for parameters and for the draws while training.
+    # Different keys for parameters and for the draws while training.
     init_seed, run_key = config.train.seed, jax.random.fold_in(jax.random.key(config.train.seed), 1)
     carry = model.initial_carry(config.data.batch_size) if loader.carried else None
-    state = init_state(task.init_params(model, seed=init_seed), optimizer, key=run_key, carry=carry)
-    result = fit(
+    return fit(
         task.make_loss_fn(model, loader),
-        state,
+        init_state(task.init_params(model, seed=init_seed), optimizer, key=run_key, carry=carry),
         loader,
         optimizer=optimizer,
         config=config.train,
         run_dir=run_dir,
-        store=store,
+        store=CheckpointStore(run_dir / "checkpoints", keep=config.train.keep),
         evaluate=evaluate,
         reporter=Reporters(Console(), TensorBoard(run_dir)),
-        meta=meta,
+        meta={"corpus": parts.prepared.fingerprint()},
         files=texts,
     )
-    if result.stopped != "signal":
-        _finish(config, run_dir, result, prepared)
-    return result.exit_code
 
 
-def _check_corpus(store: Any, fingerprint: str, source: str, run_dir: Path) -> None:
-    """Refuses to go on with other text than the run began with."""
-    opened = store.open()
-    if opened is not None and opened[0].meta["corpus"] != fingerprint:
-        raise CheckpointError(
-            f"{source} has changed since {run_dir} was begun with it: give the same text, or start anew with --fresh"
-        )
-
-
-def _batches(loader: Any) -> str:
-    return f"{loader.steps_per_epoch:,} batches of {loader.batch_size} x {loader.length} an epoch"
-
-
-def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", prepared: "Prepared") -> None:
+def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: str) -> None:
     """What a run ends with: its validation metrics, curve and sample, and how to make more."""
     import jax
 
@@ -190,11 +213,11 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", prepared:
     from jaxseq.tasks.language_model import load_run
     from jaxseq.training.curves import draw_curves
     from jaxseq.training.files import write_atomic
+    from jaxseq.training.metrics import read_metrics
 
     draw_curves(run_dir / "metrics.csv", run_dir / "curves.png", title=config.name)
     loaded = load_run(run_dir)
-    choice = Sampling(temperature=config.sample.temperature)
-    prompt = config.sample.prompt
+    choice, prompt = Sampling(temperature=config.sample.temperature), config.sample.prompt
     ids = generate(
         loaded.model,
         loaded.params,
@@ -209,13 +232,14 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", prepared:
     sample = transcript.prompt + transcript.text
     write_atomic(run_dir / "samples.txt", f"step {loaded.step}, temperature {choice.temperature}\n\n{sample}\n")
     print()
-    if result.validation is not None:
-        bits = result.validation["bits_per_token"]
+    measured = [row for row in read_metrics(run_dir / "metrics.csv") if row["split"] == "validation"]
+    if measured:
+        last = {name: float(measured[-1][name]) for name in ("bits_per_token", "loss", "accuracy")}
         kind = "character" if config.data.tokenizer == "char" else "symbol"
         print(
-            f"validation: {bits:.4f} bits per {kind}, loss {result.validation['loss']:.4f}, "
-            f"accuracy {result.validation['accuracy']:.2%}; best loss {result.best_loss:.4f} at step {result.best_step}"
+            f"validation: {last['bits_per_token']:.4f} bits per {kind}, loss {last['loss']:.4f}, "
+            f"accuracy {last['accuracy']:.2%}; best loss {result.best_loss:.4f} at step {result.best_step}"
         )
     print(f"\n{sample}\n")
-    quoted = json.dumps(prompt, ensure_ascii=False)
-    print(f"everything is in {run_dir}; sample more with:\n  python3 sample.py {run_dir} --prompt {quoted}")
+    again = f"{sampler} {shlex.quote(str(run_dir))}" + (f" --prompt {shlex.quote(prompt)}" if prompt else "")
+    print(f"everything is in {run_dir}; sample more with:\n  {again}")

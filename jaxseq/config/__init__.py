@@ -1,6 +1,6 @@
 """Experiments: what can be chosen, and how a choice is written down."""
 
-from jaxseq.config.files import differences, from_dict, from_json, load_config, to_dict, to_json
+from jaxseq.config.files import differences, from_dict, from_json, load_config, read_config, to_dict, to_json
 from jaxseq.config.schema import (
     DataConfig,
     ExperimentConfig,
@@ -27,6 +27,7 @@ __all__ = [
     "from_dict",
     "from_json",
     "load_config",
+    "read_config",
     "to_dict",
     "to_json",
 ]

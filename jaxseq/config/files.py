@@ -1,8 +1,9 @@
 """Experiments in files: JSON in a run directory, Python in configs/."""
 
 import dataclasses
-import importlib.util
 import json
+import runpy
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -90,21 +91,53 @@ def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
     ]
 
 
+def read_config(path: Path) -> ExperimentConfig:
+    """The experiment in the config.json at `path`.
+
+    Raises:
+        ConfigError: it cannot be read, or is not that of an experiment.
+    """
+    try:
+        return from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}): check the run directory") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is damaged: it is no UTF-8") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
 def load_config(path: str | Path) -> tuple[ExperimentConfig, str]:
     """The `config` that the Python file at `path` defines, and the file's docstring.
 
     Raises:
-        ConfigError: there is no such file, or it defines no ExperimentConfig named `config`.
+        ConfigError: there is no such file, it fails, or it defines no ExperimentConfig named `config`.
     """
     path = Path(path)
     if not path.is_file():
-        near = ", ".join(sorted(p.name for p in path.parent.glob("*.py"))) or "none"
-        raise ConfigError(f"there is no configuration {path}; in {path.parent}/ there are: {near}")
-    spec = importlib.util.spec_from_file_location(f"jaxseq_config_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config = getattr(module, "config", None)
+        folder = Path("configs") if Path("configs").is_dir() else path.parent
+        near = ", ".join(sorted(str(file) for file in folder.glob("*.py"))) or "none"
+        raise ConfigError(f"there is no configuration {path}; those in {folder}/ are: {near}")
+    try:
+        defined = runpy.run_path(str(path))
+    except Exception as error:
+        raise ConfigError(f"{_place(path, error)}: {_told(error)}") from error
+    config = defined.get("config")
     if not isinstance(config, ExperimentConfig):
         raise ConfigError(f"{path} defines no `config`: end it with config = ExperimentConfig(...)")
-    return config, module.__doc__ or ""
+    return config, defined["__doc__"] or ""
+
+
+def _place(path: Path, error: Exception) -> str:
+    """`path`, with the line of it that led to `error` where that is known."""
+    if isinstance(error, SyntaxError):
+        return f"{path}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), None)
+    return f"{path}:{line}" if line else str(path)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ConfigError):
+        return str(error)
+    return f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"

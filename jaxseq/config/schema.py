@@ -7,6 +7,7 @@ section is built, so that a bad value is refused before anything is read or writ
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from jaxseq.errors import ConfigError
@@ -26,13 +27,13 @@ def _require_rate(name: str, value: float) -> None:
 def _require_positive(section: str, config: object, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
-        _require(value > 0, f"{section}.{name}", value, "give a number above 0")
+        _require(0 < value < math.inf, f"{section}.{name}", value, "give a number above 0")
 
 
 def _require_not_negative(section: str, config: object, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
-        _require(value >= 0, f"{section}.{name}", value, "give 0 or a number above 0")
+        _require(0 <= value < math.inf, f"{section}.{name}", value, "give 0 or a number above 0")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class DataConfig:
     """Shares of the tokens, in order, for training, validation and test."""
     layout: Literal["windows", "rows"] = "rows"
     """"windows": independent windows, each from the initial carry. "rows": contiguous rows, the carry handed on."""
-    length: int = 128
+    length: int = 50
     """Tokens in a window."""
     shift: int = 1
     """Tokens between the starts of neighbouring windows (layout "windows")."""
@@ -72,6 +73,12 @@ class DataConfig:
             "data.split",
             self.split,
             "give three shares of 0 or more that add up to 1, the first above 0",
+        )
+        _require(
+            self.min_count == 1 or self.tokenizer != "byte",
+            "data.min_count",
+            self.min_count,
+            "the byte tokenizer knows every byte, leave it at 1",
         )
 
 
@@ -248,14 +255,15 @@ class TrainConfig:
             "max_rollbacks",
         )
         _require(self.epochs > 0 or self.steps > 0, "train.epochs", self.epochs, "give train.epochs or train.steps")
+        _require(self.seed < 2**32, "train.seed", self.seed, "give a number below 2^32")
 
 
 @dataclass(frozen=True)
 class SampleConfig:
     """The sample a run ends with."""
 
-    prompt: str = "The "
-    """Text to go on from."""
+    prompt: str = ""
+    """Text to go on from; "" starts at the beginning of a line."""
     length: int = 400
     """Tokens to sample."""
     temperature: float = 0.8
@@ -273,6 +281,18 @@ class ExperimentConfig:
     """Name of the run directory under runs/."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=RNNConfig)
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    train: TrainConfig = field(default_factory=TrainConfig)
+    optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=5e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0
+    )
+    train: TrainConfig = TrainConfig(epochs=8)
     sample: SampleConfig = field(default_factory=SampleConfig)
+
+    def __post_init__(self) -> None:
+        plain = Path(self.name).name == self.name and self.name not in ("", "..")
+        _require(plain, "name", self.name, "it names a directory under runs/, --run-dir takes a path")
+        _require(
+            self.train.patience == 0 or self.data.split[1] > 0,
+            "train.patience",
+            self.train.patience,
+            "without a validation split there is nothing to wait for, leave it at 0 or give data.split another one",
+        )

@@ -1,6 +1,6 @@
 """What decoding asks of a model. It knows no more of models than this, and imports none."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from jax import Array
@@ -9,7 +9,7 @@ StepFn = Callable[[Array, Any], tuple[Array, Any]]
 """(tokens [b] int32, carry) -> (logits [b, v], carry): one token read by every row."""
 
 
-class LanguageModel(Hashable, Protocol):
+class LanguageModel(Protocol):
     """A model that `generate`, `stream` and `next_tokens` can use.
 
     It is a static argument of compiled functions, so it must be hashable and equal to every model that computes the

@@ -57,14 +57,13 @@ def sample_tokens(
 
 
 def position_noise(key: Array, *, rows: int, start: Array | int, length: int) -> Array:
-    """Uniform numbers [length, rows] in (0, 1) for positions from `start` on, each made from (key, row, position)."""
+    """Uniform numbers [length, rows] in (0, 1) for positions from `start` on, each made from (key, row, position).
 
-    def number(position: Array, row: Array) -> Array:
-        bits = jax.random.uniform(jax.random.fold_in(jax.random.fold_in(key, row), position))
-        return bits + 2.0**-24  # from [0, 1) in steps of 2^-23 to the middle of each step: never 0
-
-    over_rows = jax.vmap(number, in_axes=(None, 0))
-    return jax.vmap(over_rows, in_axes=(0, None))(start + jnp.arange(length), jnp.arange(rows))
+    That the number of rows does not enter is a property of `jax_threefry_partitionable`, which is JAX's default.
+    """
+    keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, start + jnp.arange(length))
+    numbers = jax.vmap(lambda key: jax.random.uniform(key, (rows,)))(keys)
+    return numbers + 2.0**-24  # from [0, 1) in steps of 2^-23 to the middle of each step: never 0
 
 
 def draw(logits: Array, uniform: Array) -> Array:

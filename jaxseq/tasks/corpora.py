@@ -26,7 +26,7 @@ class Prepared(NamedTuple):
 
     def fingerprint(self) -> str:
         """Changes when the token ids do."""
-        return f"{len(self.corpus.ids)}-{zlib.crc32(np.ascontiguousarray(self.corpus.ids)):08x}"
+        return f"{len(self.corpus.ids)}-{zlib.crc32(np.ascontiguousarray(self.corpus.ids).data):08x}"
 
 
 def prepare(

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxseq.config import DataConfig, ExperimentConfig, ModelConfig, RNNConfig, from_json
 from jaxseq.data.corpus import Corpus, take_split
-from jaxseq.errors import CheckpointError
+from jaxseq.errors import CheckpointError, InputError
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.ops.losses import Tally
@@ -114,10 +114,13 @@ def validation_evaluator(
     if config.data.split[1] == 0:
         return None
     part = take_split(corpus, config.data.split, "validation")
-    how = "carried" if config.data.layout == "rows" else "windows"
+    how: Literal["carried", "windows"] = "carried" if config.data.layout == "rows" else "windows"
     # As many rows as in training where the split is long enough to fill them.
     rows = max(1, min(config.data.batch_size, (len(part.ids) - 1) // config.data.length))
-    evaluator = SplitEvaluator(model, config.data, part, how=how, rows=rows, devices=config.train.devices)
+    try:
+        evaluator = SplitEvaluator(model, config.data, part, how=how, rows=rows, devices=config.train.devices)
+    except InputError as error:
+        raise InputError(f"the validation split cannot be used: {error}, or give data.split other shares") from error
     return lambda params, whole: evaluator(params, batches=0 if whole else config.train.evaluate_batches)
 
 
@@ -129,6 +132,10 @@ class Loaded(NamedTuple):
     model: LanguageModel
     params: dict[str, Any]
     step: int
+    corpus: str
+    """Fingerprint of the corpus it was trained on."""
+    skipped: list[str]
+    """One line for each newer checkpoint that could not be used: which, and why."""
 
 
 def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "best") -> Loaded:
@@ -153,7 +160,22 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
             f"the checkpoint of step {opened.step} in {run_dir} does not fit its tokenizer and configuration, whose "
             f"vocabulary has {len(tokenizer.vocabulary)} symbols: one of them was changed by hand; train anew"
         )
-    return Loaded(config, tokenizer, model, opened.arrays, opened.step)
+    return Loaded(config, tokenizer, model, opened.arrays, opened.step, opened.meta["corpus"], opened.skipped)
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer in the tokenizer.json at `path`.
+
+    Raises:
+        CheckpointError: it cannot be read, or holds no tokenizer.
+    """
+    try:
+        return tokenizer_from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:  # json's, UTF-8's and the tokenizer's errors are ValueErrors
+        reason = f"{error}".splitlines()[0]
+        raise CheckpointError(
+            f"{path} cannot be used ({reason}): take the one of a checkpoint, or start anew with --fresh"
+        ) from error
 
 
 def layer_outputs(model: LanguageModel, *, batch_size: int, length: int) -> tuple[Any, Any]:

@@ -27,19 +27,10 @@ def draw_curves(metrics: Path, picture: Path, *, title: str = "") -> None:
         points = [(int(row["step"]), float(row["loss"])) for row in rows if row["split"] == split]
         if points:
             steps, losses = zip(*points, strict=True)
-            mark = "o" if len(points) <= 40 and split != "train" else None
-            axes.plot(steps, losses, color=color, label=split, marker=mark, markersize=4, linewidth=1.5)
-            if split == "validation":
-                best_step, best = min(points, key=lambda point: point[1])
-                axes.axhline(best, color=color, linewidth=0.8, linestyle=":")
-                axes.annotate(
-                    f"best {best:.4f} at step {best_step:,}",
-                    (steps[0], best),
-                    xytext=(0, -4),
-                    textcoords="offset points",
-                    va="top",
-                    color=color,
-                )
+            best_step, best = min(points, key=lambda point: point[1])
+            label = split if split == "train" else f"{split}: best {best:.4f}, at step {best_step:,}"
+            mark = "o" if split != "train" and len(points) <= 40 else None
+            axes.plot(steps, losses, color=color, label=label, marker=mark, markersize=4, linewidth=1.5)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

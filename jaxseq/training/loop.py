@@ -6,7 +6,8 @@ rows of its step behind it.
 
 A run that was killed goes on from its newest checkpoint and does again what came after. Rows past that step are cut
 from metrics.csv, and nothing hangs on the clock, on the process, or on where it was stopped: parameters, optimizer
-state, carry and metrics end bit-identical to those of a run left alone.
+state, carry and metrics end bit-identical to those of a run left alone. On a GPU that needs deterministic kernels too:
+XLA_FLAGS=--xla_gpu_deterministic_ops=true.
 """
 
 import dataclasses

@@ -64,7 +64,7 @@ class MetricsFile:
         self._columns = ["step", "epoch", "split", *columns, "learning_rate", "gradient_norm", "skipped"]
 
     def cut(self, step: int) -> None:
-        """Removes the rows after `step`, and what a killed process left of one; makes the file, and its folder, where there is none.
+        """Removes the rows after `step`, and what a killed process left of one; makes the file where there is none.
 
         Raises:
             InputError: the file cannot be written.

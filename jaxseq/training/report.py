@@ -1,11 +1,12 @@
 """What a person sees of a run while it goes on: a progress bar or lines, and TensorBoard."""
 
-import math
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TextIO
+
+from jaxseq.training.events import EventFile
 
 Row = Mapping[str, Any]
 
@@ -128,33 +129,28 @@ class TensorBoard:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._writer: Any = None
+        self._file: EventFile | None = None
         self._rate = Rate()
 
     def begin(self, step: int, total: int) -> None:
-        from tensorboardX import SummaryWriter
-
-        self.close()
         self._rate = Rate()
-        self._writer = SummaryWriter(str(self._directory), purge_step=step + 1)
+        self._file = EventFile(self._directory, purge_after=step)
 
     def advance(self, step: int, loss: float, tokens: float) -> None:
         self._rate.add(tokens)
 
     def row(self, row: Row) -> None:
-        step, split = row["step"], row["split"]
-        for name, value in row.items():
-            if name not in ("step", "split") and math.isfinite(value):
-                self._writer.add_scalar(f"{split}/{name}", value, step)
+        if self._file is None:
+            raise ValueError("a row before the beginning: call begin first")
+        split = row["split"]
+        scalars = {f"{split}/{name}": value for name, value in row.items() if name not in ("step", "split")}
         if split == "train":
-            self._writer.add_scalar("speed/tokens_per_second", self._rate.per_second, step)
+            scalars["speed/tokens_per_second"] = self._rate.per_second
+        self._file.add(row["step"], scalars)
 
     def say(self, text: str) -> None: ...
 
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+    def close(self) -> None: ...
 
 
 class Rate:

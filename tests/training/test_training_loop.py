@@ -1,15 +1,17 @@
 """The training loop: exact resume, stopping, going back, early stopping, what it writes."""
 
+import functools
 import os
 import signal
 
 import jax
 import numpy as np
 import pytest
-from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_optimizer, toy_state
+from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_layout, toy_optimizer, toy_state
 
 from jaxseq.config import TrainConfig
 from jaxseq.errors import InputError
+from jaxseq.training import loop
 from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.loop import fit
 from jaxseq.training.metrics import read_metrics
@@ -17,6 +19,17 @@ from jaxseq.training.report import Silent
 
 TOTAL = 13
 PLAN = {"steps": TOTAL, "log_every": 5, "checkpoint_every": 4, "evaluate_every": 6, "steps_per_dispatch": 2}
+
+
+make_optimizer = functools.cache(toy_optimizer)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_once():
+    """The many runs of this module share what is compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "compile_training", functools.cache(loop.compile_training))
+        yield
 
 
 class Crash(Exception):
@@ -45,7 +58,8 @@ def norm_as_loss(params, whole):
 def run(directory, *, loader=None, evaluate=norm_as_loss, options=None, notes=None, loss=loss_fn, **plan):
     """A toy run in `directory`."""
     config = TrainConfig(**{**PLAN, "devices": 1, **plan})
-    optimizer = toy_optimizer(config.steps, warmup_steps=3, schedule="cosine", **(options or {"accumulate": 3}))
+    toy_layout(config.devices)
+    optimizer = make_optimizer(config.steps, warmup_steps=3, schedule="cosine", **(options or {"accumulate": 3}))
     return fit(
         loss,
         toy_state(optimizer),
@@ -214,10 +228,6 @@ def test_bad_batches_are_skipped_and_counted_and_nothing_else_happens(tmp_path):
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(result.state.params)))
 
 
-class PoisonedUntilSlower(Notes):
-    """Lets a loader be poisoned until the run has gone back so many times."""
-
-
 def test_a_diverging_run_goes_back_with_half_the_learning_rate(tmp_path):
     notes, loader = Notes(), ToyLoader(poisoned=(5, 6, 7))
     seen = []
@@ -239,16 +249,34 @@ def test_a_diverging_run_goes_back_with_half_the_learning_rate(tmp_path):
     assert [row["skipped"] for row in rows] == ["0", "0", "0"]
 
 
-def test_a_diverging_run_that_was_stopped_goes_back_no_other_way(tmp_path):
-    """SIGTERM at step 6 leaves a checkpoint there, to which the run must not go back: an unbroken one could not."""
-    loader = StoppingLoader(6, poisoned=(7, 8, 9))
-    loader.at = 6
-    stopped = run(tmp_path, loader=loader, max_nonfinite=3, evaluate=None)
-    assert stopped.step in (6, 8)
+def test_a_diverging_run_never_goes_back_to_where_it_was_told_to_stop(tmp_path):
+    """A run that was left alone would have no checkpoint there, and the two must be the same."""
+    poisoned = (7, 8, 9)
+    stopped = run(tmp_path, loader=StoppingLoader(5, poisoned=poisoned), max_nonfinite=3, evaluate=None)
+    assert stopped.step == 6
     notes = Notes()
-    with pytest.raises(InputError):
-        run(tmp_path, loader=ToyLoader(poisoned=(7, 8, 9)), max_nonfinite=3, evaluate=None, notes=notes)
-    assert notes.begun[1] in (4, 8) if stopped.step == 8 else notes.begun[1] == 4
+    with pytest.raises(InputError, match="used up"):
+        run(tmp_path, loader=ToyLoader(poisoned=poisoned), max_nonfinite=3, evaluate=None, notes=notes)
+    assert notes.begun[:2] == [6, 4]
+
+
+def test_all_steps_of_a_run_go_through_one_compiled_program(tmp_path):
+    """However it is cut into dispatches, and when it has gone back to a checkpoint too."""
+    traces, after_first = [], []
+
+    def counted(params, carry, batch, key, train):
+        traces.append(1)
+        return loss_fn(params, carry, batch, key, train)
+
+    class Watching(Notes):
+        def advance(self, step, loss, tokens):
+            after_first.append(len(traces))
+
+    loader = ToyLoader(poisoned=(9, 10, 11))
+    with pytest.raises(InputError, match="used up"):
+        run(tmp_path, loader=loader, loss=counted, notes=Watching(), max_nonfinite=3, max_rollbacks=1, devices=2)
+    assert len(after_first) >= 7
+    assert len(traces) == after_first[0]
 
 
 def test_a_run_that_keeps_diverging_ends_with_the_remedies(tmp_path):

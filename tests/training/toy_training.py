@@ -8,10 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxseq.config import OptimizerConfig
 from jaxseq.ops.losses import Tally
 from jaxseq.training.optim import Optimizer, make_optimizer
+from jaxseq.training.sharding import Layout, choose_layout
 from jaxseq.training.state import TrainState, init_state
 
 ROWS = 4
@@ -49,6 +51,13 @@ class ToyLoader:
         if step in self.poisoned:
             poison[0] = 0.0
         return {"x": x, "y": np.tanh(x @ TARGET), "mask": mask, "poison": poison}
+
+
+def toy_layout(devices: int) -> Layout:
+    """The layout of a toy batch; skips the test where JAX was started with fewer devices."""
+    if len(jax.devices()) < devices:
+        pytest.skip(f"needs {devices} devices, JAX was started with {len(jax.devices())}")
+    return choose_layout(devices, ROWS)[0]
 
 
 def toy_params() -> dict[str, jax.Array]:

@@ -1,0 +1,145 @@
+"""Whatever is wrong with what a person gives: one line that names it, exit code 2, nothing left behind."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import TINY, jaxseq, refused, snapshot
+
+from jaxseq.commands.main import COMMANDS
+from jaxseq.training import files
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def odd(folder):
+    (folder / "empty.txt").touch()
+    (folder / "short.txt").write_text("short")
+    (folder / "latin.txt").write_bytes(b"caf\xe9 " * 1000)
+    (folder / "syntax.py").write_text("config = (\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--data.source empty.txt", "empty.txt is empty"),
+        ("--data.source latin.txt", "latin.txt is not valid utf-8: byte 0xe9 at offset 3"),
+        ("--data.source short.txt", "window length 16 needs at least 17 tokens"),
+        ("--data.source nowhere.txt", "there is no file or folder nowhere.txt"),
+        ("--data.source *.csv", "no file matches *.csv"),
+        ("--data.source tfds:", "tfds"),
+        ("--data.source - --data.memory-map", "standard input can be read only once"),
+        ("--data.encoding klingon", "unknown encoding: klingon"),
+        ("--data.batch-size 1000", "1000 rows of window length 16 need at least 16001 tokens"),
+        ("--data.layout windows --data.length 300", "the validation split cannot be used: window length 300"),
+        ("--data.split 0.9999 0 0.0001 --train.patience 1", "train.patience is 1: without a validation split"),
+        ("--data.split 0.9 0.0001 0.0999", "the split 'validation' is empty"),
+        ("--model.featurs 3", "Unrecognized options: --model.featurs, 3 (perhaps you meant --model.features?)"),
+        ("--model.heads 3", "Unrecognized options: --model.heads, 3"),
+        ("--model.features three", "--model.features: invalid literal for int() with base 10: 'three'"),
+        ("--model.features 1.5", "--model.features: invalid literal for int() with base 10: '1.5'"),
+        ("--model.features", "--model.features"),
+        ("--model.features -3", "error: model.features is -3: give a number above 0; see jaxseq train --help"),
+        ("--model.cell transformer", "invalid choice 'transformer' for argument '--model.cell'"),
+        ("--model.dropout 1", "model.dropout is 1.0"),
+        ("--data.split 0.5 0.5", "--data.split"),
+        ("--data.split 0.5 0.6 0.7", "data.split is (0.5, 0.6, 0.7)"),
+        ("--data.normalize upper", "invalid choice 'upper' for argument '--data.normalize'"),
+        ("--optimizer.learning-rate nan", "optimizer.learning_rate is nan"),
+        ("--optimizer.momentum 0.9", "optimizer.momentum is 0.9: adam has none"),
+        ("--optimizer.weight-decay 0.1", "optimizer.weight_decay is 0.1: adam has none"),
+        ("--sample.temperature 0", "sample.temperature is 0.0"),
+        ("--sample.prompt Zebra", "sample.prompt is 'Zebra': the prompt cannot be read: 'Z' (U+005A) at offset 0"),
+        ("--train.devices 5", "train.devices is 5, there are 4"),
+        ("--name ../elsewhere", "name is '../elsewhere'"),
+        ("--run-dir text.txt", "text.txt is a file"),
+        ("--run-dir text.txt/run", "cannot write text.txt/run/lock: a file stands where a directory is needed"),
+        (f"--run-dir {'long' * 70}", "the name is too long"),
+        ("text.txt", "Unrecognized options: text.txt"),
+    ],
+)
+def test_it_is_refused_with_its_name_and_the_remedy(odd, words, told):
+    assert told in refused("train", *TINY, *words.split(), folder=odd)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("train quickstart", "there is no configuration quickstart"),
+        ("train syntax.py", "syntax.py:1: SyntaxError"),
+        ("train text.txt", "text.txt:1: SyntaxError"),
+        ("train empty.txt", "empty.txt defines no `config`"),
+        ("train --data.length", "--data.length"),
+        ("sample runs/nowhere", "runs/nowhere holds no trained model"),
+        ("sample", "run"),
+        ("sample text.txt", "text.txt holds no trained model"),
+        ("sample runs/nowhere --temperature -1", "temperature is -1.0"),
+        ("evaluate runs/nowhere", "runs/nowhere holds no trained model"),
+        ("evaluate .", ". holds no trained model"),
+        ("evaluate . --rows 0", "--rows is 0"),
+        ("evaluate . --split held-out", "invalid choice 'held-out'"),
+        ("translate", f"there is no command 'translate': choose {', '.join(COMMANDS)}"),
+    ],
+)
+def test_so_is_every_other_command_line_that_cannot_be(odd, words, told):
+    assert told in refused(*words.split(), folder=odd)
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, "the disk is full: free some space"),
+        (errno.EROFS, "the file system is read-only: choose another directory"),
+        (errno.EACCES, "permission is missing"),
+    ],
+)
+@pytest.mark.parametrize("which", [0, 1, 5], ids=["the first file", "the second", "a checkpoint"])
+def test_a_disk_that_cannot_be_written_to_is_named_and_nothing_half_written_stays(odd, monkeypatch, number, told, which):
+    """Every file of a run is forced to disk, so one that does not get there fails there at the latest."""
+    synced, real = [], os.fsync
+
+    def fsync(descriptor):
+        synced.append(descriptor)
+        if len(synced) > which:
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(files.os, "fsync", fsync)
+    before = snapshot(odd)
+    code, _, err = jaxseq("train", *TINY, folder=odd)
+    assert code == 2
+    assert err.startswith("error: cannot write runs/quickstart/")
+    assert told in err
+    assert err.count("\n") == 1
+    assert snapshot(odd) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="nothing is read-only to this user")
+def test_a_read_only_directory_is_named(odd):
+    (odd / "closed").mkdir(mode=0o500)
+    assert "cannot write closed/run/lock: permission is missing" in refused(
+        "train", *TINY, "--run-dir", "closed/run", folder=odd
+    )
+
+
+def test_a_real_limit_on_file_sizes_is_told_as_such(odd):
+    """The nearest thing to a full disk that needs no rights."""
+    resource = pytest.importorskip("resource")
+    limit = 3000
+    done = subprocess.run(
+        [sys.executable, ROOT / "train.py", *TINY],
+        cwd=odd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_ENABLE_COMPILATION_CACHE": "false"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: cannot write runs/quickstart/")
+    assert "the file passes the size limit in force" in done.stderr
+    assert not (odd / "runs").exists()

@@ -1,0 +1,78 @@
+"""Cross-entropy, plain and fused with the linear layer before it, against PyTorch and each other."""
+
+import jax
+import jax.numpy as jnp
+import jax.test_util
+import numpy as np
+import pytest
+
+from jaxseq.ops import losses
+
+RNG = np.random.default_rng(0)
+
+
+def test_cross_entropy_equals_pytorch():
+    torch = pytest.importorskip("torch")
+    logits, targets = RNG.normal(size=(4, 9, 11)).astype(np.float32) * 3, RNG.integers(0, 11, (4, 9))
+    loss, hits = losses.cross_entropy(jnp.asarray(logits), jnp.asarray(targets))
+    expected = torch.nn.functional.cross_entropy(
+        torch.tensor(logits).reshape(-1, 11), torch.tensor(targets).reshape(-1), reduction="sum"
+    )
+    np.testing.assert_allclose(loss.total, expected.numpy(), rtol=1e-6)
+    assert loss.count == hits.count == 36
+    assert hits.total == (logits.argmax(-1) == targets).sum()
+
+
+@pytest.mark.parametrize("tokens", [5, 8, 19])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+def test_fused_loss_and_its_gradients_equal_those_from_the_logits(monkeypatch, tokens, masked, bias):
+    monkeypatch.setattr(losses, "CHUNK", 8)
+    features, kernel = RNG.normal(size=(tokens, 6)).astype(np.float32), RNG.normal(size=(6, 11)).astype(np.float32)
+    offset = RNG.normal(size=11).astype(np.float32) if bias else None
+    targets, mask = RNG.integers(0, 11, tokens), RNG.random(tokens) < 0.6 if masked else None
+
+    def plain(features, kernel, offset):
+        logits = features @ kernel + (0 if offset is None else offset)
+        return losses.cross_entropy(logits, jnp.asarray(targets), mask)
+
+    def fused(features, kernel, offset):
+        return losses.linear_cross_entropy(features, kernel, offset, jnp.asarray(targets), mask)
+
+    def scaled(function):
+        return lambda *a: 0.3 * function(*a)[0].total
+
+    for have, want in zip(
+        jax.tree.leaves(fused(features, kernel, offset)), jax.tree.leaves(plain(features, kernel, offset)), strict=True
+    ):
+        np.testing.assert_allclose(have, want, rtol=1e-5)
+    which = (0, 1, 2) if bias else (0, 1)
+    have, want = (jax.grad(scaled(f), argnums=which)(features, kernel, offset) for f in (fused, plain))
+    for mine, theirs in zip(have, want, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_padding_content_never_reaches_loss_or_gradient():
+    features, kernel = RNG.normal(size=(6, 3)).astype(np.float32), RNG.normal(size=(3, 4)).astype(np.float32)
+    targets, mask = RNG.integers(0, 4, 6), np.array([1, 0, 1, 1, 0, 1], bool)
+    dirty, wild = features.copy(), targets.copy()
+    dirty[~mask], wild[~mask] = np.nan, 2**31 - 1
+
+    def loss(features, targets):
+        def total(features, kernel):
+            return losses.linear_cross_entropy(features, kernel, None, jnp.asarray(targets), mask)[0].total
+
+        return jax.value_and_grad(total, argnums=(0, 1))(features, kernel)
+
+    for have, want in zip(
+        jax.tree.leaves(loss(dirty, wild)), jax.tree.leaves(loss(features, targets)), strict=True
+    ):
+        np.testing.assert_array_equal(have, want)
+
+
+def test_the_gradient_agrees_with_finite_differences():
+    features, kernel = jnp.asarray(RNG.normal(size=(5, 3))), jnp.asarray(RNG.normal(size=(3, 4)))
+    targets = jnp.asarray(RNG.integers(0, 4, 5))
+    jax.test_util.check_grads(
+        lambda f, k: losses.linear_cross_entropy(f, k, None, targets)[0].total, (features, kernel), 1, modes=["rev"]
+    )

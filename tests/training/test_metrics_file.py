@@ -1,0 +1,149 @@
+"""Sums of tallies, metrics.csv, and the book a checkpoint keeps."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxseq.errors import InputError
+from jaxseq.ops.losses import Tally
+from jaxseq.training.book import Book, DivergedError
+from jaxseq.training.metrics import Meter, MetricsFile, derived, read_metrics
+
+
+def test_a_meter_counts_on_where_float32_stops():
+    meter = Meter({"loss": [2.0**24, 2.0**24]})
+    one = Tally(np.float32(1), np.float32(1))
+    for _ in range(3):
+        meter.add({"loss": one})
+    assert meter.count("loss") == 2**24 + 3
+    assert np.float32(2**24) + np.float32(1) == 2**24
+
+
+def test_a_meter_weighs_batches_by_their_counts():
+    meter = Meter()
+    meter.add({"loss": Tally(np.array([2.0, 9.0, 0.0]), np.array([1.0, 3.0, 0.0]))})
+    assert meter.means() == {"loss": 11 / 4}
+    assert Meter().means() == {}
+
+
+def test_perplexity_and_bits_follow_from_the_loss():
+    assert derived({"loss": math.log(8), "accuracy": 0.5}) == {
+        "loss": math.log(8),
+        "accuracy": 0.5,
+        "perplexity": pytest.approx(8),
+        "bits_per_token": pytest.approx(3),
+    }
+    assert derived({"loss": 1e4})["perplexity"] == math.inf
+    assert math.isnan(derived({"loss": math.nan})["perplexity"])
+    assert derived({"accuracy": 1.0}) == {"accuracy": 1.0}
+
+
+def row(step, split="train", **values):
+    return {"step": step, "epoch": step / 10, "split": split, **values}
+
+
+@pytest.fixture
+def written(tmp_path):
+    file = MetricsFile(tmp_path / "metrics.csv", ["loss", "accuracy"])
+    file.cut(-1)
+    for step in (5, 10, 15):
+        file.append(row(step, loss=1 / step, learning_rate=0.1, skipped=0, unknown=3.0))
+        file.append(row(step, "validation", loss=2 / step))
+    return file, tmp_path / "metrics.csv"
+
+
+def test_rows_have_the_columns_they_should(written):
+    _, path = written
+    assert path.read_text().splitlines()[:3] == [
+        "step,epoch,split,loss,accuracy,learning_rate,gradient_norm,skipped",
+        "5,0.5,train,0.2,,0.1,,0",
+        "5,0.5,validation,0.4,,,,",
+    ]
+
+
+def test_cutting_leaves_the_bytes_of_the_rows_before(written):
+    file, path = written
+    whole = path.read_bytes()
+    file.cut(15)
+    assert path.read_bytes() == whole
+    file.cut(12)
+    assert path.read_bytes() == b"".join(whole.splitlines(keepends=True)[:5])
+    file.cut(-1)
+    assert path.read_bytes() == whole.splitlines(keepends=True)[0]
+
+
+@settings(deadline=None, max_examples=60)
+@given(end=st.integers(0, 300))
+def test_a_file_that_ends_anywhere_is_cut_to_whole_rows(tmp_path_factory, end):
+    path = tmp_path_factory.mktemp("cut") / "metrics.csv"
+    file = MetricsFile(path, ["loss"])
+    file.cut(-1)
+    for step in (5, 10, 15):
+        file.append(row(step, loss=1 / step))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:end])
+    file.cut(100)
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert lines == whole.splitlines(keepends=True)[: max(1, whole[:end].count(b"\n"))]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "metrics.csv").mkdir()
+    with pytest.raises(InputError, match=r"cannot write .*metrics\.csv"):
+        MetricsFile(tmp_path / "metrics.csv", ["loss"]).append(row(1, loss=1.0))
+
+
+def tallies(skipped):
+    n = len(skipped)
+    good = 1 - np.array(skipped, np.float32)
+    return {
+        "loss": Tally(np.arange(n, dtype=np.float32) * good, good),
+        "gradient_norm": Tally(good, good),
+        "learning_rate": Tally(np.arange(1, n + 1) * 0.1 * good, good),
+        "skipped": Tally(1 - good, np.ones(n, np.float32)),
+    }
+
+
+def test_an_interval_has_the_last_learning_rate_and_the_skips_of_the_whole_run():
+    book = Book(skipped=4)
+    book.add(tallies([0, 0, 1]), max_nonfinite=5)
+    closed = book.close_interval()
+    assert closed["learning_rate"] == pytest.approx(0.2)
+    assert closed["skipped"] == 5
+    assert closed["loss"] == 0.5
+    assert closed["gradient_norm"] == 1.0
+    assert book.close_interval() == {"skipped": 5}
+
+
+def test_skips_in_a_row_are_counted_across_dispatches():
+    book = Book()
+    book.add(tallies([1, 0, 1]), max_nonfinite=3)
+    assert book.skipped_in_a_row == 1
+    book.add(tallies([1]), max_nonfinite=3)
+    with pytest.raises(DivergedError):
+        book.add(tallies([1, 0]), max_nonfinite=3)
+
+
+@settings(deadline=None, max_examples=30)
+@given(losses=st.lists(st.floats(allow_nan=True, width=32), max_size=8), skips=st.lists(st.booleans(), max_size=9))
+def test_a_book_survives_json_exactly(losses, skips):
+    book = Book()
+    for i, loss in enumerate(losses):
+        book.judge(loss, i)
+    if skips:
+        book.add(tallies([int(skip) for skip in skips]), max_nonfinite=10)
+    again = Book.from_json(json.loads(json.dumps(book.to_json())))
+    assert again.to_json() == book.to_json()
+    assert again.close_interval() == book.close_interval()
+
+
+def test_reading_gives_the_rows_as_text(written):
+    _, path = written
+    rows = read_metrics(path)
+    assert len(rows) == 6
+    assert rows[3]["split"] == "validation"
+    assert float(rows[3]["loss"]) == 0.2

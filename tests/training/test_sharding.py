@@ -1,0 +1,24 @@
+"""Which devices share a batch."""
+
+import jax
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxseq.errors import InputError
+from jaxseq.training.sharding import choose_layout
+
+
+@settings(deadline=None, max_examples=50)
+@given(requested=st.integers(0, 4), batch_size=st.integers(1, 40))
+def test_devices_get_equal_shares_and_as_many_work_as_can(requested, batch_size):
+    most = min(requested or len(jax.devices()), len(jax.devices()))
+    layout, note = choose_layout(min(requested, len(jax.devices())), batch_size)
+    assert batch_size % layout.mesh.size == 0
+    assert not any(batch_size % more == 0 for more in range(layout.mesh.size + 1, most + 1))
+    assert (note is None) == (layout.mesh.size == most)
+
+
+def test_more_devices_than_there_are_is_refused():
+    with pytest.raises(InputError, match=r"train\.devices is 99, there are \d+: ask for fewer, or 0 for all"):
+        choose_layout(99, 198)

@@ -1,0 +1,202 @@
+"""One training step: its gradient, its randomness, what it skips, and that devices change nothing."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_layout, toy_optimizer, toy_params, toy_state
+
+from jaxseq.ops.losses import Tally
+from jaxseq.training.dispatch import compile_training, stack_batches
+from jaxseq.training.sharding import STACKED_SPLIT
+from jaxseq.training.step import make_train_step
+
+OPTIMIZER = toy_optimizer()
+
+
+def quiet(params, carry, batch, key, train):
+    """The toy loss without dropout."""
+    return loss_fn(params, carry, batch, key, False)
+
+
+@functools.cache
+def compiled(devices=1, loss=quiet, most=1, **options):
+    layout = toy_layout(devices)
+    return compile_training(loss, toy_optimizer(**options), layout=layout, most=most), layout
+
+
+def steps(batches, *, devices=1, loss=quiet, state=None, most=1, cuts=None, **options):
+    """State and tallies after the batches, run `most` at a time or as `cuts` say."""
+    run, layout = compiled(devices, loss, most, **options)
+    state = layout.put_state(state or toy_state(toy_optimizer(**options)))
+    rows, step = [], 0
+    for count in cuts or [1] * len(batches):
+        stacked = stack_batches(lambda i: batches[i], step, count, most)
+        state, tallies = run(state, layout.put(stacked, STACKED_SPLIT), np.int32(count))
+        rows.append(jax.tree.map(lambda values, n=count: values[:n], jax.device_get(tallies)))
+        step += count
+    return jax.device_get(state), jax.tree.map(lambda *values: np.concatenate(values), *rows)
+
+
+BATCHES = [ToyLoader()(i) for i in range(6)]
+
+
+def close(a, b, tolerance=2e-6):
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance), a, b)
+
+
+def test_a_run_is_that_of_plain_optax_on_the_mean_loss():
+    params, carry, optimizer = toy_params(), jnp.zeros((ROWS, 5)), optax.adam(0.05)
+    state = optimizer.init(params)
+    for batch in BATCHES:
+
+        def mean(params, carry=carry, batch=batch):
+            tallies, new_carry = quiet(params, carry, batch, None, True)
+            return tallies["loss"].total / tallies["loss"].count, new_carry
+
+        grads, carry = jax.grad(mean, has_aux=True)(params)
+        updates, state = optimizer.update(grads, state)
+        params = optax.apply_updates(params, updates)
+    result, tallies = steps(BATCHES)
+    close(result.params, params)
+    close(result.carry, carry)
+    assert result.updates == result.step == len(BATCHES)
+    np.testing.assert_allclose(tallies["learning_rate"].total, 0.05, rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulate": 3}, {"clip_norm": 0.3}], ids=str)
+def test_devices_change_nothing_however_uneven_the_masks(options):
+    batches = [{**batch, "mask": np.array(mask, np.float32)} for batch, mask in zip(BATCHES, MASKS, strict=True)]
+    one, one_tallies = steps(batches, **options)
+    two, two_tallies = steps(batches, devices=2, **options)
+    close(one, two)
+    close(one_tallies, two_tallies)
+
+
+MASKS = [(1, 1, 1, 0), (0, 0, 1, 0), (0, 0, 1, 1), (1, 0, 0, 0), (1, 1, 1, 1), (0, 1, 0, 1)]
+
+
+def test_accumulated_batches_are_one_large_batch_however_uneven_their_masks():
+    state = toy_state(toy_optimizer(accumulate=3), carried=False)
+    batches = [{**batch, "mask": np.array(mask, np.float32)} for batch, mask in zip(BATCHES, MASKS, strict=True)]
+    small, tallies = steps(batches, state=state, accumulate=3)
+    run, layout = compiled()
+    large = layout.put_state(toy_state(OPTIMIZER, carried=False))
+    for i in (0, 3):
+        joined = jax.tree.map(lambda *parts: np.concatenate(parts)[None], *batches[i : i + 3])
+        large, _ = run(large, joined, np.int32(1))
+    close(small.params, large.params)
+    assert (small.step, small.updates) == (6, 2)
+    assert tallies["gradient_norm"].count.tolist() == [0, 0, 1, 0, 0, 1]
+    assert_same(small.accumulated, jax.tree.map(np.zeros_like, small.accumulated))
+
+
+POISONED = [ToyLoader(poisoned=(2,))(i) for i in range(6)]
+
+
+def test_a_batch_with_an_infinite_loss_changes_nothing_but_the_step():
+    before, _ = steps(POISONED[:2])
+    after, tallies = steps(POISONED[:3])
+    assert_same(after._replace(step=before.step), before)
+    assert after.step == 3
+    assert tallies["skipped"].total.tolist() == [0, 0, 1]
+    assert tallies["loss"].count[2] == tallies["loss"].total[2] == tallies["accuracy"].count[2] == 0
+
+
+def test_a_skipped_batch_is_left_out_of_an_accumulated_update():
+    state = toy_state(toy_optimizer(accumulate=3), carried=False)
+    with_bad, _ = steps(POISONED[:3], state=state, accumulate=3)
+    good = toy_state(toy_optimizer(accumulate=2), carried=False)
+    without, _ = steps(POISONED[:2], state=good, accumulate=2)
+    close(with_bad.params, without.params)
+
+
+def test_a_batch_that_is_bad_on_one_device_is_skipped_on_all():
+    one, _ = steps(POISONED)
+    two, tallies = steps(POISONED, devices=2)
+    close(one, two)
+    assert tallies["skipped"].total.tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def bad_gradient(params, carry, batch, key, train):
+    """Finite loss; infinite gradient where x[0, 0] is 0."""
+    x = batch["x"][0, 0]
+    return {"loss": Tally(jnp.sqrt(jnp.abs(x * params["bias"][0] + x)), jnp.float32(1))}, carry
+
+
+def bad_carry(params, carry, batch, key, train):
+    """Finite loss and gradient; the new carry of one row is not where poison is 0."""
+    tallies, carry = quiet(params, carry, {**batch, "poison": jnp.ones(batch["mask"].shape)}, key, train)
+    return tallies, carry / batch["poison"][:, None]
+
+
+def test_a_batch_with_an_infinite_gradient_is_skipped():
+    zero = {**BATCHES[0], "x": np.zeros_like(BATCHES[0]["x"])}
+    state, tallies = steps([BATCHES[0], zero], loss=bad_gradient)
+    assert np.isfinite(tallies["loss"].total).all()
+    assert tallies["skipped"].total.tolist() == [0, 1]
+    assert state.updates == 1
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_batch_with_a_bad_new_carry_is_skipped(devices):
+    state, tallies = steps(POISONED, loss=bad_carry, devices=devices)
+    assert tallies["skipped"].total.tolist() == [0, 0, 1, 0, 0, 0]
+    assert np.isfinite(state.carry).all()
+
+
+def test_a_batch_of_padding_alone_makes_no_update_and_is_not_called_bad():
+    empty = {**BATCHES[1], "mask": np.zeros(ROWS, np.float32)}
+    before, _ = steps(BATCHES[:1])
+    state, tallies = steps([BATCHES[0], empty])
+    assert_same((state.params, state.opt_state), (before.params, before.opt_state))
+    assert (state.step, state.updates) == (2, 1)
+    assert tallies["skipped"].total.tolist() == [0, 0]
+
+
+def key_probe(params, carry, batch, key, train):
+    """The loss is a random number of each row."""
+    draws = jax.random.uniform(key, batch["mask"].shape)
+    return {"loss": Tally(draws.sum() + 0 * params["bias"].sum(), jnp.float32(1))}, carry
+
+
+def test_the_key_of_a_step_is_the_runs_key_folded_with_the_step():
+    _, tallies = steps(BATCHES[:2], loss=key_probe)
+    run_key = jax.random.key(3)
+    expected = [jax.random.uniform(jax.random.fold_in(run_key, step), (ROWS,)).sum() for step in range(2)]
+    np.testing.assert_array_equal(tallies["loss"].total, expected)
+
+
+def test_every_device_draws_its_own_numbers():
+    _, tallies = steps(BATCHES[:1], loss=key_probe, devices=2)
+    key = jax.random.fold_in(jax.random.key(3), 0)
+    expected = sum(jax.random.uniform(jax.random.fold_in(key, i), (ROWS // 2,)).sum() for i in range(2))
+    np.testing.assert_allclose(tallies["loss"].total, [expected], rtol=1e-6)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(st.integers(1, 4), max_size=6))
+def test_however_steps_are_cut_into_dispatches_they_give_the_same_bits(wishes):
+    cuts, left = [], len(BATCHES)
+    for wish in [*wishes, 4, 4]:
+        cuts += [min(wish, left)] if left else []
+        left -= min(wish, left)
+    assert_same(steps(BATCHES, loss=loss_fn, most=4, cuts=cuts), steps(BATCHES, loss=loss_fn, most=4, cuts=[3, 3]))
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_state_that_has_been_put_on_the_devices_stays_usable(devices):
+    state = toy_state(OPTIMIZER)
+    assert_same(*(steps(BATCHES, state=state, devices=devices) for _ in range(2)))
+    assert_same(state, toy_state(OPTIMIZER))
+
+
+def test_the_step_by_itself_is_a_pure_function_of_state_and_batch():
+    step = jax.jit(make_train_step(loss_fn, OPTIMIZER))
+    state = toy_state(OPTIMIZER)
+    assert_same(step(state, BATCHES[0]), step(state, BATCHES[0]))
