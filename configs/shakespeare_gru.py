@@ -2,13 +2,14 @@
 
     python3 train.py configs/shakespeare_gru.py
 
-The text is tiny Shakespeare, 1,115,394 characters (github.com/karpathy/char-rnn, data/tinyshakespeare/input.txt), looked
-for in data/; `--data.source tfds:tiny_shakespeare` fetches it.
+The text is tiny Shakespeare, 1,115,394 characters (github.com/karpathy/char-rnn, data/tinyshakespeare/input.txt),
+looked for in data/; `--data.source tfds:tiny_shakespeare` fetches it.
 
 39 characters as one-hot vectors, windows of 100 one character apart, batch 32, dropout 0.2 before each layer with one
-mask for all steps of a window (as Keras's GRU has it), Adam. Published for Keras after 10 epochs: validation loss 1.5477.
+mask for all steps of a window (as Keras's GRU has it), Adam. Published for Keras after 10 epochs: validation loss
+1.5477; an epoch is 31,367 steps.
 
-TIME
+Time and result: not measured yet.
 """
 
 from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, SampleConfig, TrainConfig

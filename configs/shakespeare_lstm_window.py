@@ -2,11 +2,12 @@
 
     python3 train.py configs/shakespeare_lstm_window.py
 
-The text is Julius Caesar, Hamlet and Macbeth as in NLTK's Gutenberg corpus (latin-1), looked for in data/gutenberg_plays/:
-375,542 characters, lower-cased 50 distinct. Windows of 40 characters, 3 apart: 125,168 of them. One-hot input, LSTM
-128 and a linear layer: 98,098 parameters. RMSprop 0.01, batch 128. All text is for training, so losses are training losses.
+The text is Julius Caesar, Hamlet and Macbeth as in NLTK's Gutenberg corpus (latin-1), looked for in
+data/gutenberg_plays/: 375,542 characters, lower-cased 50 distinct. Windows of 40 characters, 3 apart: 125,168 of them.
+One-hot input, LSTM 128 and a linear layer: 98,098 parameters. RMSprop 0.01, batch 128. All text is for training, so
+losses are training losses.
 
-TIME
+Time and result: not measured yet.
 """
 
 from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, SampleConfig, TrainConfig

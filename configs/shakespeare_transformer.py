@@ -2,14 +2,14 @@
 
     python3 train.py configs/shakespeare_transformer.py
 
-The text is tiny Shakespeare, 1,115,394 characters (github.com/karpathy/char-rnn, data/tinyshakespeare/input.txt), looked
-for in data/; `--data.source tfds:tiny_shakespeare` fetches it.
+The text is tiny Shakespeare, 1,115,394 characters (github.com/karpathy/char-rnn, data/tinyshakespeare/input.txt),
+looked for in data/; `--data.source tfds:tiny_shakespeare` fetches it.
 
-Cased, 65 characters, windows of 64 in random order. 4 layers, 4 heads, 128 wide, batch 12, 2,000 steps. Positions are rotary, so that samples go on past the
-context; `--model.positions learned` is nanoGPT's choice. Published for nanoGPT (github.com/karpathy/nanoGPT): validation
-loss 1.88.
+Cased, 65 characters, windows of 64 in random order. 4 layers, 4 heads, 128 wide, batch 12, 2,000 steps.
+Positions are rotary, so that samples go on past the context; `--model.positions learned` is nanoGPT's choice.
+Published for nanoGPT (github.com/karpathy/nanoGPT): validation loss 1.88.
 
-TIME
+Time and result: not measured yet.
 """
 
 from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, SampleConfig, TrainConfig, TransformerConfig
@@ -34,6 +34,8 @@ config = ExperimentConfig(
         weight_decay=0.1,
         clip_norm=1.0,
     ),
-    train=TrainConfig(steps=2000, log_every=100, evaluate_every=500, evaluate_batches=200, checkpoint_every=500, devices=1),
+    train=TrainConfig(
+        steps=2000, log_every=100, evaluate_every=500, evaluate_batches=200, checkpoint_every=500, devices=1
+    ),
     sample=SampleConfig(prompt="ROMEO:", length=500, temperature=0.8),
 )

@@ -81,11 +81,12 @@ def evaluate(arguments: EvaluateArguments) -> dict[str, dict[str, float]]:
                 f"--rows is {arguments.rows}, the {arguments.split} split has {len(part.ids)} tokens: give a lower one"
             )
         text_length = len(loaded.tokenizer.decode(part.ids))
-        results = {}
-        for how, rows in (("carried", arguments.rows), ("windows", 1)):
-            metrics = SplitEvaluator(loaded.model, data, part, how=how, rows=rows)(loaded.params)
-            metrics["bits_per_character"] = metrics["bits_per_token"] * len(part.ids) / text_length
-            results[how] = metrics
+        results = {
+            "carried": SplitEvaluator(loaded.model, data, part, how="carried", rows=arguments.rows)(loaded.params),
+            "windows": SplitEvaluator(loaded.model, data, part, how="windows")(loaded.params),
+        }
+    for metrics in results.values():
+        metrics["bits_per_character"] = metrics["bits_per_token"] * len(part.ids) / text_length
     return results
 
 

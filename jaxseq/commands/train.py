@@ -155,9 +155,7 @@ def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
         raise InputError(f"sample.prompt is {config.sample.prompt!r}: {error}") from error
     choose_layout(config.train.devices, config.data.batch_size)  # complains here, before anything is written
     loader = training_loader(config.data, corpus, seed=config.train.seed)
-    model = task.build_model(
-        config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype
-    )
+    model = task.build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
     evaluate = task.validation_evaluator(config, model, corpus)
     optimizer = make_optimizer(config.optimizer, steps=total_steps(config.train, loader.steps_per_epoch))
     return _Parts(prepared, loader, model, evaluate, optimizer)

@@ -281,9 +281,7 @@ class ExperimentConfig:
     """Name of the run directory under runs/."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=RNNConfig)
-    optimizer: OptimizerConfig = OptimizerConfig(
-        learning_rate=5e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0
-    )
+    optimizer: OptimizerConfig = OptimizerConfig(learning_rate=5e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0)
     train: TrainConfig = TrainConfig(epochs=8)
     sample: SampleConfig = field(default_factory=SampleConfig)
 

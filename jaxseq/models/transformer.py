@@ -172,7 +172,8 @@ class TransformerLanguageModel(nn.Module):
     @nn.nowrap
     def decode_step(self, weights: Any, tokens: Array, carry: TransformerCarry) -> tuple[Array, TransformerCarry]:
         """Logits [b, v] float32 of the token after tokens [b], and the carry."""
-        logits, carry = self.apply({"params": weights}, tokens[:, None], carry)
+        result: Any = self.apply({"params": weights}, tokens[:, None], carry)
+        logits, carry = result
         return logits[:, 0], carry
 
     @nn.nowrap

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
+from jaxseq.ops.linear import linear
 from jaxseq.ops.normalization import layer_norm
 
 WEIGHT_SCALE = 0.02
@@ -23,15 +24,20 @@ class LayerNorm(nn.Module):
 
 
 class Linear(nn.Module):
-    """x [..., d] times kernel [d, features], plus bias [features] with `bias`; products in `dtype`."""
+    """x [..., d] times kernel [d, features], plus bias [features] with `bias`; products in `dtype`.
+
+    A `transposed` kernel is [features, d]; see `ops.linear`.
+    """
 
     features: int
     bias: bool = True
+    transposed: bool = False
     initial_scale: float = WEIGHT_SCALE
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        kernel = self.param("kernel", nn.initializers.normal(self.initial_scale), (x.shape[-1], self.features))
-        y = jnp.matmul(x.astype(self.dtype), kernel.astype(self.dtype))
-        return y + self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype) if self.bias else y
+        shape = (self.features, x.shape[-1]) if self.transposed else (x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.normal(self.initial_scale), shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.bias else None
+        return linear(x.astype(self.dtype), kernel, bias, self.transposed)

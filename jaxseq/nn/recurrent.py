@@ -18,7 +18,6 @@ PyTorch's gates have these orders too; Keras's GRU has update before reset.
 from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import Array
 

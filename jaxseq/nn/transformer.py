@@ -1,12 +1,12 @@
 """The pre-norm Transformer block."""
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxseq.nn.attention import SelfAttention
 from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm, Linear
+from jaxseq.ops.activations import gelu
 from jaxseq.ops.dropout import dropout
 from jaxseq.ops.ring_cache import KeyValues, Placement
 
@@ -14,7 +14,8 @@ from jaxseq.ops.ring_cache import KeyValues, Placement
 class FeedForward(nn.Module):
     """x [..., d] to width, GELU (exact, not its tanh approximation), and back to d.
 
-    Parameters: input.kernel [d, width], output.kernel [width, d], and with `bias` input.bias and output.bias.
+    Parameters: input.kernel [d, width], output.kernel [d, width] (transposed: output first), and with `bias` input.bias
+    and output.bias.
     """
 
     width: int
@@ -24,8 +25,15 @@ class FeedForward(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        hidden = jax.nn.gelu(Linear(self.width, bias=self.bias, dtype=self.dtype, name="input")(x), approximate=False)
-        output = Linear(x.shape[-1], bias=self.bias, initial_scale=self.output_scale, dtype=self.dtype, name="output")
+        hidden = gelu(Linear(self.width, bias=self.bias, dtype=self.dtype, name="input")(x))
+        output = Linear(
+            x.shape[-1],
+            bias=self.bias,
+            transposed=True,
+            initial_scale=self.output_scale,
+            dtype=self.dtype,
+            name="output",
+        )
         return output(hidden)
 
 

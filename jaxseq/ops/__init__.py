@@ -1,0 +1,7 @@
+"""Pure functions on arrays: the numerics live here. Recurrences are in `jaxseq.ops.recurrence`, run over its cells."""
+
+from jaxseq.ops.attention import attend
+from jaxseq.ops.losses import Tally, cross_entropy, linear_cross_entropy
+from jaxseq.ops.normalization import layer_norm
+
+__all__ = ["Tally", "attend", "cross_entropy", "layer_norm", "linear_cross_entropy"]

@@ -9,7 +9,8 @@ kernel [h, g*h]. Gates stand side by side in the order of `GATES`; biases are th
 Matrix products take the kernel's type and add up in float32; states and gates are float32.
 """
 
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -29,8 +30,8 @@ class RecurrentWeights(NamedTuple):
 class Cell(Protocol):
     """One kind of recurrent cell."""
 
-    GATES: tuple[str, ...]
-    STATE: tuple[str, ...]
+    GATES: ClassVar[tuple[str, ...]]
+    STATE: ClassVar[tuple[str, ...]]
 
     def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
         """One step from `state`, with `h` (its first part after recurrent dropout) in the recurrent product.
@@ -77,14 +78,15 @@ def _weights_gradient(weights: RecurrentWeights, h: Array, d: Array) -> Recurren
     return RecurrentWeights(_outer(h, d, weights.kernel.dtype), bias)
 
 
-class LSTMCell(NamedTuple):
+@dataclass(frozen=True)
+class LSTMCell:
     """Long short-term memory without peepholes (Gers et al. 2000), as in PyTorch and Keras.
 
     i, f, o = sigmoid, g = tanh of projected + h W;  c' = f c + i g;  h' = o tanh(c').
     """
 
-    GATES = ("input", "forget", "candidate", "output")
-    STATE = ("h", "c")
+    GATES: ClassVar[tuple[str, ...]] = ("input", "forget", "candidate", "output")
+    STATE: ClassVar[tuple[str, ...]] = ("h", "c")
 
     def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
         i, f, g, o = jnp.split(projected + _recurrent_product(weights, h), 4, axis=-1)
@@ -116,14 +118,15 @@ class LSTMCell(NamedTuple):
         return _weights_gradient(weights, h, d_gates), d_gates
 
 
-class GRUCell(NamedTuple):
+@dataclass(frozen=True)
+class GRUCell:
     """Gated recurrent unit, the reset gate applied after the recurrent product (PyTorch; Keras `reset_after=True`).
 
     r, z = sigmoid(projected + h W + b);  n = tanh(projected + r (h W + b));  h' = (1 - z) n + z h.
     """
 
-    GATES = ("reset", "update", "candidate")
-    STATE = ("h",)
+    GATES: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
+    STATE: ClassVar[tuple[str, ...]] = ("h",)
 
     def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
         xr, xz, xn = jnp.split(projected, 3, axis=-1)
@@ -150,15 +153,16 @@ class GRUCell(NamedTuple):
         return _weights_gradient(weights, h, d_gates[:, : 3 * features]), d_projected
 
 
-class GRUResetBeforeCell(NamedTuple):
+@dataclass(frozen=True)
+class GRUResetBeforeCell:
     """Gated recurrent unit as first published (Cho et al. 2014): the reset gate before the recurrent product.
 
     r, z = sigmoid(projected + h W);  n = tanh(projected + (r h) W);  h' = (1 - z) n + z h.
     Keras `reset_after=False`.
     """
 
-    GATES = ("reset", "update", "candidate")
-    STATE = ("h",)
+    GATES: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
+    STATE: ClassVar[tuple[str, ...]] = ("h",)
 
     def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
         width = 2 * h.shape[-1]
@@ -189,11 +193,12 @@ class GRUResetBeforeCell(NamedTuple):
         return RecurrentWeights(jnp.concatenate([gates, candidate], axis=-1)), d_gates
 
 
-class SimpleCell(NamedTuple):
+@dataclass(frozen=True)
+class SimpleCell:
     """The simple recurrent network (Elman 1990): h' = tanh(projected + h W)."""
 
-    GATES = ("hidden",)
-    STATE = ("h",)
+    GATES: ClassVar[tuple[str, ...]] = ("hidden",)
+    STATE: ClassVar[tuple[str, ...]] = ("h",)
 
     def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
         new = jnp.tanh(projected + _recurrent_product(weights, h))

@@ -1,6 +1,7 @@
 """Losses and metrics as sums with their counts."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ class Tally(NamedTuple):
 
     total: Array
     """Sum over the items counted (nats for a loss, hits for an accuracy), float32 scalar."""
-    count: Array
+    count: Array  # pyright: ignore[reportIncompatibleMethodOverride]  tuple.count is of no use here
     """Number of items, float32 scalar."""
 
     def add(self, other: "Tally") -> "Tally":
@@ -80,11 +81,11 @@ def _chunk_loss(kernel, bias, features, targets, mask):
     return losses.sum(), hits.sum(dtype=jnp.float32), d_logits
 
 
-def _over_chunks(step, init, xs):
+def _over_chunks(step: Callable, init: Any, xs: Any) -> tuple[Any, Any]:
     """`lax.scan` of `step` over chunks of the leading axis, the remainder as a chunk of its own."""
     n = len(xs[0])
     whole = n - n % CHUNK
-    outputs = []
+    outputs: list[Any] = []
     if whole:
         chunks = jax.tree.map(lambda x: x[:whole].reshape(-1, CHUNK, *x.shape[1:]), xs)
         init, ys = lax.scan(step, init, chunks)
@@ -92,7 +93,7 @@ def _over_chunks(step, init, xs):
     if n % CHUNK:
         init, ys = step(init, jax.tree.map(lambda x: x[whole:], xs))
         outputs.append(ys)
-    return init, jax.tree.map(lambda *parts: jnp.concatenate(parts) if len(parts) > 1 else parts[0], *outputs)
+    return init, outputs[0] if len(outputs) == 1 else jax.tree.map(lambda *parts: jnp.concatenate(parts), *outputs)
 
 
 @jax.custom_vjp
@@ -114,9 +115,11 @@ def _fused_forward(features, kernel, bias, targets, mask):
         d_bias = None if bias is None else sums[3] + d_logits.sum(0)
         return (sums[0] + loss, sums[1] + hits, sums[2] + d_kernel, d_bias), d_features
 
-    zeros = [None if x is None else jnp.zeros(x.shape, jnp.float32) for x in (kernel, bias)]
-    sums, d_features = _over_chunks(step, (jnp.float32(0), jnp.float32(0), *zeros), (features, targets, mask))
-    return sums[:2], (d_features, sums[2].astype(kernel.dtype), sums[3])
+    d_kernel = jnp.zeros(kernel.shape, jnp.float32)
+    d_bias = None if bias is None else jnp.zeros(bias.shape, jnp.float32)
+    start = (jnp.float32(0), jnp.float32(0), d_kernel, d_bias)
+    (loss, hits, d_kernel, d_bias), d_features = _over_chunks(step, start, (features, targets, mask))
+    return (loss, hits), (d_features, d_kernel.astype(kernel.dtype), d_bias)
 
 
 def _fused_backward(residuals, gradients):

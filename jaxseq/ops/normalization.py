@@ -4,6 +4,8 @@ Under plain autodiff XLA on CPU computes the backward chain again in every consu
 reductions over what the forward pass saved.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -21,16 +23,24 @@ def layer_norm(x: Array, scale: Array, bias: Array | None = None) -> Array:
     return _forward(x, scale, bias)[0]
 
 
-def _forward(x: Array, scale: Array, bias: Array | None) -> tuple[Array, tuple[Array, ...]]:
+class _Saved(NamedTuple):
+    x: Array
+    mean: Array
+    inverse: Array
+    scale: Array
+    bias: Array | None
+
+
+def _forward(x: Array, scale: Array, bias: Array | None) -> tuple[Array, _Saved]:
     wide = x.astype(jnp.float32)
     mean = wide.mean(axis=-1, keepdims=True)
     centred = wide - mean
     inverse = jax.lax.rsqrt((centred * centred).mean(axis=-1, keepdims=True) + EPSILON)
     y = centred * inverse * scale
-    return (y if bias is None else y + bias).astype(x.dtype), (x, mean, inverse, scale, bias)
+    return (y if bias is None else y + bias).astype(x.dtype), _Saved(x, mean, inverse, scale, bias)
 
 
-def _backward(saved: tuple[Array, ...], d_y: Array) -> tuple[Array, Array, Array | None]:
+def _backward(saved: _Saved, d_y: Array) -> tuple[Array, Array, Array | None]:
     x, mean, inverse, scale, bias = saved
     d_y = d_y.astype(jnp.float32)
     normal = (x.astype(jnp.float32) - mean) * inverse

@@ -16,7 +16,7 @@ WAVELENGTHS = 10_000.0
 
 
 def angles(positions: Array, count: int) -> Array:
-    """positions [...] int32 times `count` frequencies WAVELENGTHS ** (-i / count), modulo 2 pi: [..., count] float32."""
+    """positions [...] int32 times the frequencies WAVELENGTHS ** (-i / count), modulo 2 pi: [..., count] float32."""
     turns = WAVELENGTHS ** (-np.arange(count) / count) / (2 * math.pi)
     units = np.round(turns * 2.0**32).astype(np.uint32)
     return (positions[..., None].astype(jnp.uint32) * units).astype(jnp.float32) * (2 * math.pi / 2.0**32)

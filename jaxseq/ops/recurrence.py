@@ -33,7 +33,7 @@ class DenseInput(NamedTuple):
 
 
 class TokenInput(NamedTuple):
-    """Token ids [b, t] int32 that choose rows of table [v, g*h]; each row is times scale [b, t], where given, plus bias."""
+    """Token ids [b, t] int32 that choose rows of table [v, g*h], each times scale [b, t] where given, plus bias."""
 
     ids: Array
     table: Array
@@ -67,7 +67,8 @@ def run(
         x = inputs.x if mask is None else jnp.where(mask[:, :, None], inputs.x, 0)
         weights_in, stream, source = (inputs.kernel, inputs.bias), _time_major(x), _DenseSource()
     flags = _Flags(*(None if flag is None else _time_major(flag)[:, :, None] for flag in (mask, reset)))
-    h, carry = _recur(cell, source, chunk, weights_in, stream, weights, tuple(carry), flags, state_dropout)
+    result: Any = _recur(cell, source, chunk, weights_in, stream, weights, tuple(carry), flags, state_dropout)
+    h, carry = result
     outputs = h if flags.mask is None else jnp.where(flags.mask, h, 0)
     return _time_major(outputs), carry
 
@@ -115,7 +116,7 @@ class _TokenSource(NamedTuple):
 
     def project(self, weights: Any, prepared: Any) -> Array:
         (table, bias), (ids, scale) = weights, prepared
-        rows = table[ids].astype(jnp.float32)
+        rows = jnp.asarray(table)[ids].astype(jnp.float32)  # NumPy's, as a checkpoint has them, know no tracers
         rows = rows if scale is None else rows * scale[:, None]
         return rows if bias is None else rows + bias
 
@@ -128,7 +129,7 @@ class _TokenSource(NamedTuple):
         return (d_table, d_bias), (None, None)
 
 
-def _select(flag: Array | None, yes: Any, no: Any) -> Any:
+def _select(flag: Array, yes: Any, no: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(flag, a, b), yes, no)
 
 
@@ -226,7 +227,7 @@ def _recur_backward(cell, source, chunk, residuals, gradients):
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, jnp.float32), (weights, weights_in))
     loop = (d_carry, *zeros)
     xs, rest = _in_chunks((d_h, stream, flags), chunk)
-    d_streams = []
+    d_streams: list[Any] = []
     if len(d_h) % chunk:
         loop, d_stream = run_chunk(loop, (*rest, jax.tree.map(lambda x: x[0], kept[-1])))
         d_streams.append(d_stream)
@@ -234,7 +235,7 @@ def _recur_backward(cell, source, chunk, residuals, gradients):
         loop, d_stream = lax.scan(run_chunk, loop, (*xs, kept[0]), reverse=True)
         d_streams.insert(0, jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), d_stream))
     d_state, d_weights, d_weights_in = loop
-    d_stream = jax.tree.map(lambda *parts: jnp.concatenate(parts) if len(parts) > 1 else parts[0], *d_streams)
+    d_stream = d_streams[0] if len(d_streams) == 1 else jax.tree.map(lambda *d: jnp.concatenate(d), *d_streams)
     typed = jax.tree.map(lambda d, w: d.astype(w.dtype), (d_weights_in, d_weights), (weights_in, weights))
     return typed[0], d_stream, typed[1], d_state, None, None
 

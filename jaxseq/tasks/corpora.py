@@ -120,6 +120,4 @@ def window_loader(config: DataConfig, part: Corpus, *, shift: int) -> WindowLoad
 
 def row_loader(config: DataConfig, part: Corpus, *, rows: int) -> RowLoader:
     """A whole split as `rows` contiguous rows, every token once, the carry handed on."""
-    return RowLoader(
-        part.ids, length=config.length, batch_size=rows, pad=True, document_starts=part.document_starts
-    )
+    return RowLoader(part.ids, length=config.length, batch_size=rows, pad=True, document_starts=part.document_starts)

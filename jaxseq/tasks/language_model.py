@@ -110,7 +110,7 @@ class SplitEvaluator:
 def validation_evaluator(
     config: ExperimentConfig, model: LanguageModel, corpus: Corpus
 ) -> Callable[[Any, bool], dict[str, float]] | None:
-    """`evaluate(params, whole) -> metrics` on the validation split, in the layout that training has; None without one."""
+    """`evaluate(params, whole) -> metrics` on the validation split, in the layout of training; None without a split."""
     if config.data.split[1] == 0:
         return None
     part = take_split(corpus, config.data.split, "validation")
@@ -160,7 +160,8 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
             f"the checkpoint of step {opened.step} in {run_dir} does not fit its tokenizer and configuration, whose "
             f"vocabulary has {len(tokenizer.vocabulary)} symbols: one of them was changed by hand; train anew"
         )
-    return Loaded(config, tokenizer, model, opened.arrays, opened.step, opened.meta["corpus"], opened.skipped)
+    params = jax.tree.map(jnp.asarray, opened.arrays)
+    return Loaded(config, tokenizer, model, params, opened.step, opened.meta["corpus"], opened.skipped)
 
 
 def read_tokenizer(path: Path) -> Tokenizer:

@@ -144,17 +144,13 @@ class _Run:
                 self.go_back()
         if self.saved != self.step:
             self.save(regular=False)
-        stopped = "finished"
-        if self.step < self.plan.total:
-            stopped = "early" if self.exhausted else "signal"
-            self.reporter.say(
-                f"no better validation loss since step {self.book.best_step}: stopped at step {self.step}"
-                if self.exhausted
-                else f"stopped at step {self.step} and saved: the same command goes on from there"
-            )
-        return Result(
-            self.state, self.step, stopped, stop.signal, self.validation, self.book.best_loss, self.book.best_step
-        )
+        stopped = "finished" if self.step == self.plan.total else "early" if self.exhausted else "signal"
+        best_loss, best_step = self.book.best_loss, self.book.best_step
+        if stopped == "early":
+            self.reporter.say(f"no better validation loss since step {best_step}: stopped at step {self.step}")
+        if stopped == "signal":
+            self.reporter.say(f"stopped at step {self.step} and saved: the same command goes on from there")
+        return Result(self.state, self.step, stopped, stop.signal, self.validation, best_loss, best_step)
 
     @property
     def exhausted(self) -> bool:
@@ -212,8 +208,7 @@ class _Run:
         self.reporter.row(row)
 
     def save(self, *, best: bool = False, regular: bool = True) -> None:
-        """Saves a checkpoint. One made because the run was told to stop is not regular: a diverging run does not go
-        back to it, as one that was left alone could not."""
+        """Saves a checkpoint; one that is not regular is never gone back to, as a run left alone would not have it."""
         if regular and not self.book.skipped_in_a_row:
             self.book.good_step = self.step
         self.metrics.sync()

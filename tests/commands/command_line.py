@@ -12,10 +12,26 @@ import numpy as np
 from jaxseq.commands.main import main
 from jaxseq.training.checkpoint import CheckpointStore
 
-TINY = (
-    "--data.source text.txt --data.length 16 --data.batch-size 4 --model.features 16 --train.steps 20 "
-    "--train.log-every 5 --train.checkpoint-every 8 --sample.length 20 --optimizer.warmup-steps 0"
-).split()
+TINY = [
+    "--data.source",
+    "text.txt",
+    "--data.length",
+    "16",
+    "--data.batch-size",
+    "4",
+    "--model.features",
+    "16",
+    "--train.steps",
+    "20",
+    "--train.log-every",
+    "5",
+    "--train.checkpoint-every",
+    "8",
+    "--sample.length",
+    "20",
+    "--optimizer.warmup-steps",
+    "0",
+]
 
 
 class Outcome(NamedTuple):
@@ -59,7 +75,22 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
 def prose(length: int = 4000, *, seed: int = 0) -> str:
     """Words and lines, always the same for a seed."""
     draw = random.Random(seed)
-    words = "the with statement is used to wrap the execution of a block with methods".split()
+    words = [
+        "the",
+        "with",
+        "statement",
+        "is",
+        "used",
+        "to",
+        "wrap",
+        "the",
+        "execution",
+        "of",
+        "a",
+        "block",
+        "with",
+        "methods",
+    ]
     return "".join(draw.choice(words) + draw.choice("  \n") for _ in range(length))[:length]
 
 

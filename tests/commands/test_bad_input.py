@@ -99,7 +99,9 @@ def test_so_is_every_other_command_line_that_cannot_be(odd, words, told):
     ],
 )
 @pytest.mark.parametrize("which", [0, 1, 5], ids=["the first file", "the second", "a checkpoint"])
-def test_a_disk_that_cannot_be_written_to_is_named_and_nothing_half_written_stays(odd, monkeypatch, number, told, which):
+def test_a_disk_that_cannot_be_written_to_is_named_and_nothing_half_written_stays(
+    odd, monkeypatch, number, told, which
+):
     """Every file of a run is forced to disk, so one that does not get there fails there at the latest."""
     synced, real = [], os.fsync
 
@@ -140,6 +142,8 @@ def test_a_real_limit_on_file_sizes_is_told_as_such(odd):
         text=True,
     )
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: cannot write runs/quickstart/")
-    assert "the file passes the size limit in force" in done.stderr
+    # Beside it Orbax's own threads may complain.
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert told.startswith("error: cannot write runs/quickstart/")
+    assert "the file passes the size limit in force" in told
     assert not (odd / "runs").exists()

@@ -43,7 +43,9 @@ def test_it_prints_the_layers_and_ends_with_bits_per_character_a_sample_and_how_
     assert re.search(r"^tiny: 4,000 tokens, vocabulary \d+, \d+ batches of 4 x 16 an epoch$", out, re.M)
     assert re.search(r"^layer_0 +\(4, 16, 16\) +[\d,]+$", out, re.M)
     assert re.search(r"^total +[\d,]+$", out, re.M)
-    assert re.search(r"^validation: \d\.\d{4} bits per character, loss \d\.\d{4}, accuracy [\d.]+%; best loss", out, re.M)
+    assert re.search(
+        r"^validation: \d\.\d{4} bits per character, loss \d\.\d{4}, accuracy [\d.]+%; best loss", out, re.M
+    )
     head, _, sample = (folder / "runs" / "tiny" / "samples.txt").read_text(encoding="utf-8").partition("\n\n")
     assert head == "step 20, temperature 0.8"
     assert len(sample) == 20 + 1
@@ -89,7 +91,13 @@ def test_fresh_starts_anew_and_leaves_what_is_not_of_the_run(copied, trained):
 
 @pytest.mark.parametrize(
     "words",
-    ["--data.source nowhere.txt", "--data.length 4000", "--sample.prompt ~", "--optimizer.momentum 0.5", "--train.devices 5"],
+    [
+        "--data.source nowhere.txt",
+        "--data.length 4000",
+        "--sample.prompt ~",
+        "--optimizer.momentum 0.5",
+        "--train.devices 5",
+    ],
 )
 def test_fresh_with_bad_input_leaves_the_old_run_as_it_was(copied, words):
     refused("train", "--name", "tiny", *TINY, "--fresh", *words.split(), folder=copied)

@@ -64,9 +64,7 @@ def test_padding_content_never_reaches_loss_or_gradient():
 
         return jax.value_and_grad(total, argnums=(0, 1))(features, kernel)
 
-    for have, want in zip(
-        jax.tree.leaves(loss(dirty, wild)), jax.tree.leaves(loss(features, targets)), strict=True
-    ):
+    for have, want in zip(jax.tree.leaves(loss(dirty, wild)), jax.tree.leaves(loss(features, targets)), strict=True):
         np.testing.assert_array_equal(have, want)
 
 

@@ -1,0 +1,61 @@
+"""Do the contestants compute the same work? Parameter counts and the first losses of a training, side by side."""
+
+import math
+from collections.abc import Sequence
+
+from benchmarks.rounds import Settings, contestants, losses
+from benchmarks.works import WORKS, Model
+
+_START = 0.03
+"""An untrained model may be this far from ln(vocabulary), relatively."""
+_PROGRESS = 0.5
+"""What the loss falls by may differ by this share between a contestant and the median of all."""
+
+
+def expected_parameters(model: Model, peer: str) -> int:
+    """Parameters of the model as the peer's own layers have it.
+
+    PyTorch's LSTM has a second bias for each gate. Flax's GRU has one bias for the two gates, where PyTorch and Keras
+    have an input and a recurrent one.
+    """
+    extra = 0
+    if model.family == "lstm" and peer.startswith("torch"):
+        extra = 4 * model.features * model.layers
+    if model.family == "gru" and peer == "flax":
+        extra = -2 * model.features * model.layers
+    return model.parameters + extra
+
+
+def complaints(model: Model, found: dict[str, dict]) -> list[str]:
+    """What is wrong with {peer: {"parameters", "losses"}}: a line each."""
+    start = math.log(model.vocabulary)
+    falls = {peer: one["losses"][0] - one["losses"][-1] for peer, one in found.items()}
+    middle = sorted(falls.values())[len(falls) // 2]
+    lines = []
+    for peer, one in found.items():
+        wanted = expected_parameters(model, peer)
+        if one["parameters"] != wanted:
+            lines.append(f"{peer} has {one['parameters']:,} parameters, not {wanted:,}")
+        if abs(one["losses"][0] / start - 1) > _START:
+            lines.append(f"{peer} starts at a loss of {one['losses'][0]:.4f}, not ln {model.vocabulary} = {start:.4f}")
+        if not abs(falls[peer] - middle) <= _PROGRESS * abs(middle):
+            lines.append(f"the loss of {peer} falls by {falls[peer]:.3f}, that of the others by about {middle:.3f}")
+    return lines
+
+
+def run(works: Sequence[str], pythons: dict[str, str], settings: Settings, *, steps: int) -> int:
+    """Prints what each contestant computes in the training works among `works`; 1 if anything is wrong, else 0."""
+    wrong = 0
+    for name in works:
+        model = WORKS[name].model
+        if WORKS[name].kind != "train" or model is None:
+            continue
+        found = losses(name, contestants(name, pythons, ("default",)), settings, steps=steps)
+        print(f"{name}: ln {model.vocabulary} = {math.log(model.vocabulary):.4f}")
+        for peer, one in found.items():
+            shown = " ".join(f"{loss:.3f}" for loss in one["losses"][:: max(1, steps // 10)])
+            print(f"  {peer:18} {one['parameters']:>10,} parameters, losses {shown}")
+        lines = complaints(model, found)
+        wrong += len(lines)
+        print("\n".join(f"  WRONG: {line}" for line in lines) or "  all compute the same work", flush=True)
+    return 1 if wrong else 0

@@ -1,0 +1,99 @@
+"""The data of every work, written once by the runner and read by each worker, so that all see the same.
+
+Real text where it is found (`../shared/data` beside the repository, or the folder in JAXSEQ_DATA), else random ids
+with Zipf's frequencies and text made of them: no formulation here is faster on one than on the other.
+"""
+
+import lzma
+import os
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.works import WORKS, Work
+
+BATCHES = 20
+"""Different batches of each training work; a round goes through them in a circle."""
+
+
+def _real(name: str) -> str | None:
+    folder = Path(os.environ.get("JAXSEQ_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    path = folder / name
+    if not path.is_file():
+        return None
+    raw = path.read_bytes()
+    return (lzma.decompress(raw) if path.suffix == ".xz" else raw).decode("utf-8")
+
+
+def _zipf(size: int, count: int, seed: int) -> np.ndarray:
+    """[size] int32 below `count`, id k drawn in proportion to 1 / (k + 1)."""
+    weights = 1.0 / np.arange(1, count + 1)
+    return np.random.default_rng(seed).choice(count, size, p=weights / weights.sum()).astype(np.int32)
+
+
+def latin_text() -> str:
+    """About a million characters of English."""
+    real = _real("tinyshakespeare/input.txt")
+    return real or bytes(_zipf(1_100_000, 60, 0).astype(np.uint8) + ord("A")).decode("ascii")
+
+
+def korean_text() -> str:
+    """400,000 characters of Korean, a blank now and then."""
+    real = _real("nsmc/nsmc_reviews_lm.txt.xz")
+    codes = 0xAC00 + 13 * _zipf(400_000, 800, 1)
+    codes[::4] = ord(" ")
+    return (real or codes.astype("<u4").tobytes().decode("utf-32-le"))[:400_000]
+
+
+def ranked_ids(text: str, vocabulary: int) -> np.ndarray:
+    """[t] int32: characters by frequency, the most frequent 0; all past the vocabulary share its last id."""
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    _, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    rank = np.empty(len(counts), np.int32)
+    rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    return np.minimum(rank[inverse], vocabulary - 1).astype(np.int32)
+
+
+def rows(ids: np.ndarray, *, batch: int, time: int) -> np.ndarray:
+    """[n, batch, time + 1]: row i of batch k + 1 goes on where row i of batch k ended; a last column is for targets."""
+    n = (len(ids) - 1) // (batch * time)
+    starts = np.arange(n)[:, None] * time + np.arange(batch) * (n * time)
+    return ids[starts[..., None] + np.arange(time + 1)]
+
+
+def windows(ids: np.ndarray, *, batch: int, time: int, count: int, seed: int = 2) -> np.ndarray:
+    """[count, batch, time + 1]: windows at random places."""
+    starts = np.random.default_rng(seed).integers(0, len(ids) - time, (count, batch))
+    return ids[starts[..., None] + np.arange(time + 1)]
+
+
+def _training_data(work: Work, folder: Path) -> None:
+    assert work.model is not None
+    if work.model.vocabulary == 181:
+        from jaxseq.text.hangul import decompose
+
+        text = decompose(korean_text())
+    else:
+        text = latin_text() if work.model.vocabulary == 65 else latin_text().lower()
+    ids = ranked_ids(text, work.model.vocabulary)
+    if work.carried:
+        ids = ids[: BATCHES * work.batch * work.time + 1]
+        both = rows(ids, batch=work.batch, time=work.time)
+    else:
+        both = windows(ids, batch=work.batch, time=work.time, count=BATCHES)
+    np.save(folder / "ids.npy", ids)
+    np.save(folder / "inputs.npy", both[..., :-1])
+    np.save(folder / "targets.npy", both[..., 1:])
+
+
+def prepare(name: str, folder: Path) -> None:
+    """Writes what the workers of work `name` read: ids.npy [t], inputs.npy and targets.npy [n, b, t] (all int32) for
+    training and windows, text.txt for tokenization."""
+    work = WORKS[name]
+    if work.kind == "train":
+        _training_data(work, folder)
+    elif work.kind == "windows":
+        np.save(folder / "ids.npy", ranked_ids(latin_text(), 65))
+    elif work.kind in ("encode", "decompose"):
+        text = latin_text() if work.kind == "encode" else korean_text()
+        (folder / "text.txt").write_text(text, encoding="utf-8", newline="")

@@ -1,0 +1,77 @@
+"""Who takes part: which worker, with what in its environment, and what must be installed for it."""
+
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+TUNED = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "2147483647", "MALLOC_TRIM_THRESHOLD_": "2147483647"}
+"""glibc keeps freed memory instead of handing it back: see `jaxseq.runtime.tune_allocator`."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One contestant."""
+
+    worker: str
+    """Module in benchmarks.workers."""
+    requires: tuple[str, ...]
+    """Packages that must be importable."""
+    works: tuple[str, ...]
+    """Works, or groups of them, that it has a form of."""
+    environment: dict[str, str] = field(default_factory=dict)
+    own_allocator: bool = False
+    """It tunes the allocator itself, told by JAXSEQ_BENCH_ALLOCATOR."""
+
+    def takes_part(self, work: str) -> bool:
+        """Whether it has a form of the work of that name."""
+        return work in self.works or work.split("-")[0] in self.works
+
+
+OURS = "jaxseq"
+_MODELS = ("w1", "w2", "w5", "w5gpu", "w6")
+PEERS: dict[str, Peer] = {
+    OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), (*_MODELS, "w7"), own_allocator=True),
+    "torch": Peer("torch_worker", ("torch",), (*_MODELS, "w7-windows")),
+    # It leaves nn.LSTM and nn.GRU as they are.
+    "torch-compile": Peer("torch_worker", ("torch",), ("w5", "w5gpu", "w6"), {"JAXSEQ_BENCH_COMPILE": "1"}),
+    "keras-tensorflow": Peer(
+        "keras_worker",
+        ("keras", "tensorflow"),
+        (*_MODELS, "w7-encode", "w7-windows"),
+        {"KERAS_BACKEND": "tensorflow"},
+    ),
+    # Keras's text and window utilities need TensorFlow.
+    "keras-jax": Peer("keras_worker", ("keras", "jax"), _MODELS, {"KERAS_BACKEND": "jax"}),
+    "flax": Peer("flax_worker", ("flax", "jax", "optax"), _MODELS),
+    "python": Peer("python_worker", ("numpy", "hgtk"), ("w7-encode", "w7-jamo")),
+}
+MATMUL = Peer("matmul_worker", ("numpy",), ())
+
+
+def missing(peer: Peer, python: str) -> list[str]:
+    """The packages of `peer` that the interpreter `python` lacks."""
+    code = "import sys; from importlib.util import find_spec; print(*[n for n in sys.argv[1:] if not find_spec(n)])"
+    done = subprocess.run([python, "-c", code, *peer.requires], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def environment(peer: Peer, *, tuned: bool, device: str) -> dict[str, str]:
+    """The worker's environment: this one's, without allocator settings of its own."""
+    base = {name: value for name, value in os.environ.items() if name not in TUNED}
+    allocator = TUNED if tuned else {}
+    if peer.own_allocator:
+        allocator = {"JAXSEQ_BENCH_ALLOCATOR": "tuned" if tuned else "default"}
+    where = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {"JAX_PLATFORMS": "cuda"}
+    return {
+        **base,
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        # Workers wait side by side on one GPU: none may take it all.
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        **where,
+        **allocator,
+        **peer.environment,
+    }

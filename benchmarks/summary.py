@@ -1,0 +1,102 @@
+"""From times to what tables show: medians, quartiles, ratios. Pure functions of results."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from benchmarks.peers import OURS
+from benchmarks.works import WORKS
+
+
+class Spread(NamedTuple):
+    """Lower quartile, median, upper quartile."""
+
+    low: float
+    median: float
+    high: float
+
+
+class Line(NamedTuple):
+    """One contestant in one work."""
+
+    label: str
+    seconds: Spread
+    """For one unit of the work."""
+    ratio: Spread | None
+    """Time of jaxseq over the time of this one, round by round; None for jaxseq itself."""
+    matmul_share: float | None
+    """FLOP of the step over its median time, as a share of the median matmul rate; None but for training."""
+    peak_bytes: int
+    device_peak_bytes: int
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Quartiles of at least one value, by linear interpolation."""
+    if len(values) == 1:
+        return Spread(values[0], values[0], values[0])
+    return Spread(*statistics.quantiles(values, n=4, method="inclusive"))
+
+
+def our_label(result: dict[str, Any]) -> str | None:
+    """jaxseq as it runs by default: with the tuned allocator, where that was measured."""
+    return next((label for label in (f"{OURS} +m", OURS) if label in result["contestants"]), None)
+
+
+def lines(result: dict[str, Any]) -> list[Line]:
+    """The contestants of one work, the fastest first."""
+    ours = our_label(result)
+    rate = statistics.median(result["matmul_gflops"]) * 1e9
+    found = []
+    for label, one in result["contestants"].items():
+        seconds = spread(one["seconds"])
+        share = result["flop"] / seconds.median / rate if result["flop"] else None
+        ratio = ratio_between(result, ours, label) if ours and label != ours else None
+        found.append(Line(label, seconds, ratio, share, one["peak_bytes"], one["device_peak_bytes"]))
+    return sorted(found, key=lambda line: line.seconds.median)
+
+
+def ratio_between(result: dict[str, Any], label: str, other: str) -> Spread:
+    """Time of `label` over time of `other` in the same round: what moves the whole machine cancels."""
+    ours, theirs = (result["contestants"][name]["seconds"] for name in (label, other))
+    return spread([a / b for a, b in zip(ours, theirs, strict=True)])
+
+
+def fastest_peer(result: dict[str, Any], *, only: str | None = None) -> str | None:
+    """Label of the peer with the lowest median, with either allocator; `only` looks at the peer of that name."""
+    times = {
+        label: statistics.median(one["seconds"])
+        for label, one in result["contestants"].items()
+        if one["peer"] != OURS and (only is None or one["peer"] == only)
+    }
+    return min(times, key=times.__getitem__, default=None)
+
+
+def verdicts(name: str, result: dict[str, Any]) -> list[str]:
+    """A sentence for the fastest peer, and one for the peer that the target is set against, where that is another."""
+    work, ours = WORKS[name], our_label(result)
+    if ours is None:
+        return []
+    sentences = []
+    for only in dict.fromkeys((None, work.against)):
+        peer = fastest_peer(result, only=only)
+        if peer is None:
+            continue
+        ratio = ratio_between(result, ours, peer)
+        target = f"; the target is {work.target:.3g} or less" if work.target and only == work.against else ""
+        which = "the fastest peer, " if only is None else ""
+        sentences.append(
+            f"{ours} takes {ratio.median:.3g} of the time of {which}{peer} "
+            f"(quartiles {ratio.low:.3g} to {ratio.high:.3g}{target})"
+        )
+    return sentences
+
+
+def show_seconds(name: str, seconds: float) -> str:
+    """Time of a unit as its table shows it: milliseconds, or megabytes a second."""
+    return f"{seconds * 1e3:.3g}" if WORKS[name].kind in ("train", "generate") else f"{1 / seconds:.3g}"
+
+
+def unit(name: str) -> str:
+    """What `show_seconds` shows."""
+    kinds = {"train": "ms a step", "generate": "ms"}
+    return kinds.get(WORKS[name].kind, "MB/s")

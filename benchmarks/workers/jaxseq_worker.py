@@ -1,0 +1,193 @@
+"""jaxseq, through what `jaxseq train` and `jaxseq sample` call: `training.loop.fit` with the experiments in configs/,
+and `decoding.generate`.
+
+The training loop runs in a thread of its own and is timed between two evaluations, where nothing is under way: the
+evaluation it is given is a gate that ends one call of `run` and waits for the next. Loading and stacking of batches,
+transfer, dispatch, and metrics.csv all lie inside the clock.
+"""
+
+import dataclasses
+import os
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# A compilation cache of its own, empty: otherwise memory would depend on what ran before.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxseq-bench-")
+
+import jax
+import numpy as np
+
+from benchmarks.workers.serve import Job, serve
+from benchmarks.works import JAMO_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, Work
+from jaxseq import runtime
+from jaxseq.config import ExperimentConfig, OptimizerConfig, load_config
+from jaxseq.data import RowLoader, WindowLoader
+from jaxseq.decoding import generate
+from jaxseq.tasks import language_model as task
+from jaxseq.text import CharTokenizer
+from jaxseq.text.hangul import decompose
+from jaxseq.training.checkpoint import CheckpointStore
+from jaxseq.training.loop import fit
+from jaxseq.training.optim import make_optimizer
+from jaxseq.training.report import Silent
+from jaxseq.training.state import init_state
+
+CONFIGS = {
+    JAMO_LSTM: "jamo_lstm",
+    SHAKESPEARE_GRU: "shakespeare_gru",
+    NANO_CPU: "shakespeare_transformer",
+    NANO_GPU: "shakespeare_transformer_gpu",
+}
+ENDLESS = 10**9
+
+
+def experiment(work: Work) -> ExperimentConfig:
+    """The shipped experiment, made the same work as the peers': plain Adam, float32, learned positions."""
+    assert work.model is not None
+    config, _ = load_config(Path(__file__).parents[2] / "configs" / f"{CONFIGS[work.model]}.py")
+    model = config.model
+    if work.model.family == "transformer":
+        model = dataclasses.replace(model, positions="learned")
+    train = dataclasses.replace(
+        config.train, compute_dtype="float32", allocator=os.environ.get("JAXSEQ_BENCH_ALLOCATOR", "tuned")
+    )
+    return dataclasses.replace(
+        config, model=model, train=train, optimizer=OptimizerConfig(name="adam", learning_rate=1e-3)
+    )
+
+
+class _Losses(Silent):
+    """Keeps the loss of every call of the compiled function."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+
+    def advance(self, step: int, loss: float, tokens: float) -> None:
+        self.values.append(loss)
+
+
+class Training:
+    """As many steps a call as take about a second, a multiple of those in one dispatch."""
+
+    def __init__(self, work: Work, folder: Path, device: str) -> None:
+        assert work.model is not None
+        self.config = experiment(work)
+        sizes = {"length": work.time, "batch_size": work.batch}
+        ids = np.load(folder / "ids.npy")
+        self.loader = RowLoader(ids, **sizes) if work.carried else WindowLoader(ids, **sizes)
+        self.model = task.build_model(self.config.model, vocabulary_size=work.model.vocabulary)
+        self.params = task.init_params(self.model, seed=0)
+        self.parameters = sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        dispatches = max(1, round(10e9 / work.flop)) * (1 if device == "cpu" else 10)
+        self.units_per_call = self.config.train.steps_per_dispatch * dispatches
+        self.go, self.done, self.error = threading.Semaphore(0), threading.Semaphore(0), None
+        self.thread = threading.Thread(target=self._train, daemon=True)
+
+    def _fit(self, **options: Any) -> None:
+        train = dataclasses.replace(self.config.train, checkpoint_every=ENDLESS, **options.pop("train"))
+        optimizer = make_optimizer(self.config.optimizer, steps=train.steps)
+        carry = self.model.initial_carry(self.loader.batch_size) if self.loader.carried else None
+        state = init_state(self.params, optimizer, key=jax.random.key(1), carry=carry)
+        with tempfile.TemporaryDirectory() as run_dir:
+            fit(
+                task.make_loss_fn(self.model, self.loader),
+                state,
+                self.loader,
+                optimizer=optimizer,
+                config=train,
+                run_dir=Path(run_dir),
+                store=CheckpointStore(Path(run_dir) / "checkpoints"),
+                **options,
+            )
+
+    def _train(self) -> None:
+        self.go.acquire()
+        try:
+            self._fit(evaluate=self._gate, train={"steps": ENDLESS, "evaluate_every": self.units_per_call})
+        except BaseException as error:
+            self.error = error
+            self.done.release()
+            raise
+
+    def _gate(self, params: Any, whole: bool) -> Mapping[str, float]:
+        self.done.release()
+        self.go.acquire()
+        return {"loss": 0.0}
+
+    def run(self, calls: int) -> None:
+        if not self.thread.is_alive():
+            self.thread.start()
+        for _ in range(calls):
+            self.go.release()
+            self.done.acquire()
+            if self.error is not None:
+                raise RuntimeError("training ended") from self.error
+
+    def losses(self, steps: int) -> list[float]:
+        reporter = _Losses()
+        self._fit(train={"steps": steps, "steps_per_dispatch": 1}, reporter=reporter)
+        return reporter.values
+
+
+class Generation:
+    """One call samples `time` characters for each of `batch` texts."""
+
+    units_per_call = 1
+
+    def __init__(self, work: Work) -> None:
+        assert work.model is not None
+        self.model = task.build_model(experiment(work).model, vocabulary_size=work.model.vocabulary)
+        self.params = task.init_params(self.model, seed=0)
+        self.parameters = sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        self.prompt, self.length, self.key = np.zeros((work.batch, 1), np.int32), work.time, jax.random.key(0)
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            generate(self.model, self.params, self.prompt, length=self.length, key=self.key)
+
+
+class Text:
+    """One call encodes the text, or takes it apart."""
+
+    def __init__(self, work: Work, folder: Path) -> None:
+        self.text = (folder / "text.txt").read_text(encoding="utf-8")
+        self.units_per_call = len(self.text.encode()) / 1e6
+        self.function = decompose if work.kind == "decompose" else CharTokenizer.train(self.text).encode
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            self.function(self.text)
+
+
+class Windows:
+    """One call makes a thousand batches of windows."""
+
+    def __init__(self, work: Work, folder: Path) -> None:
+        self.loader = WindowLoader(np.load(folder / "ids.npy"), length=work.time, batch_size=work.batch)
+        self.units_per_call = 1000 * work.batch * work.time / 1e6
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            for step in range(1000):
+                self.loader(step)
+
+
+def device_peak() -> int:
+    return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0)
+
+
+def build(work: Work, folder: Path, device: str) -> Job:
+    if work.kind == "train":
+        train = experiment(work).train
+        runtime.configure(devices=train.devices, allocator=train.allocator)
+        return Training(work, folder, device)
+    if work.kind == "generate":
+        return Generation(work)
+    return Windows(work, folder) if work.kind == "windows" else Text(work, folder)
+
+
+if __name__ == "__main__":
+    serve(build, packages=("jax", "flax"), device_peak=device_peak)

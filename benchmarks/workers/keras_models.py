@@ -1,0 +1,70 @@
+"""The works' models in Keras 3, for either backend."""
+
+import keras
+from keras import layers, ops
+
+from benchmarks.works import Model
+
+
+def _recurrent_layers(model: Model, **options: float) -> list[layers.Layer]:
+    kind = layers.LSTM if model.family == "lstm" else layers.GRU
+    return [kind(model.features, return_sequences=True, **options) for _ in range(model.layers)]
+
+
+def recurrent(model: Model, *, batch: int, time: int, stateful: bool) -> keras.Model:
+    """tokens [batch, time] -> logits [batch, time, v]."""
+    tokens = keras.Input((time,), batch_size=batch, dtype="int32")
+    embed = layers.Embedding(model.vocabulary, model.embedding) if model.embedding else None
+    x = embed(tokens) if embed else ops.one_hot(tokens, model.vocabulary)
+    for layer in _recurrent_layers(model, stateful=stateful, dropout=model.dropout):
+        x = layer(x)
+    return keras.Model(tokens, layers.Dense(model.vocabulary)(x))
+
+
+def stepper(model: Model, *, batch: int) -> keras.Model:
+    """[tokens [batch, 1], *states] -> [logits [batch, v], *states]: the model of sampling, its carry made explicit."""
+    tokens = keras.Input((1,), batch_size=batch, dtype="int32")
+    x = layers.Embedding(model.vocabulary, model.embedding)(tokens) if model.embedding else None
+    x = ops.one_hot(tokens, model.vocabulary) if x is None else x
+    before, after = [], []
+    for layer in _recurrent_layers(model, return_state=True):
+        states = [keras.Input((model.features,), batch_size=batch) for _ in range(2 if model.family == "lstm" else 1)]
+        x, *new = layer(x, initial_state=states)
+        before += states
+        after += new
+    return keras.Model([tokens, *before], [layers.Dense(model.vocabulary)(x)[:, 0], *after])
+
+
+class _Position(layers.Layer):
+    """Adds a learned vector for each position."""
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.vectors = self.add_weight(shape=shape[1:], initializer=keras.initializers.RandomNormal(stddev=0.02))
+
+    def call(self, x):
+        return x + self.vectors
+
+
+def _block(x, model: Model):
+    normal = keras.initializers.RandomNormal(stddev=0.02)
+    attention = layers.MultiHeadAttention(
+        model.heads, model.features // model.heads, use_bias=False, dropout=model.dropout, kernel_initializer=normal
+    )
+    y = layers.LayerNormalization(epsilon=1e-5, center=False)(x)
+    x = x + layers.Dropout(model.dropout)(attention(y, y, use_causal_mask=True))
+    y = layers.LayerNormalization(epsilon=1e-5, center=False)(x)
+    y = layers.Dense(4 * model.features, use_bias=False, kernel_initializer=normal)(y)
+    y = layers.Dense(model.features, use_bias=False, kernel_initializer=normal)(layers.Activation("gelu")(y))
+    return x + layers.Dropout(model.dropout)(y)
+
+
+def transformer(model: Model, *, batch: int, time: int) -> keras.Model:
+    """tokens [batch, time] -> logits [batch, time, v], the output layer tied to the embedding."""
+    tokens = keras.Input((time,), batch_size=batch, dtype="int32")
+    normal = keras.initializers.RandomNormal(stddev=0.02)
+    embedding = layers.ReversibleEmbedding(model.vocabulary, model.features, embeddings_initializer=normal)
+    x = layers.Dropout(model.dropout)(_Position()(embedding(tokens)))
+    for _ in range(model.layers):
+        x = _block(x, model)
+    x = layers.LayerNormalization(epsilon=1e-5, center=False)(x)
+    return keras.Model(tokens, embedding(x, reverse=True))

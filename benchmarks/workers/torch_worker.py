@@ -1,0 +1,140 @@
+"""PyTorch, eager or (JAXSEQ_BENCH_COMPILE=1) with torch.compile.
+
+Fused kernels throughout: nn.LSTM and nn.GRU, scaled_dot_product_attention, fused Adam; as many threads as cores. On a
+GPU float32 matmuls may use TF32, which is JAX's default there, and batches are copied from pinned memory.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from benchmarks.workers.serve import Job, cores, serve
+from benchmarks.workers.torch_models import Recurrent, Stepper, Transformer
+from benchmarks.works import Work
+
+COMPILE = os.environ.get("JAXSEQ_BENCH_COMPILE") == "1"
+
+
+class Training:
+    """Forward, backward and Adam on one batch a call."""
+
+    units_per_call = 1
+
+    def __init__(self, work: Work, folder: Path, device: str) -> None:
+        assert work.model is not None
+        batches = [torch.from_numpy(np.load(folder / f"{name}.npy")).long() for name in ("inputs", "targets")]
+        self.inputs, self.targets = [x.pin_memory() if device == "cuda" else x for x in batches]
+        kind = Transformer if work.model.family == "transformer" else Recurrent
+        self.model = kind(work.model).to(device)
+        self.parameters = sum(p.numel() for p in self.model.parameters())
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)
+        # "reduce-overhead" is CUDA graphs.
+        mode = "reduce-overhead" if device == "cuda" else None
+        self.loss = torch.compile(self._loss, mode=mode) if COMPILE else self._loss
+        self.device, self.carried, self.carry, self.step = device, work.carried, None, 0
+
+    def _loss(self, inputs: torch.Tensor, targets: torch.Tensor, carry: Any) -> tuple[torch.Tensor, Any]:
+        logits, carry = self.model(inputs, carry)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), carry
+
+    def _step(self) -> torch.Tensor:
+        i = self.step % len(self.inputs)
+        inputs, targets = (x[i].to(self.device, non_blocking=True) for x in (self.inputs, self.targets))
+        loss, carry = self.loss(inputs, targets, self.carry if i else None)
+        if self.carried:
+            self.carry = [tuple(state.detach() for state in layer) for layer in carry]
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.step += 1
+        return loss
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            self._step()
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def losses(self, steps: int) -> list[float]:
+        return [self._step().item() for _ in range(steps)]
+
+
+class Generation:
+    """One call samples `time` characters for each of `batch` texts, step by step."""
+
+    units_per_call = 1
+
+    def __init__(self, work: Work, device: str) -> None:
+        assert work.model is not None
+        trained = Recurrent(work.model).to(device).eval()
+        self.parameters = sum(p.numel() for p in trained.parameters())
+        self.stepper = Stepper(work.model, trained)
+        # Without CUDA graphs: the carry, output of one and input of the next, would have to be copied at every step.
+        self.next = torch.compile(self._next) if COMPILE else self._next
+        self.work, self.device = work, device
+        state = torch.zeros(work.batch, work.model.features, device=device)
+        self.carry = [(state, state) if work.model.family == "lstm" else state] * work.model.layers
+        if device == "cpu":
+            torch.set_num_threads(min((1, cores()), key=self._seconds))
+
+    def _seconds(self, threads: int) -> float:
+        """Time of 50 characters with that many threads: for work as small as this one is often best."""
+        torch.set_num_threads(threads)
+        self._generate(10)
+        start = time.perf_counter()
+        self._generate(50)
+        return time.perf_counter() - start
+
+    def _next(self, tokens: torch.Tensor, carry: list[Any]) -> tuple[torch.Tensor, list[Any]]:
+        logits, carry = self.stepper(tokens, carry)
+        return torch.multinomial(F.softmax(logits, -1), 1)[:, 0], carry
+
+    @torch.inference_mode()
+    def _generate(self, length: int) -> np.ndarray:
+        tokens = torch.zeros(self.work.batch, dtype=torch.int64, device=self.device)
+        out = torch.empty(length, self.work.batch, dtype=torch.int64, device=self.device)
+        carry = self.carry
+        for i in range(length):
+            tokens, carry = self.next(tokens, carry)
+            out[i] = tokens
+        return out.cpu().numpy()
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            self._generate(self.work.time)
+
+
+class Windows:
+    """Shuffled batches of windows: a strided view (unfold) and one gather of its rows for each batch."""
+
+    def __init__(self, work: Work, folder: Path) -> None:
+        self.windows = torch.from_numpy(np.load(folder / "ids.npy")).unfold(0, work.time + 1, 1)
+        self.work, self.batches = work, 1000
+        self.units_per_call = self.batches * work.batch * work.time / 1e6
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            order = torch.randperm(len(self.windows))
+            for chosen in order.split(self.work.batch)[: self.batches]:
+                window = self.windows[chosen]
+                _ = window[:, :-1], window[:, 1:]
+
+
+def build(work: Work, folder: Path, device: str) -> Job:
+    torch.set_num_threads(cores())
+    torch.set_float32_matmul_precision("high" if device == "gpu" else "highest")
+    device = "cuda" if device == "gpu" else "cpu"
+    if work.kind == "train":
+        return Training(work, folder, device)
+    if work.kind == "generate":
+        return Generation(work, device)
+    return Windows(work, folder)
+
+
+if __name__ == "__main__":
+    serve(build, packages=("torch",), device_peak=torch.cuda.max_memory_allocated)

@@ -1,0 +1,118 @@
+"""The works that are timed: models, sizes, FLOP and parameter counts by formula. Standard library only.
+
+FLOP of a training step counts the matmuls of the textbook formulation, two a multiply-add: forward once, backward
+twice, except that one-hot input has no gradient. Element-wise work, the optimizer and the embedding lookup count
+nothing; attention counts its whole square, not the causal half. A formulation that gets away with fewer (the input
+product of an embedding is a table lookup, say) is credited with the same FLOP as the others: what counts is the time.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["train", "generate", "encode", "decompose", "windows"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a peer builds. `embedding` 0 means one-hot input.
+
+    LSTM and GRU are those of Keras and PyTorch (reset after), with dropout before each layer, one mask for all steps of
+    a window. The Transformer is nanoGPT's: learned positions, pre-norm, GELU, no biases, tied output, dropout on the
+    embedding, the attention weights and both branches.
+    """
+
+    family: Literal["lstm", "gru", "transformer"]
+    vocabulary: int
+    features: int
+    layers: int
+    embedding: int = 0
+    dropout: float = 0.0
+    heads: int = 0
+    context: int = 0
+
+    @property
+    def input_widths(self) -> list[int]:
+        """Width of what enters each recurrent layer."""
+        return [self.embedding or self.vocabulary] + [self.features] * (self.layers - 1)
+
+    @property
+    def parameters(self) -> int:
+        """Scalars in the model, with one bias a gate in the LSTM and two in the GRU."""
+        d, v = self.features, self.vocabulary
+        if self.family == "transformer":
+            return v * d + self.context * d + self.layers * (12 * d * d + 2 * d) + d
+        gates, biases = (4, 1) if self.family == "lstm" else (3, 2)
+        cells = sum(gates * d * (width + d + biases) for width in self.input_widths)
+        return v * self.embedding + cells + d * v + v
+
+    def step_flop(self, *, batch: int, time: int) -> int:
+        """FLOP of one training step on [batch, time] tokens."""
+        d, v = self.features, self.vocabulary
+        if self.family == "transformer":
+            block = 2 * 12 * d * d + 2 * 2 * time * d
+            return 3 * batch * time * (self.layers * block + 2 * d * v)
+        gates = 4 if self.family == "lstm" else 3
+        forward = sum(2 * (width + d) * gates * d for width in self.input_widths) + 2 * d * v
+        without_gradient = 0 if self.embedding else 2 * v * gates * d
+        return batch * time * (3 * forward - without_gradient)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One row of the results.
+
+    `batch` and `time` are the shape of a training batch, the number of texts and characters generated, or the shape
+    of a batch of windows. `target` is the share of the time of the peer named `against` (None: the fastest) that
+    jaxseq set itself on two CPU cores.
+    """
+
+    title: str
+    kind: Kind
+    batch: int = 0
+    time: int = 0
+    model: Model | None = None
+    carried: bool = False
+    target: float | None = None
+    against: str | None = None
+
+    @property
+    def flop(self) -> int:
+        """FLOP of a training step; 0 for other kinds of work."""
+        return self.model.step_flop(batch=self.batch, time=self.time) if self.kind == "train" and self.model else 0
+
+
+JAMO_LSTM = Model("lstm", vocabulary=181, features=128, layers=1, embedding=128)
+SHAKESPEARE_GRU = Model("gru", vocabulary=39, features=128, layers=2, dropout=0.2)
+NANO_CPU = Model("transformer", vocabulary=65, features=128, layers=4, heads=4, context=64)
+NANO_GPU = Model("transformer", vocabulary=65, features=384, layers=6, heads=6, context=256, dropout=0.2)
+
+WORKS: dict[str, Work] = {
+    "w1": Work("Training step of jamo_lstm", "train", 100, 300, JAMO_LSTM, carried=True, target=0.75),
+    "w2": Work("Training step of shakespeare_gru", "train", 32, 100, SHAKESPEARE_GRU, target=0.55),
+    "w5": Work("Training step of the Transformer, CPU setting", "train", 12, 64, NANO_CPU, target=1.0),
+    "w5gpu": Work("Training step of the Transformer, GPU setting", "train", 64, 256, NANO_GPU),
+    "w6-lstm-1": Work("1,000 characters of jamo_lstm", "generate", 1, 1000, JAMO_LSTM, target=1 / 15, against="torch"),
+    "w6-lstm-64": Work("64 x 1,000 of jamo_lstm", "generate", 64, 1000, JAMO_LSTM, target=1 / 2, against="torch"),
+    "w6-gru-1": Work(
+        "1,000 characters of shakespeare_gru", "generate", 1, 1000, SHAKESPEARE_GRU, target=1 / 15, against="torch"
+    ),
+    "w6-gru-64": Work(
+        "64 x 1,000 of shakespeare_gru", "generate", 64, 1000, SHAKESPEARE_GRU, target=1 / 2, against="torch"
+    ),
+    "w7-encode": Work("Characters to ids", "encode"),
+    "w7-jamo": Work("Hangul to compatibility jamo", "decompose"),
+    "w7-windows": Work("Shuffled batches of windows, 32 of 100, shift 1", "windows", 32, 100),
+}
+
+
+def select(groups: tuple[str, ...]) -> list[str]:
+    """Names of the works in `groups`, in the order of WORKS: "w6" stands for every "w6-...".
+
+    Raises:
+        ValueError: a group is unknown.
+    """
+    known = {name.split("-")[0] for name in WORKS} | set(WORKS)
+    strange = [group for group in groups if group not in known]
+    if strange:
+        raise ValueError(f"there is no work {', '.join(strange)}: choose from {', '.join(sorted(known))}")
+    return [name for name in WORKS if name in groups or name.split("-")[0] in groups]

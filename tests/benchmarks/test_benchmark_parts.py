@@ -1,0 +1,176 @@
+"""The pure parts of benchmarks/: counts and formulas, data, statistics, tables. No peer is started."""
+
+import json
+import statistics
+
+import numpy as np
+import pytest
+
+from benchmarks import check, data, report
+from benchmarks.machine import describe
+from benchmarks.peers import OURS, PEERS, TUNED, environment
+from benchmarks.rounds import contestants
+from benchmarks.summary import fastest_peer, lines, our_label, ratio_between, spread, verdicts
+from benchmarks.workers.serve import peak_bytes
+from benchmarks.works import JAMO_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, WORKS, select
+
+
+def _result(seconds: dict[str, list[float]], *, flop: int = 0, rate: float = 100.0) -> dict:
+    """A result as `measure` gives it; labels that end in "+m" have the tuned allocator."""
+    rounds = len(next(iter(seconds.values())))
+    entered = {
+        label: {
+            "peer": label.removesuffix(" +m"),
+            "tuned": label.endswith(" +m"),
+            "parameters": 1,
+            "versions": {"numpy": "2.0"},
+            "peak_bytes": 250_000_000,
+            "device_peak_bytes": 90_000_000,
+            "seconds": values,
+        }
+        for label, values in seconds.items()
+    }
+    return {"flop": flop, "matmul_gflops": [rate] * rounds, "contestants": entered, "failed": {}}
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [
+        (JAMO_LSTM, 181 * 128 + 4 * 128 * (128 + 128 + 1) + 128 * 181 + 181),
+        (SHAKESPEARE_GRU, 3 * 128 * (39 + 128 + 2) + 3 * 128 * (128 + 128 + 2) + 128 * 39 + 39),
+        (NANO_CPU, 804_096),  # nanoGPT prints 0.80M
+        (NANO_GPU, 10_745_088),  # nanoGPT prints 10.65M, without the 98,304 of the positions
+    ],
+)
+def test_parameter_counts_are_those_of_the_published_models(model, parameters):
+    assert model.parameters == parameters
+
+
+@pytest.mark.parametrize(("name", "gflop"), [("w1", 27.8), ("w2", 3.12), ("w5", 3.96)])
+def test_flop_of_a_step_is_what_the_formula_gives_by_hand(name, gflop):
+    assert WORKS[name].flop / 1e9 == pytest.approx(gflop, rel=2e-3)
+
+
+def test_a_group_stands_for_all_its_works_and_nothing_else():
+    assert select(("w6", "w1")) == ["w1", "w6-lstm-1", "w6-lstm-64", "w6-gru-1", "w6-gru-64"]
+    assert select(("w5",)) == ["w5"]
+    assert select(("w7-jamo",)) == ["w7-jamo"]
+    with pytest.raises(ValueError, match="w9"):
+        select(("w9",))
+
+
+def test_rows_of_one_batch_go_on_in_the_next():
+    ids = np.arange(2 * 3 * 4 + 1)
+    batches = data.rows(ids, batch=2, time=4)
+    assert batches.shape == (3, 2, 5)
+    assert np.concatenate([batch[1, :-1] for batch in batches]).tolist() == list(range(12, 24))
+    assert batches[:, :, 1:].max() == 24
+
+
+def test_ids_are_ranked_by_frequency_and_the_rare_share_the_last():
+    assert data.ranked_ids("abbcccd", 3).tolist() == [2, 1, 1, 0, 0, 0, 2]
+
+
+@pytest.mark.parametrize("name", ["w1", "w2"])
+def test_data_has_the_shape_of_the_work_also_without_real_text(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXSEQ_DATA", str(tmp_path / "nowhere"))
+    data.prepare(name, tmp_path)
+    work = WORKS[name]
+    inputs, targets = np.load(tmp_path / "inputs.npy"), np.load(tmp_path / "targets.npy")
+    assert inputs.shape == targets.shape == (data.BATCHES, work.batch, work.time)
+    assert inputs.dtype == np.int32
+    assert 0 <= inputs.min() <= inputs.max() < work.model.vocabulary
+    np.testing.assert_array_equal(inputs[..., 1:], targets[..., :-1])
+    assert len(np.load(tmp_path / "ids.npy")) > work.batch * work.time * (data.BATCHES if work.carried else 1)
+
+
+def test_quartiles_are_those_of_the_statistics_module():
+    values = [3.0, 1.0, 2.0, 5.0, 4.0, 9.0]
+    assert spread(values).median == statistics.median(values)
+    assert spread(values) == (2.25, 3.5, 4.75)
+    assert spread([7.0]) == (7.0, 7.0, 7.0)
+
+
+def test_the_ratio_is_taken_within_rounds_so_that_a_slow_machine_cancels():
+    result = _result({OURS: [1.0, 10.0, 1.0], "torch": [2.0, 20.0, 2.0]})
+    assert ratio_between(result, OURS, "torch") == (0.5, 0.5, 0.5)
+
+
+def test_our_time_is_that_of_the_default_allocator_setting_of_jaxseq():
+    result = _result({OURS: [3.0], f"{OURS} +m": [1.0], "torch": [2.0]})
+    assert our_label(result) == f"{OURS} +m"
+    assert fastest_peer(result) == "torch"
+    assert [line.label for line in lines(result)] == [f"{OURS} +m", "torch", OURS]
+
+
+def test_a_tuned_peer_counts_as_the_fastest():
+    result = _result({OURS: [1.0], "torch": [4.0], "torch +m": [2.0], "flax": [3.0]})
+    assert fastest_peer(result) == "torch +m"
+    assert fastest_peer(result, only="flax") == "flax"
+    assert fastest_peer(_result({OURS: [1.0]})) is None
+
+
+def test_the_share_of_the_matmul_rate_is_flop_over_time_over_rate():
+    (line,) = lines(_result({OURS: [0.5, 0.5]}, flop=20 * 10**9, rate=100.0))
+    assert line.matmul_share == pytest.approx(0.4)
+
+
+def test_generation_is_judged_by_its_target_against_the_plain_loop_too():
+    result = _result({OURS: [0.01], "torch": [0.2], "torch-compile": [0.1]})
+    fastest, target = verdicts("w6-lstm-1", result)
+    assert "0.1 of the time of the fastest peer, torch-compile" in fastest
+    assert "target" not in fastest
+    assert "0.05 of the time of torch" in target
+    assert "the target is 0.0667 or less" in target
+
+
+def test_the_page_has_cpu_and_gpu_beside_each_other_and_the_newest_result(tmp_path):
+    def write(name: str, device: str, date: str, seconds: float) -> None:
+        works = {"w1": _result({f"{OURS} +m": [seconds], "torch": [2 * seconds]}, flop=WORKS["w1"].flop)}
+        tree = {"device": device, "machine": {**describe(device), "date": date}, "works": works}
+        (tmp_path / name).write_text(json.dumps(tree))
+
+    write("old.json", "cpu", "2026-01-01 00:00 UTC", 9.0)
+    write("new.json", "cpu", "2026-02-01 00:00 UTC", 0.2)
+    write("gpu.json", "gpu", "2026-01-15 00:00 UTC", 0.004)
+    page = report.as_page(report.newest(tmp_path))
+    row = next(line for line in page.splitlines() if line.startswith("| jaxseq +m"))
+    assert [cell.strip() for cell in row.split("|")[2:4]] == ["200", "200 to 200"]
+    assert [cell.strip() for cell in row.split("|")[7:9]] == ["4", "4 to 4"]
+    assert row.split("|")[11].strip() == "90"
+    assert "old.json" not in page
+
+
+def test_text_works_show_megabytes_a_second():
+    shown = report.as_text("w7-encode", _result({OURS: [0.01], "python": [0.1]}), "cpu")
+    assert "MB/s" in shown
+    assert shown.splitlines()[2].split()[:2] == [OURS, "100"]
+
+
+def test_only_those_who_have_a_form_of_a_work_take_part_and_text_knows_no_allocators():
+    pythons = dict.fromkeys(PEERS, "python")
+    both = ("default", "tuned")
+    assert {one.label for one in contestants("w7-jamo", pythons, both)} == {OURS, "python"}
+    assert "torch-compile" not in {one.peer for one in contestants("w1", pythons, both)}
+    assert len(contestants("w1", pythons, both)) == 2 * len({one.peer for one in contestants("w1", pythons, both)})
+
+
+def test_a_worker_gets_only_the_allocator_settings_that_are_asked_for(monkeypatch):
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "7")
+    assert not TUNED.keys() & environment(PEERS["torch"], tuned=False, device="cpu").keys()
+    assert environment(PEERS["torch"], tuned=True, device="cpu").items() >= TUNED.items()
+    assert not TUNED.keys() & environment(PEERS[OURS], tuned=True, device="cpu").keys()
+
+
+def test_peak_memory_is_at_least_what_is_held_now():
+    held = np.ones(50_000_000, np.uint8)
+    assert peak_bytes() > held.nbytes
+
+
+def test_the_check_names_a_wrong_parameter_count_start_and_course():
+    good = {"parameters": SHAKESPEARE_GRU.parameters, "losses": [3.66, 3.4, 3.2]}
+    flax = {**good, "parameters": check.expected_parameters(SHAKESPEARE_GRU, "flax")}
+    assert check.complaints(SHAKESPEARE_GRU, {"torch": good, "flax": flax, "keras-jax": good}) == []
+    strange = {"parameters": 5, "losses": [9.0, 9.0, 9.0]}
+    found = check.complaints(SHAKESPEARE_GRU, {"torch": good, "flax": flax, "keras-jax": strange})
+    assert [line.split()[0] for line in found] == ["keras-jax", "keras-jax", "the"]

@@ -1,0 +1,208 @@
+"""Experiments as values and as files."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxseq.config import (
+    DataConfig,
+    ExperimentConfig,
+    OptimizerConfig,
+    RNNConfig,
+    SampleConfig,
+    TrainConfig,
+    TransformerConfig,
+    differences,
+    from_json,
+    load_config,
+    read_config,
+    to_dict,
+    to_json,
+)
+from jaxseq.errors import ConfigError
+
+OTHER = ExperimentConfig(
+    name="other",
+    data=DataConfig(source="여기.txt", normalize=("nfc", "lowercase"), split=(0.5, 0.3, 0.2), layout="windows"),
+    model=TransformerConfig(features=12, heads=3, positions="learned"),
+    optimizer=OptimizerConfig(name="adamw", weight_decay=0.1),
+    train=TrainConfig(steps=7, compute_dtype="bfloat16"),
+    sample=SampleConfig(prompt="그는 ", temperature=1.5),
+)
+
+
+@pytest.mark.parametrize("config", [ExperimentConfig(), OTHER], ids=["rnn", "transformer"])
+def test_json_gives_the_same_experiment_back(config):
+    text = to_json(config)
+    assert from_json(text) == config
+    assert to_json(from_json(text)) == text
+    assert json.loads(text)["model"]["family"] in ("rnn", "transformer")
+
+
+@given(st.integers(1, 10**6), st.floats(1e-12, 1e6), st.text())
+@settings(deadline=None, max_examples=30)
+def test_json_keeps_numbers_and_text_exactly(size, rate, text):
+    config = ExperimentConfig(
+        model=RNNConfig(features=size),
+        optimizer=OptimizerConfig(learning_rate=rate),
+        sample=SampleConfig(prompt=text.encode("utf-8", "ignore").decode()),
+    )
+    assert from_json(to_json(config)) == config
+
+
+def test_experiments_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ExperimentConfig().data.length = 3  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_differences_are_named_field_by_field_and_names_do_not_count():
+    old = ExperimentConfig(model=RNNConfig(features=16), train=TrainConfig(epochs=1))
+    assert differences(old, dataclasses.replace(old, name="renamed")) == []
+    new = dataclasses.replace(old, model=RNNConfig(features=17), train=TrainConfig(epochs=2))
+    assert differences(old, new) == ["model.features: 16 -> 17", "train.epochs: 1 -> 2"]
+
+
+def test_another_family_of_model_is_a_difference():
+    told = differences(ExperimentConfig(), dataclasses.replace(ExperimentConfig(), model=TransformerConfig()))
+    assert "model.family: 'rnn' -> 'transformer'" in told
+    assert "model.cell: 'lstm' -> 'absent'" in told
+    assert "model.heads: 'absent' -> 4" in told
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "told"),
+    [
+        (DataConfig, {"length": 0}, "data.length is 0"),
+        (DataConfig, {"shift": -1}, "data.shift is -1"),
+        (DataConfig, {"batch_size": 0}, "data.batch_size is 0"),
+        (DataConfig, {"min_count": 0}, "data.min_count is 0"),
+        (DataConfig, {"tokenizer": "byte", "min_count": 2}, "data.min_count is 2: the byte tokenizer"),
+        (DataConfig, {"split": (0.5, 0.6, 0.1)}, "data.split is"),
+        (DataConfig, {"split": (0.0, 0.5, 0.5)}, "data.split is"),
+        (DataConfig, {"split": (1.5, -0.5, 0.0)}, "data.split is"),
+        (DataConfig, {"split": (math.nan, 0.5, 0.5)}, "data.split is"),
+        (RNNConfig, {"features": 0}, "model.features is 0"),
+        (RNNConfig, {"layers": 0}, "model.layers is 0"),
+        (RNNConfig, {"embedding": -1}, "model.embedding is -1"),
+        (RNNConfig, {"dropout": 1.0}, "model.dropout is 1.0"),
+        (RNNConfig, {"recurrent_dropout": -0.1}, "model.recurrent_dropout is -0.1"),
+        (TransformerConfig, {"features": 10, "heads": 4}, "model.features is 10: it must be a multiple"),
+        (TransformerConfig, {"context": 0}, "model.context is 0"),
+        (TransformerConfig, {"dropout": math.nan}, "model.dropout is nan"),
+        (OptimizerConfig, {"learning_rate": 0.0}, "optimizer.learning_rate is 0.0"),
+        (OptimizerConfig, {"learning_rate": math.inf}, "optimizer.learning_rate is inf"),
+        (OptimizerConfig, {"learning_rate": math.nan}, "optimizer.learning_rate is nan"),
+        (OptimizerConfig, {"accumulate": 0}, "optimizer.accumulate is 0"),
+        (OptimizerConfig, {"b1": 1.0}, "optimizer.b1 is 1.0"),
+        (OptimizerConfig, {"clip_norm": -1.0}, "optimizer.clip_norm is -1.0"),
+        (TrainConfig, {"epochs": 0}, "train.epochs is 0: give train.epochs or train.steps"),
+        (TrainConfig, {"steps": -1}, "train.steps is -1"),
+        (TrainConfig, {"keep": 0}, "train.keep is 0"),
+        (TrainConfig, {"seed": -1}, "train.seed is -1"),
+        (TrainConfig, {"seed": 2**32}, "train.seed is 4294967296"),
+        (TrainConfig, {"devices": -1}, "train.devices is -1"),
+        (SampleConfig, {"temperature": 0.0}, "sample.temperature is 0.0"),
+        (SampleConfig, {"temperature": -1.0}, "sample.temperature is -1.0"),
+        (SampleConfig, {"length": 0}, "sample.length is 0"),
+        (ExperimentConfig, {"name": ""}, "name is ''"),
+        (ExperimentConfig, {"name": "a/b"}, "name is 'a/b'"),
+        (ExperimentConfig, {"name": ".."}, "name is '..'"),
+        (
+            ExperimentConfig,
+            {"train": TrainConfig(patience=2), "data": DataConfig(split=(0.9, 0.0, 0.1))},
+            "train.patience is 2: without a validation split",
+        ),
+    ],
+)
+def test_an_impossible_value_is_refused_by_name(section, values, told):
+    with pytest.raises(ConfigError, match=told.replace("(", r"\(")) as caught:
+        section(**values)
+    assert "\n" not in str(caught.value)
+
+
+def changed(**sections) -> str:
+    return json.dumps({**to_dict(ExperimentConfig()), **sections})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "config.json is no JSON"),
+        ("[1]", "config.json holds a list"),
+        ("{}", "no jaxseq configuration"),
+        (changed(data=3), "no jaxseq configuration"),
+        (changed(model={"family": "markov"}), "no jaxseq configuration"),
+        (changed(train={"steps": 3}), "disagree on the fields"),
+        (changed(sample={"prompt": "", "length": 3, "temperature": 1.0, "top_k": 3}), "disagree on the fields top_k"),
+        (changed(sample={"prompt": "", "length": "3", "temperature": 1.0}), "no jaxseq configuration"),
+        (changed(sample={"prompt": "", "length": 0, "temperature": 1.0}), "sample.length is 0"),
+    ],
+)
+def test_what_is_no_configuration_is_refused_with_the_reason(text, told, tmp_path):
+    with pytest.raises(ConfigError, match=told):
+        from_json(text)
+    file = tmp_path / "config.json"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"{file}: .*{told}"):
+        read_config(file)
+
+
+def test_a_configuration_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"config\.json cannot be read \(No such file"):
+        read_config(tmp_path / "config.json")
+    (tmp_path / "config.json").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"config\.json is damaged"):
+        read_config(tmp_path / "config.json")
+
+
+def written(folder, text):
+    file = folder / "mine.py"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_python_file_gives_its_config_and_its_docstring(tmp_path):
+    file = written(
+        tmp_path,
+        '"""What it is."""\nfrom jaxseq.config import ExperimentConfig\n'
+        'def make():\n    return ExperimentConfig(name=NAME)\nNAME = "mine"\nconfig = make()\n',
+    )
+    assert load_config(file) == (ExperimentConfig(name="mine"), "What it is.")
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "defines no `config`"),
+        ("config = 3", "defines no `config`"),
+        ("\nx = (", r"mine\.py:2: SyntaxError: '\(' was never closed"),
+        ("import nowhere", r"mine\.py:1: ModuleNotFoundError: No module named 'nowhere'"),
+        (
+            "from jaxseq.config import *\n\nconfig = ExperimentConfig(data=DataConfig(lenght=3))",
+            r"mine\.py:3: TypeError: .* unexpected keyword argument 'lenght'",
+        ),
+        (
+            "from jaxseq.config import *\nconfig = ExperimentConfig(data=DataConfig(length=0))",
+            r"mine\.py:2: data\.length is 0: give a number above 0$",
+        ),
+    ],
+)
+def test_a_python_file_that_is_no_configuration_is_refused_with_place_and_reason(tmp_path, text, told):
+    with pytest.raises(ConfigError, match=told) as caught:
+        load_config(written(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_where_there_is_no_such_file_those_there_are_are_named(tmp_path, monkeypatch):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "first.py").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"no configuration fist; those in configs/ are: configs/first\.py"):
+        load_config("fist")
+    with pytest.raises(ConfigError, match="no configuration configs; "):
+        load_config("configs")

@@ -1,0 +1,95 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from jaxseq.ops.attention import attend
+
+B, Q, S, H, K = 2, 5, 6, 3, 4
+
+
+def drawn(seed: int, *shapes: tuple[int, ...]) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+
+
+def ours(query, key, value, visible, factors, d_output):
+    output, pull = jax.vjp(lambda q, k, v: attend(q, k, v, visible=visible, factors=factors), query, key, value)
+    return output, *pull(d_output)
+
+
+def torchs(query, key, value, visible, d_output):
+    """PyTorch's own, with the rows that see nothing (NaN there) left out of the gradient."""
+    inputs = [torch.tensor(x).transpose(1, 2).requires_grad_() for x in (query, key, value)]
+    if visible is None:
+        output = torch.nn.functional.scaled_dot_product_attention(*inputs)
+    else:
+        seeing = torch.tensor(visible.any(-1))[:, None, :, None]
+        mask = torch.tensor(visible | ~visible.any(-1, keepdims=True))[:, None]
+        output = torch.nn.functional.scaled_dot_product_attention(*inputs, attn_mask=mask)
+        output = torch.where(seeing, output, 0.0)
+    gradients = torch.autograd.grad(output, inputs, torch.tensor(d_output).transpose(1, 2))
+    return [x.transpose(1, 2).detach().numpy() for x in (output, *gradients)]
+
+
+def test_unmasked_attention_agrees_with_torch_on_values_and_gradients():
+    query, key, value, d_output = drawn(0, (B, Q, H, K), (B, S, H, K), (B, S, H, K), (B, Q, H, K))
+    for have, want in zip(
+        ours(query, key, value, None, None, d_output), torchs(query, key, value, None, d_output), strict=True
+    ):
+        np.testing.assert_allclose(have, want, atol=2e-6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(visible=arrays(bool, (B, Q, S)), seed=st.integers(0, 2**32 - 1))
+def test_masked_attention_agrees_with_torch_and_a_query_that_sees_nothing_gets_zeros(visible, seed):
+    query, key, value, d_output = drawn(seed, (B, Q, H, K), (B, S, H, K), (B, S, H, K), (B, Q, H, K))
+    output, *gradients = ours(query, key, value, visible, None, d_output)
+    assert not np.asarray(output)[~visible.any(-1)].any()
+    for have, want in zip((output, *gradients), torchs(query, key, value, visible, d_output), strict=True):
+        np.testing.assert_allclose(have, want, atol=5e-6)
+
+
+def test_one_mask_may_serve_all_rows():
+    query, key, value, d_output = drawn(1, (B, Q, H, K), (B, S, H, K), (B, S, H, K), (B, Q, H, K))
+    visible = np.tri(Q, S, dtype=bool)[None]
+    shared = ours(query, key, value, visible, None, d_output)
+    for have, want in zip(shared, ours(query, key, value, np.repeat(visible, B, 0), None, d_output), strict=True):
+        np.testing.assert_array_equal(have, want)
+
+
+def test_factors_multiply_the_weights_in_values_and_gradients():
+    query, key, value, d_output, factors = drawn(
+        2, (B, Q, H, K), (B, S, H, K), (B, S, H, K), (B, Q, H, K), (B, H, Q, S)
+    )
+    visible = np.tri(Q, S, dtype=bool)[None]
+
+    def plain(query, key, value):
+        scores = jnp.einsum("bqhk,bshk->bhqs", query, key) / np.sqrt(K)
+        weights = jax.nn.softmax(jnp.where(visible[:, None], scores, -1e30)) * factors
+        return jnp.einsum("bhqs,bshk->bqhk", weights, value)
+
+    output, pull = jax.vjp(plain, query, key, value)
+    for have, want in zip(ours(query, key, value, visible, factors, d_output), (output, *pull(d_output)), strict=True):
+        np.testing.assert_allclose(have, want, atol=2e-6)
+
+
+@pytest.mark.parametrize("scale", [1e4, 1e18])
+def test_huge_scores_stay_finite(scale):
+    query, key, value, d_output = drawn(3, (B, Q, H, K), (B, S, H, K), (B, S, H, K), (B, Q, H, K))
+    for array in ours(scale * query, scale * key, value, None, None, d_output):
+        assert np.isfinite(array).all()
+
+
+def test_bfloat16_attention_is_close_to_float32_and_of_its_type():
+    arguments = drawn(4, (B, Q, H, K), (B, S, H, K), (B, S, H, K), (B, Q, H, K))
+    low = [jnp.asarray(x, jnp.bfloat16) for x in arguments]
+    for have, want in zip(
+        ours(*low[:3], None, None, low[3]), ours(*arguments[:3], None, None, arguments[3]), strict=True
+    ):
+        assert have.dtype == jnp.bfloat16
+        np.testing.assert_allclose(have.astype(jnp.float32), want, atol=0.06)

@@ -1,0 +1,153 @@
+"""From the data section of a configuration to ids, splits and loaders."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from jaxseq.config import DataConfig
+from jaxseq.data import RowLoader, WindowLoader, take_split
+from jaxseq.errors import InputError
+from jaxseq.tasks.corpora import prepare, row_loader, split_names, training_loader, window_loader
+from jaxseq.text import CharTokenizer
+
+TEXT = "abcabc abd\n" * 40
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "a.txt").write_text(TEXT)
+    return DataConfig(source=str(tmp_path / "a.txt"), length=8, batch_size=4)
+
+
+def with_documents(folder, **fields):
+    """A folder of three documents of 100, 50 and 150 characters."""
+    folder = folder / "documents"
+    folder.mkdir()
+    for name, size in (("1", 100), ("2", 50)):
+        (folder / f"{name}.txt").write_text(("xyz" * size)[:size])
+    (folder / "3.txt.gz").write_bytes(gzip.compress(("zyx" * 50).encode()))
+    return DataConfig(**{"source": str(folder), "length": 8, "batch_size": 4, "split": (1.0, 0.0, 0.0), **fields})
+
+
+def test_the_text_becomes_the_ids_of_a_tokenizer_trained_on_it(config):
+    tokenizer, corpus = prepare(config)
+    assert tokenizer == CharTokenizer.train(TEXT)
+    assert tokenizer.decode(corpus.ids) == TEXT
+    assert corpus.document_starts.tolist() == [0]
+
+
+def test_documents_lie_end_to_end_and_their_starts_are_known(tmp_path):
+    tokenizer, corpus = prepare(with_documents(tmp_path))
+    assert corpus.document_starts.tolist() == [0, 100, 150]
+    assert tokenizer.decode(corpus.ids[150:]) == "zyx" * 50
+
+
+def test_normalisers_and_rare_symbols_are_those_of_the_configuration(tmp_path):
+    (tmp_path / "a.txt").write_text("AAAA bbbb C")
+    tokenizer, corpus = prepare(DataConfig(source=str(tmp_path / "a.txt"), normalize=("lowercase",), min_count=2))
+    assert tokenizer.normalizers == ("lowercase",)
+    assert "c" not in tokenizer.vocabulary
+    assert "C" not in tokenizer.vocabulary
+    assert tokenizer.decode(corpus.ids).startswith("aaaa bbbb ")
+    assert len(corpus.ids) == 11
+
+
+@pytest.mark.parametrize("kind", ["char", "jamo", "byte"])
+def test_each_kind_of_tokenizer_is_made_on_the_text(tmp_path, kind):
+    (tmp_path / "a.txt").write_text("이 영화는 abc", encoding="utf-8")
+    tokenizer, corpus = prepare(DataConfig(source=str(tmp_path / "a.txt"), tokenizer=kind))
+    assert tokenizer.kind == kind
+    assert tokenizer.decode(corpus.ids) == "이 영화는 abc"
+
+
+def test_a_tokenizer_that_is_there_already_is_used(config):
+    wide = CharTokenizer.train(TEXT + "xyz")
+    tokenizer, corpus = prepare(config, tokenizer=wide)
+    assert tokenizer is wide
+    np.testing.assert_array_equal(corpus.ids, wide.encode(TEXT))
+    with pytest.raises(InputError, match="'a'"):
+        prepare(config, tokenizer=CharTokenizer.train("xyz"))
+
+
+def test_ids_on_disk_are_those_in_memory_and_are_written_once(tmp_path):
+    config = with_documents(tmp_path, memory_map=True)
+    file, counts = tmp_path / "tokens.npy", []
+    tokenizer, mapped = prepare(config, token_file=file, progress=counts.append)
+    in_memory = prepare(with_documents(tmp_path / "documents"))
+    np.testing.assert_array_equal(mapped.ids, in_memory.corpus.ids)
+    np.testing.assert_array_equal(mapped.document_starts, in_memory.corpus.document_starts)
+    assert tokenizer == in_memory.tokenizer
+    assert counts[-1] == 300
+    counts.clear()
+    again = prepare(config, tokenizer=tokenizer, token_file=file, progress=counts.append)
+    assert counts == []
+    assert again.fingerprint() == type(again)(tokenizer, mapped).fingerprint()
+
+
+def test_ids_on_disk_are_written_anew_when_source_or_tokenizer_are_others(tmp_path, config):
+    mapped = DataConfig(source=config.source, memory_map=True)
+    file = tmp_path / "tokens.npy"
+    prepare(mapped, token_file=file)
+    wide = CharTokenizer.train(TEXT + "Ω" * 1000)
+    np.testing.assert_array_equal(prepare(mapped, tokenizer=wide, token_file=file).corpus.ids, wide.encode(TEXT))
+    (tmp_path / "a.txt").write_text(TEXT + "more")
+    assert len(prepare(mapped, tokenizer=CharTokenizer.train(TEXT + "more"), token_file=file).corpus.ids) == 444
+
+
+def test_a_place_is_needed_for_ids_on_disk(config):
+    with pytest.raises(ValueError, match="place for the token file"):
+        prepare(DataConfig(source=config.source, memory_map=True))
+
+
+def test_the_fingerprint_changes_with_any_id(config, tmp_path):
+    one = prepare(config)
+    assert one.fingerprint() == prepare(config).fingerprint()
+    (tmp_path / "a.txt").write_text(TEXT.replace("abd", "adb", 1))
+    assert prepare(config).fingerprint() != one.fingerprint()
+
+
+def test_only_splits_that_hold_text_are_named():
+    assert split_names(DataConfig()) == ["train", "validation", "test"]
+    assert split_names(DataConfig(split=(0.9, 0.0, 0.1))) == ["train", "test"]
+
+
+def test_the_layout_decides_on_the_loader(config):
+    rows = training_loader(config, prepare(config).corpus, seed=0)
+    assert isinstance(rows, RowLoader)
+    windows = DataConfig(source=config.source, length=8, batch_size=4, layout="windows", shift=2)
+    loaders = [training_loader(windows, prepare(config).corpus, seed=seed) for seed in (0, 0, 1)]
+    assert all(isinstance(loader, WindowLoader) for loader in loaders)
+    first, same, other = (loader(0).inputs for loader in loaders)
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).any()
+
+
+def test_training_sees_the_training_split_alone(config):
+    _, corpus = prepare(config)
+    loader = training_loader(config, corpus, seed=0)
+    part = take_split(corpus, config.split, "train").ids
+    read = np.concatenate([loader(step).inputs for step in range(loader.steps_per_epoch)], axis=1).ravel()
+    np.testing.assert_array_equal(read, part[: len(read)])
+    assert len(part) == 396
+
+
+def test_an_evaluation_by_rows_reads_every_token_once(tmp_path):
+    config = with_documents(tmp_path)
+    corpus = prepare(config).corpus
+    loader = row_loader(config, corpus, rows=3)
+    batches = [loader(step) for step in range(loader.steps_per_epoch)]
+    assert sum(int(batch.mask.sum()) for batch in batches) == 299
+    rows = [np.concatenate([batch.inputs[row][batch.mask[row]] for batch in batches]) for row in range(3)]
+    np.testing.assert_array_equal(np.concatenate(rows), corpus.ids[:-1])
+    assert sum(int(batch.reset.sum()) for batch in batches) == 3 + 2  # rows begin, and two documents inside
+
+
+def test_an_evaluation_by_windows_sees_every_window_in_order(config):
+    _, corpus = prepare(config)
+    loader = window_loader(config, corpus, shift=8)
+    batches = [loader(step) for step in range(loader.steps_per_epoch)]
+    inputs = np.concatenate([batch.inputs[batch.mask[:, 0]] for batch in batches])
+    np.testing.assert_array_equal(inputs.ravel(), corpus.ids[: inputs.size])
+    assert len(inputs) == (440 - 1) // 8
+    assert all(batch.reset[:, 0].all() for batch in batches)

@@ -1,0 +1,256 @@
+"""What ties corpus, model, loss and checkpoints together."""
+
+import dataclasses
+import json
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxseq.config import DataConfig, ExperimentConfig, RNNConfig, TrainConfig, TransformerConfig, to_json
+from jaxseq.data import Corpus, RowLoader, WindowLoader
+from jaxseq.errors import CheckpointError, InputError
+from jaxseq.tasks.language_model import (
+    SplitEvaluator,
+    build_model,
+    init_params,
+    layer_outputs,
+    load_run,
+    make_loss_fn,
+    read_tokenizer,
+    validation_evaluator,
+)
+from jaxseq.text import CharTokenizer
+from jaxseq.training.checkpoint import CheckpointStore
+
+SYMBOLS = 7
+MODELS = {
+    "lstm": RNNConfig(features=5, layers=2, embedding=3),
+    "gru": RNNConfig(cell="gru", reset_after=False, features=5),
+    "transformer": TransformerConfig(features=8, heads=2, layers=2, context=12),
+}
+every_model = pytest.mark.parametrize("config", MODELS.values(), ids=MODELS)
+
+
+def corpus_of(size: int, starts=(0,), *, seed: int = 0) -> Corpus:
+    ids = np.random.default_rng(seed).integers(0, SYMBOLS, size).astype(np.int32)
+    return Corpus(ids, np.array(starts, np.int64))
+
+
+def model_and_params(config):
+    model = build_model(config, vocabulary_size=SYMBOLS)
+    # Larger than fresh ones, so that the carry counts.
+    return model, jax.tree.map(lambda leaf: leaf * 3, init_params(model, seed=1))
+
+
+def mean_loss(model, params, pieces) -> float:
+    """Mean loss over pieces of ids, each read from the initial carry in one go, its last token a target alone."""
+    losses = []
+    for ids in pieces:
+        logits, _ = model.apply({"params": params}, jnp.asarray(ids[None, :-1]))
+        losses.append(-jax.nn.log_softmax(logits[0])[np.arange(len(ids) - 1), ids[1:]])
+    return float(jnp.concatenate(losses).mean())
+
+
+@every_model
+def test_every_field_of_the_configuration_reaches_the_model(config):
+    model = build_model(config, vocabulary_size=SYMBOLS, dtype="bfloat16")
+    assert (
+        dataclasses.asdict(config).items()
+        <= {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}.items()
+    )
+    assert (model.vocabulary_size, model.dtype) == (SYMBOLS, jnp.bfloat16)
+
+
+@every_model
+def test_parameters_depend_on_the_seed_alone_and_are_float32(config):
+    model = build_model(config, vocabulary_size=SYMBOLS, dtype="bfloat16")
+    one, same, other = (init_params(model, seed=seed) for seed in (0, 0, 1))
+    jax.tree.map(np.testing.assert_array_equal, one, same)
+    assert {leaf.dtype for leaf in jax.tree.leaves(one)} == {jnp.dtype(jnp.float32)}
+    assert any((a != b).any() for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
+
+
+@every_model
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("starts", [(0,), (0, 17, 60)], ids=["one document", "documents"])
+def test_a_carried_evaluation_is_that_of_the_rows_in_one_piece(config, rows, starts):
+    if isinstance(config, TransformerConfig):  # to read in one piece it must remember all of it
+        config = dataclasses.replace(config, context=100)
+    model, params = model_and_params(config)
+    corpus = corpus_of(100, starts)
+    evaluator = SplitEvaluator(model, DataConfig(length=8), corpus, how="carried", rows=rows, devices=1)
+    bounds = [0, 99] if rows == 1 else [0, 33, 66, 99]
+    cuts = sorted({*bounds, *starts})
+    pieces = [corpus.ids[start : stop + 1] for start, stop in zip(cuts, cuts[1:], strict=False)]
+    metrics = evaluator(params)
+    assert metrics["loss"] == pytest.approx(mean_loss(model, params, pieces), rel=1e-5)
+    assert metrics["perplexity"] == pytest.approx(math.exp(metrics["loss"]), rel=1e-6)
+    assert metrics["bits_per_token"] == pytest.approx(metrics["loss"] / math.log(2), rel=1e-6)
+
+
+@every_model
+def test_an_evaluation_by_windows_is_that_of_each_window_alone(config):
+    model, params = model_and_params(config)
+    corpus = corpus_of(100)
+    evaluator = SplitEvaluator(model, DataConfig(length=8, batch_size=5), corpus, how="windows", devices=1)
+    pieces = [corpus.ids[start : start + 9] for start in range(0, 92, 8)]
+    assert evaluator(params)["loss"] == pytest.approx(mean_loss(model, params, pieces), rel=1e-5)
+
+
+def test_several_devices_measure_the_same_as_one():
+    if jax.device_count() < 4:
+        pytest.skip("needs 4 devices")
+    model, params = model_and_params(MODELS["lstm"])
+    for how, rows in (("carried", 4), ("windows", 1)):
+        one, four = (
+            SplitEvaluator(model, DataConfig(length=8, batch_size=4), corpus_of(100), how=how, rows=rows, devices=n)(
+                params
+            )
+            for n in (1, 4)
+        )
+        assert one == pytest.approx(four, rel=1e-5)
+
+
+@every_model
+@pytest.mark.parametrize("starts", [(0,), (0, 37)], ids=["one document", "documents"])
+def test_the_loss_over_rows_hands_the_carry_on_and_resets_it_where_the_loader_says(config, starts):
+    model, params = model_and_params(config)
+    corpus = corpus_of(100, starts)
+    loader = RowLoader(corpus.ids, length=8, batch_size=2, document_starts=corpus.document_starts)
+    loss_fn = make_loss_fn(model, loader)
+    carry = jax.tree.map(lambda leaf: leaf + 1, model.initial_carry(2))  # the first batch must not see it
+    total = 0.0
+    for step in range(loader.steps_per_epoch):
+        tallies, carry = loss_fn(params, carry, loader(step), None, False)
+        total += float(tallies["loss"].total)
+    expected, state = 0.0, model.initial_carry(2)
+    for step in range(loader.steps_per_epoch):
+        batch = loader(step)
+        logits, state = model.apply({"params": params}, batch.inputs, state, reset=jnp.asarray(batch.reset))
+        expected += float(-jnp.take_along_axis(jax.nn.log_softmax(logits), batch.targets[..., None], 2).sum())
+    assert total == pytest.approx(expected, rel=1e-5)
+
+
+@every_model
+def test_the_loss_over_windows_has_no_carry(config):
+    model, params = model_and_params(config)
+    loader = WindowLoader(corpus_of(60).ids, length=8, batch_size=4)
+    tallies, carry = make_loss_fn(model, loader)(params, None, loader(0), None, False)
+    assert carry is None
+    assert float(tallies["loss"].count) == 32
+
+
+def test_dropout_is_drawn_from_the_key_and_only_in_training():
+    model = build_model(RNNConfig(features=5, dropout=0.5, input_dropout=0.5, layers=2), vocabulary_size=SYMBOLS)
+    params = init_params(model, seed=0)
+    loader = RowLoader(corpus_of(100).ids, length=8, batch_size=2)
+    loss_fn, carry = make_loss_fn(model, loader), model.initial_carry(2)
+
+    def loss(seed, train):
+        key = jax.random.key(seed)
+        return float(loss_fn(params, carry, loader(0), key, train)[0]["loss"].total)
+
+    assert loss(0, True) == loss(0, True) != loss(1, True)
+    assert loss(0, False) == loss(1, False)
+
+
+def experiment(layout, **data) -> ExperimentConfig:
+    return ExperimentConfig(
+        data=DataConfig(layout=layout, length=8, batch_size=4, split=(0.5, 0.5, 0.0), **data),
+        model=MODELS["lstm"],
+        train=TrainConfig(evaluate_batches=1, devices=1),
+    )
+
+
+@pytest.mark.parametrize(("layout", "batches"), [("rows", 4), ("windows", 4)])
+def test_validation_has_the_layout_of_training_and_its_first_batches_are_for_in_between(layout, batches):
+    model, params = model_and_params(MODELS["lstm"])
+    corpus = corpus_of(240)
+    evaluate = validation_evaluator(experiment(layout), model, corpus)
+    assert evaluate is not None
+    part = Corpus(corpus.ids[120:], np.array([], np.int64))
+    how, rows = ("carried", 4) if layout == "rows" else ("windows", 1)
+    same = SplitEvaluator(model, experiment(layout).data, part, how=how, rows=rows, devices=1)
+    assert evaluate(params, True) == same(params)
+    assert same.loader.steps_per_epoch == batches
+    assert evaluate(params, False) == same(params, batches=1) != same(params)
+
+
+def test_without_a_validation_split_there_is_no_evaluation():
+    config = dataclasses.replace(experiment("rows"), data=DataConfig(split=(1.0, 0.0, 0.0)))
+    assert validation_evaluator(config, build_model(config.model, vocabulary_size=SYMBOLS), corpus_of(99)) is None
+
+
+def test_a_validation_split_shorter_than_a_window_is_told_as_such():
+    with pytest.raises(InputError, match=r"the validation split cannot be used: window length 8 .*data\.split"):
+        validation_evaluator(experiment("windows"), build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), corpus_of(12))
+
+
+def test_layers_and_shapes_are_known_without_computing():
+    params, outputs = layer_outputs(build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), batch_size=3, length=4)
+    assert params["embedding"].shape == (SYMBOLS, 3)
+    assert outputs["layer_1"]["__call__"][0][0].shape == (3, 4, 5)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A run directory of untrained checkpoints: steps 1, 2 (the best) and 3."""
+
+    def save(tokenizer, config=ExperimentConfig(model=MODELS["lstm"]), *, best=2):
+        model = build_model(config.model, vocabulary_size=len(tokenizer.vocabulary))
+        store = CheckpointStore(tmp_path / "checkpoints")
+        files = {"config.json": to_json(config), "tokenizer.json": json.dumps(tokenizer.to_json())}
+        for step in (1, 2, 3):
+            params = init_params(model, seed=step)
+            store.save(step, {"params": params}, {"corpus": "c"}, files=files, best=step == best)
+        return tmp_path
+
+    return save
+
+
+TOKENIZER = CharTokenizer.train("abcdefg")
+
+
+@pytest.mark.parametrize(("which", "step"), [("best", 2), ("newest", 3)])
+def test_a_run_is_loaded_from_its_best_or_its_newest_checkpoint(saved, which, step):
+    loaded = load_run(saved(TOKENIZER), checkpoint=which)
+    assert (loaded.step, loaded.tokenizer, loaded.corpus, loaded.skipped) == (step, TOKENIZER, "c", [])
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, init_params(loaded.model, seed=step))
+    logits, _ = loaded.model.apply({"params": loaded.params}, jnp.zeros((1, 2), jnp.int32))
+    assert logits.shape == (1, 2, 7)
+
+
+def test_where_none_was_the_best_the_newest_is(saved):
+    assert load_run(saved(TOKENIZER, best=0)).step == 3
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="nowhere holds no trained model"):
+        load_run(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="holds no trained model"):
+        load_run(tmp_path)
+
+
+def test_a_vocabulary_that_does_not_match_the_checkpoint_is_refused(tmp_path):
+    model = build_model(MODELS["lstm"], vocabulary_size=7)
+    files = {
+        "config.json": to_json(ExperimentConfig(model=MODELS["lstm"])),
+        "tokenizer.json": json.dumps(CharTokenizer.train("abc").to_json()),
+    }
+    store = CheckpointStore(tmp_path / "checkpoints")
+    store.save(1, {"params": init_params(model, seed=0)}, {"corpus": "c"}, files=files)
+    with pytest.raises(CheckpointError, match="does not fit its tokenizer and configuration, whose vocabulary has 3"):
+        load_run(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"kind": "word"}', b"\xff\xfe"])
+def test_a_tokenizer_that_cannot_be_read_is_named_in_one_line(tmp_path, content):
+    file = tmp_path / "tokenizer.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json cannot be used \(.*\)") as caught:
+        read_tokenizer(file)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,86 @@
+"""The experiments that come along: each loads, builds, and says how it is run; no field is without effect."""
+
+import ast
+import dataclasses
+from pathlib import Path
+
+import jax
+import pytest
+
+from jaxseq.config import (
+    DataConfig,
+    ExperimentConfig,
+    OptimizerConfig,
+    RNNConfig,
+    SampleConfig,
+    TrainConfig,
+    TransformerConfig,
+    load_config,
+)
+from jaxseq.tasks import build_model, init_params
+from jaxseq.training.optim import make_optimizer
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "configs").glob("*.py"))
+SECTIONS = (DataConfig, RNNConfig, TransformerConfig, OptimizerConfig, TrainConfig, SampleConfig, ExperimentConfig)
+
+shipped = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+
+
+def test_there_is_one_for_each_system_of_the_readme():
+    assert {file.stem for file in FILES} == {
+        "jamo_lstm",
+        "quickstart",
+        "shakespeare_gru",
+        "shakespeare_gru_stateful",
+        "shakespeare_lstm_window",
+        "shakespeare_transformer",
+        "shakespeare_transformer_gpu",
+    }
+
+
+@shipped
+def test_it_loads_and_its_model_and_optimizer_are_built(file):
+    config, _ = load_config(file)
+    model = build_model(config.model, vocabulary_size=65, dtype=config.train.compute_dtype)
+    params = jax.eval_shape(lambda: init_params(model, seed=0))
+    state = jax.eval_shape(make_optimizer(config.optimizer, steps=100).transform.init, params)
+    assert jax.tree.leaves(params)
+    assert jax.tree.leaves(state)
+
+
+@shipped
+def test_it_has_the_name_of_its_file_and_tells_its_command(file):
+    config, docstring = load_config(file)
+    assert config.name == file.stem
+    command = "python3 train.py" if file.stem == "quickstart" else f"python3 train.py configs/{file.name}"
+    assert f"\n    {command}\n" in docstring
+
+
+def test_quickstart_is_what_runs_without_a_configuration():
+    config, _ = load_config(ROOT / "configs" / "quickstart.py")
+    assert config == ExperimentConfig()
+
+
+def test_every_field_is_read_somewhere():
+    read = {
+        node.attr
+        for path in (ROOT / "jaxseq").rglob("*.py")
+        if path.parent.name != "config"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+    unread = {f"{kind.__name__}.{field.name}" for kind in SECTIONS for field in dataclasses.fields(kind)} - {
+        f"{kind.__name__}.{name}" for kind in SECTIONS for name in read
+    }
+    assert not unread
+
+
+def test_every_field_says_what_it_means():
+    tree = ast.parse((ROOT / "jaxseq" / "config" / "schema.py").read_text(encoding="utf-8"))
+    sections = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name != "ExperimentConfig"]
+    assert {node.name for node in sections} == {kind.__name__ for kind in SECTIONS} - {"ExperimentConfig"}
+    for section in sections:
+        for field, after in zip(section.body, [*section.body[1:], None], strict=True):
+            if isinstance(field, ast.AnnAssign):
+                assert isinstance(after, ast.Expr), ast.unparse(field)

@@ -1,0 +1,56 @@
+"""What an import costs is paid by every script and every command line."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+LATE = (
+    "jax",
+    "flax",
+    "optax",
+    "orbax",
+    "tensorflow_datasets",
+    "tensorflow",
+    "matplotlib",
+    "tensorboardX",
+    "tqdm",
+    "tyro",
+)
+PUBLIC = ("text", "data", "ops", "nn", "models", "decoding", "tasks", "config")
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Top-level modules that are loaded after `statement` in a new process."""
+    program = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("statement", ["import jaxseq", "import jaxseq.text, jaxseq.data, jaxseq.config"])
+def test_text_and_data_load_no_heavy_library(statement):
+    assert not loaded_by(statement) & set(LATE)
+
+
+def test_models_load_jax_and_flax_alone():
+    loaded = loaded_by("from jaxseq.models import RNNLanguageModel\nfrom jaxseq.decoding import generate")
+    assert {"jax", "flax"} <= loaded
+    assert not loaded & {"tensorflow_datasets", "tensorflow", "matplotlib", "tensorboardX", "tqdm", "tyro"}
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_a_package_has_the_names_it_lists(package):
+    module = importlib.import_module(f"jaxseq.{package}")
+    assert module.__all__ == sorted(module.__all__, key=str)
+    assert all(hasattr(module, name) for name in module.__all__)
+    assert module.__doc__
+
+
+def test_the_names_of_the_issue_are_where_it_says():
+    from jaxseq.data import contiguous_rows
+    from jaxseq.decoding import generate
+    from jaxseq.models import RNNLanguageModel
+    from jaxseq.text import CharTokenizer
+
+    assert all(callable(name) for name in (CharTokenizer, contiguous_rows, RNNLanguageModel, generate))

@@ -1,0 +1,114 @@
+"""Setting the process up: in processes of their own, because it can be done once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxseq import runtime
+
+ROOT = Path(__file__).parents[1]
+
+
+def python(code, **environment):
+    """What a fresh interpreter prints."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "training")])
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XLA_"))}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**kept, "PYTHONPATH": path, "JAX_PLATFORMS": "cpu", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_importing_changes_nothing_and_the_allocator_is_tuned_before_jax_is_there():
+    told = python(
+        "import sys, jaxseq, jaxseq.runtime as r\n"
+        "assert 'jax' not in sys.modules\n"
+        "r.tune_allocator()\n"
+        "assert 'jax' not in sys.modules\n"
+        "import jax; print(jax.local_device_count(), jax.config.jax_compilation_cache_dir)"
+    )
+    assert told == "1 None"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+def test_memory_that_was_freed_stays_in_the_process_and_serves_again():
+    code = (
+        "import resource, sys; from jaxseq import runtime; import numpy as np\n"
+        "print(runtime.tune_allocator() if sys.argv[1:] else '')\n"
+        "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "def use(): np.empty(64 << 20, np.uint8).fill(1)\n"
+        "use(); before = faults(); use(); use(); print(faults() - before)"
+    )
+    plain = int(python(code).split()[-1])
+    tuned = python(code.replace("sys.argv[1:]", "True")).split()
+    assert tuned[0] == "True"
+    assert int(tuned[1]) < plain / 10
+
+
+@pytest.mark.parametrize(
+    ("count", "environment", "expected"),
+    [
+        (0, {}, str(runtime.core_count())),
+        (3, {}, "3"),
+        (1, {}, "1"),
+        (0, {"JAX_NUM_CPU_DEVICES": "5"}, "5"),
+        (0, {"XLA_FLAGS": "--xla_force_host_platform_device_count=6"}, "6"),
+    ],
+)
+def test_the_cpu_has_the_devices_asked_for_unless_the_environment_says_otherwise(count, environment, expected):
+    assert (
+        python(
+            f"import jaxseq.runtime as r; r.use_cpu_devices({count}); import jax; print(len(jax.devices()))",
+            **environment,
+        )
+        == expected
+    )
+
+
+TRAIN = """
+from jaxseq import runtime; runtime.configure(devices=2)
+import time, jax, numpy as np
+from toy_training import *
+from jaxseq.training.dispatch import compile_training, stack_batches
+from jaxseq.training.sharding import STACKED_SPLIT
+optimizer = toy_optimizer(); layout = toy_layout(2)
+run = compile_training(loss_fn, optimizer, layout=layout, most=4)
+state = layout.put_state(toy_state(optimizer))
+for i in range(3):
+    state, _ = run(state, layout.put(stack_batches(ToyLoader(), 4 * i, 4, 4), STACKED_SPLIT), np.int32(4))
+import hashlib
+print(hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(state))).hexdigest())
+"""
+
+
+def test_a_program_from_the_cache_gives_the_bits_of_one_just_compiled(tmp_path):
+    fresh = python(TRAIN, XDG_CACHE_HOME=str(tmp_path))
+    (folder,) = (tmp_path / "jaxseq").iterdir()
+    kept = {path.name for path in folder.iterdir() if path.name.endswith("-cache")}
+    assert any("jit_run" in name for name in kept)
+    assert python(TRAIN, XDG_CACHE_HOME=str(tmp_path)) == fresh
+    assert {path.name for path in folder.iterdir() if path.name.endswith("-cache")} == kept
+
+
+def test_another_cache_directory_is_respected(tmp_path):
+    code = "from jaxseq import runtime; runtime.configure(); import jax.numpy as jnp; jnp.ones(3) + 1"
+    python(code, JAX_COMPILATION_CACHE_DIR=str(tmp_path / "mine"), XDG_CACHE_HOME=str(tmp_path / "other"))
+    assert list((tmp_path / "mine").iterdir())
+    assert not (tmp_path / "other").exists()
+
+
+def test_without_a_directory_to_write_to_there_is_no_cache(tmp_path):
+    (tmp_path / "file").touch()
+    code = (
+        "import jaxseq.runtime as r; r.use_compilation_cache(); import jax; print(jax.config.jax_compilation_cache_dir)"
+    )
+    assert python(code, XDG_CACHE_HOME=str(tmp_path / "file")) == "None"
