@@ -34,7 +34,7 @@ TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in
 
 def part_of(module: str) -> str:
     """jaxseq.text.vocab -> text."""
-    return (module.split(".") + ["__init__"])[1]
+    return [*module.split("."), "__init__"][1]
 
 
 def imports_of(nodes: Iterator[ast.AST]) -> Iterator[str]:

@@ -55,8 +55,8 @@ def check(run_dir: Path, config: ExperimentConfig, *, fresh: bool) -> None:
     changed = differences(read_config(run_dir / "config.json"), config)
     if changed:
         raise ConfigError(
-            f"{run_dir} was made with another configuration ({'; '.join(changed)}): go on with that one, choose another "
-            "--name or --run-dir, or start anew with --fresh"
+            f"{run_dir} was made with another configuration ({'; '.join(changed)}): go on with that one, choose "
+            "another --name or --run-dir, or start anew with --fresh"
         )
 
 

@@ -116,10 +116,10 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(copied,
     content = bytearray(victim.read_bytes())
     content[len(content) // 2] ^= 1
     victim.write_bytes(bytes(content))
-    code, out, err = jaxseq("sample", "runs/tiny", "--checkpoint", "newest", "--length", "3", folder=copied)
+    code, _, err = jaxseq("sample", "runs/tiny", "--checkpoint", "newest", "--length", "3", folder=copied)
     assert code == 0
     assert re.search(r"^skipped a checkpoint: .*00000020 is damaged: the content of \S+ has changed$", err, re.M)
-    code, out, err = jaxseq("train", "--name", "tiny", *TINY, folder=copied)
+    code, _, err = jaxseq("train", "--name", "tiny", *TINY, folder=copied)
     assert code == 0
     assert re.search(r"^skipped a checkpoint: .*00000020 is damaged", err, re.M)
     assert "going on from step 16" in err

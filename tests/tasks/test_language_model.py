@@ -1,6 +1,7 @@
 """What ties corpus, model, loss and checkpoints together."""
 
 import dataclasses
+import itertools
 import json
 import math
 
@@ -84,7 +85,7 @@ def test_a_carried_evaluation_is_that_of_the_rows_in_one_piece(config, rows, sta
     evaluator = SplitEvaluator(model, DataConfig(length=8), corpus, how="carried", rows=rows, devices=1)
     bounds = [0, 99] if rows == 1 else [0, 33, 66, 99]
     cuts = sorted({*bounds, *starts})
-    pieces = [corpus.ids[start : stop + 1] for start, stop in zip(cuts, cuts[1:], strict=False)]
+    pieces = [corpus.ids[start : stop + 1] for start, stop in itertools.pairwise(cuts)]
     metrics = evaluator(params)
     assert metrics["loss"] == pytest.approx(mean_loss(model, params, pieces), rel=1e-5)
     assert metrics["perplexity"] == pytest.approx(math.exp(metrics["loss"]), rel=1e-6)
@@ -199,7 +200,8 @@ def test_layers_and_shapes_are_known_without_computing():
 def saved(tmp_path):
     """A run directory of untrained checkpoints: steps 1, 2 (the best) and 3."""
 
-    def save(tokenizer, config=ExperimentConfig(model=MODELS["lstm"]), *, best=2):
+    def save(tokenizer, config=None, *, best=2):
+        config = config or ExperimentConfig(model=MODELS["lstm"])
         model = build_model(config.model, vocabulary_size=len(tokenizer.vocabulary))
         store = CheckpointStore(tmp_path / "checkpoints")
         files = {"config.json": to_json(config), "tokenizer.json": json.dumps(tokenizer.to_json())}
