@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,9 @@ ROOT = Path(__file__).parents[1]
 
 TUNED = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "2147483647", "MALLOC_TRIM_THRESHOLD_": "2147483647"}
 """glibc keeps freed memory instead of handing it back: see `jaxseq.runtime.tune_allocator`."""
+
+
+_CACHE = "JAX_COMPILATION_CACHE_DIR"
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,8 @@ class Peer:
     works: tuple[str, ...]
     """Works, or groups of them, that it has a form of."""
     environment: dict[str, str] = field(default_factory=dict)
-    own_allocator: bool = False
-    """It tunes the allocator itself, told by JAXSEQ_BENCH_ALLOCATOR."""
+    own_setup: bool = False
+    """It tunes the allocator itself, as JAXSEQ_BENCH_ALLOCATOR says, and keeps compiled programs."""
 
     def takes_part(self, work: str) -> bool:
         """Whether it has a form of the work of that name."""
@@ -33,7 +37,7 @@ class Peer:
 OURS = "jaxseq"
 _MODELS = ("w1", "w2", "w5", "w5gpu", "w6")
 PEERS: dict[str, Peer] = {
-    OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), (*_MODELS, "w7"), own_allocator=True),
+    OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), (*_MODELS, "w7"), own_setup=True),
     "torch": Peer("torch_worker", ("torch",), (*_MODELS, "w7-windows")),
     # It leaves nn.LSTM and nn.GRU as they are.
     "torch-compile": Peer("torch_worker", ("torch",), ("w5", "w5gpu", "w6"), {"JAXSEQ_BENCH_COMPILE": "1"}),
@@ -58,16 +62,21 @@ def missing(peer: Peer, python: str) -> list[str]:
     return done.stdout.split()
 
 
-def environment(peer: Peer, *, tuned: bool, device: str) -> dict[str, str]:
-    """The worker's environment: this one's, without allocator settings of its own."""
-    base = {name: value for name, value in os.environ.items() if name not in TUNED}
+def environment(peer: Peer, *, tuned: bool, device: str, scratch: str) -> dict[str, str]:
+    """The worker's environment: this one's, without allocator settings and compilation cache of its own.
+
+    Args:
+        scratch: directory for temporary files, and an empty compilation cache for who keeps one.
+    """
+    base = {name: value for name, value in os.environ.items() if name not in (*TUNED, _CACHE)}
     allocator = TUNED if tuned else {}
-    if peer.own_allocator:
-        allocator = {"JAXSEQ_BENCH_ALLOCATOR": "tuned" if tuned else "default"}
+    if peer.own_setup:
+        allocator = {"JAXSEQ_BENCH_ALLOCATOR": "tuned" if tuned else "default", _CACHE: tempfile.mkdtemp(dir=scratch)}
     where = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {"JAX_PLATFORMS": "cuda"}
     return {
         **base,
         "PYTHONPATH": str(ROOT),
+        "TMPDIR": scratch,
         "TF_CPP_MIN_LOG_LEVEL": "3",
         # Workers wait side by side on one GPU: none may take it all.
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",

@@ -51,7 +51,7 @@ def as_text(name: str, result: dict[str, Any], device: str) -> str:
     table = ["  ".join(f"{c:{s}{w}}" for c, s, w in zip(row, sides, widths, strict=True)) for row in rows]
     flop = f", {result['flop'] / 1e9:.3g} GFLOP" if result["flop"] else ""
     failed = [f"{label} failed" for label in result["failed"]]
-    return "\n".join([f"{name}: {WORKS[name].title}{flop}", *table, *verdicts(name, result), *failed])
+    return "\n".join([f"{name}: {WORKS[name].title}{flop}", *table, *verdicts(name, result, device), *failed])
 
 
 def newest(folder: Path = RESULTS) -> dict[tuple[str, str], dict[str, Any]]:
@@ -79,7 +79,9 @@ def _section(name: str, by_device: dict[str, dict[str, Any]]) -> list[str]:
         rows.append(row)
     drawn = [f"| {' | '.join(row)} |" for row in (heads, ["---", *["---:"] * (len(heads) - 1)], *rows)]
     flop = next(iter(by_device.values()))["flop"]
-    remarks = [f"{device.upper()}: {line}." for device, result in by_device.items() for line in verdicts(name, result)]
+    remarks = [
+        f"{device.upper()}: {line}." for device, result in by_device.items() for line in verdicts(name, result, device)
+    ]
     title = WORKS[name].title + (f", {flop / 1e9:.3g} GFLOP" if flop else "")
     return [f"## {name.upper()}: {title}", "", *drawn, "", "  \n".join(remarks), ""]
 

@@ -70,7 +70,7 @@ class Field:
         first = {"work": name, "folder": self._folder.name, "device": settings.device}
         for one in (Contestant(YARDSTICK, False, settings.python), *entered):
             peer = MATMUL if one.peer == YARDSTICK else PEERS[one.peer]
-            around = environment(peer, tuned=one.tuned, device=settings.device)
+            around = environment(peer, tuned=one.tuned, device=settings.device, scratch=self._folder.name)
             log = Path(self._folder.name) / f"{one.label}.log"
             try:
                 self.workers[one.label] = Worker(

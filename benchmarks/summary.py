@@ -71,22 +71,28 @@ def fastest_peer(result: dict[str, Any], *, only: str | None = None) -> str | No
     return min(times, key=times.__getitem__, default=None)
 
 
-def verdicts(name: str, result: dict[str, Any]) -> list[str]:
-    """A sentence for the fastest peer, and one for the peer that the target is set against, where that is another."""
+def verdicts(name: str, result: dict[str, Any], device: str) -> list[str]:
+    """What the table comes to: time against the fastest peer and against the one that the target names, and memory."""
     work, ours = WORKS[name], our_label(result)
-    if ours is None:
+    fastest, against = fastest_peer(result), fastest_peer(result, only=WORKS[name].against)
+    if ours is None or fastest is None:
         return []
     sentences = []
-    for only in dict.fromkeys((None, work.against)):
-        peer = fastest_peer(result, only=only)
-        if peer is None:
-            continue
+    for peer in dict.fromkeys(filter(None, (fastest, against))):
         ratio = ratio_between(result, ours, peer)
-        target = f"; the target is {work.target:.3g} or less" if work.target and only == work.against else ""
-        which = "the fastest peer, " if only is None else ""
+        which = "the fastest peer, " if peer == fastest else ""
+        target = f"; the target is {work.target:.3g}" if work.target and peer == against and device == "cpu" else ""
         sentences.append(
             f"{ours} takes {ratio.median:.3g} of the time of {which}{peer} "
             f"(quartiles {ratio.low:.3g} to {ratio.high:.3g}{target})"
+        )
+    if work.kind == "train":
+        peaks = {one.label: one.device_peak_bytes if device == "gpu" else one.peak_bytes for one in lines(result)}
+        others = [label for label, one in result["contestants"].items() if one["peer"] != OURS]
+        leanest = min(others, key=peaks.__getitem__)
+        sentences.append(
+            f"Peak memory of {ours} is {peaks[ours] / 1e6:,.0f} MB, "
+            f"of the leanest peer, {leanest}, {peaks[leanest] / 1e6:,.0f} MB"
         )
     return sentences
 

@@ -77,6 +77,8 @@ def _one_line(box: str) -> str:
         del lines[0]  # the title: in the frame, or above the message where the terminal has no UTF-8
     # An impossible value names its own field: tyro's section before it adds nothing.
     message = re.sub(r"^Error parsing (?!-)[\w.]+: ", "", lines[0]).removesuffix(".")
+    if message.endswith(":"):  # what is missing stands below, with its meaning
+        message = f"{message} {' '.join(lines[1:3])}".removesuffix(" (required)").removesuffix(".")
     if "Perhaps you meant:" in lines:
         meant = lines[lines.index("Perhaps you meant:") + 1].split()[0]
         message += f" (perhaps you meant {meant}?)"

@@ -1,5 +1,7 @@
 """The recurrent language model: the laws of the carry, decoding, dropout, sizes."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import laws
@@ -74,10 +76,12 @@ def test_each_dropout_acts_in_training_only_and_by_its_key(kind, variational, em
     model = RNNLanguageModel(**SIZE, layers=2, embedding=embedding, variational=variational, **{kind: 0.5})
     params = params_of(model)
 
+    @functools.partial(jax.jit, static_argnums=0)
+    def logits(train, key):
+        return model.apply({"params": params}, TOKENS, train=train, rngs={"dropout": key})[0]
+
     def read(train, seed):
-        return np.asarray(
-            model.apply({"params": params}, TOKENS, train=train, rngs={"dropout": jax.random.key(seed)})[0]
-        )
+        return np.asarray(logits(train, jax.random.key(seed)))
 
     plain = read(False, 0)
     np.testing.assert_array_equal(plain, read(False, 1))

@@ -1,5 +1,6 @@
 """From the data section of a configuration to ids, splits and loaders."""
 
+import dataclasses
 import gzip
 
 import numpy as np
@@ -74,11 +75,12 @@ def test_ids_on_disk_are_those_in_memory_and_are_written_once(tmp_path):
     config = with_documents(tmp_path, memory_map=True)
     file, counts = tmp_path / "tokens.npy", []
     tokenizer, mapped = prepare(config, token_file=file, progress=counts.append)
-    in_memory = prepare(with_documents(tmp_path / "documents"))
+    in_memory = prepare(dataclasses.replace(config, memory_map=False))
     np.testing.assert_array_equal(mapped.ids, in_memory.corpus.ids)
     np.testing.assert_array_equal(mapped.document_starts, in_memory.corpus.document_starts)
     assert tokenizer == in_memory.tokenizer
     assert counts[-1] == 300
+    assert mapped.ids.dtype == np.uint8
     counts.clear()
     again = prepare(config, tokenizer=tokenizer, token_file=file, progress=counts.append)
     assert counts == []
@@ -140,7 +142,8 @@ def test_an_evaluation_by_rows_reads_every_token_once(tmp_path):
     assert sum(int(batch.mask.sum()) for batch in batches) == 299
     rows = [np.concatenate([batch.inputs[row][batch.mask[row]] for batch in batches]) for row in range(3)]
     np.testing.assert_array_equal(np.concatenate(rows), corpus.ids[:-1])
-    assert sum(int(batch.reset.sum()) for batch in batches) == 3 + 2  # rows begin, and two documents inside
+    starts = np.concatenate([batch.reset for batch in batches], axis=1)
+    assert np.argwhere(starts).tolist() == [[0, 0], [1, 0], [1, 50], [2, 0]]  # bounds are 0, 100, 200
 
 
 def test_an_evaluation_by_windows_sees_every_window_in_order(config):

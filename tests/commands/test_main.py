@@ -1,0 +1,85 @@
+"""What every command has in common: how it is found, and how it ends."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxseq.commands import evaluate, main, train
+from jaxseq.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+def ending(monkeypatch, error):
+    """How `jaxseq evaluate` ends when `error` is raised."""
+
+    def broken(argv, *, program):
+        assert (argv, program) == (["runs/x"], "jaxseq evaluate")
+        raise error
+
+    monkeypatch.setattr(evaluate, "main", broken)
+    return main.main(["evaluate", "runs/x"])
+
+
+def test_bad_input_is_one_line_and_2(capsys, monkeypatch):
+    assert ending(monkeypatch, InputError("x is 3: take 4")) == 2
+    assert capsys.readouterr() == ("", "error: x is 3: take 4\n")
+
+
+def test_ctrl_c_is_130(capsys, monkeypatch):
+    assert ending(monkeypatch, KeyboardInterrupt()) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 3 TiB"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nBufferAssignment: ..."),
+    ],
+)
+def test_too_little_memory_is_one_line_with_the_remedy(capsys, monkeypatch, error):
+    assert ending(monkeypatch, error) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "lower --data.batch-size" in err
+    assert "RESOURCE_EXHAUSTED" not in err
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), ValueError("a bug"), OSError("a bug")])
+def test_a_bug_keeps_its_traceback(monkeypatch, error):
+    with pytest.raises(type(error), match="a bug"):
+        ending(monkeypatch, error)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["-m", "jaxseq"], "usage: jaxseq COMMAND"),
+        ([ROOT / "train.py", "--help"], "usage: train.py [configs/NAME.py]"),
+        ([ROOT / "sample.py", "--help"], "usage: sample.py "),
+    ],
+    ids=["module", "train.py", "sample.py"],
+)
+def test_every_way_in_leads_to_the_same_commands(words, expected, tmp_path):
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith(expected)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("program", "sampler"), [("train.py", "python3 sample.py"), ("jaxseq train", "jaxseq sample")])
+def test_the_sampler_that_train_names_is_the_one_beside_it(monkeypatch, program, sampler):
+    named = {}
+    monkeypatch.setattr(train, "run", lambda config, run_dir, **options: named.update(options, run_dir=run_dir) or 0)
+    assert main.run("train", ["--fresh", "--name", "x"], program=program) == 0
+    assert named == {"fresh": True, "sampler": sampler, "run_dir": Path("runs/x")}

@@ -1,0 +1,134 @@
+"""The figures that the systems must come to, on the published texts (see the README for where these are from)."""
+
+import dataclasses
+import lzma
+import math
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxseq.config import load_config
+from jaxseq.data import take_split
+from jaxseq.tasks import build_model, init_params, make_loss_fn
+from jaxseq.tasks.corpora import prepare, training_loader, window_loader
+from jaxseq.training.table import count_parameters
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+def shipped(name):
+    return load_config(CONFIGS / f"{name}.py")[0]
+
+
+def parameters(config, symbols):
+    model = build_model(config.model, vocabulary_size=symbols)
+    return jax.eval_shape(lambda: init_params(model, seed=0))
+
+
+@pytest.fixture(scope="module")
+def text_of(data_folder):
+    """(config of NAME with its source found, the prepared text)."""
+
+    def prepared(name) -> tuple:
+        config = shipped(name)
+        where = str(data_folder / config.data.source.removeprefix("data/"))
+        data = config.data if name == "quickstart" else dataclasses.replace(config.data, source=where)
+        return data, prepare(data)
+
+    return prepared
+
+
+def test_tiny_shakespeare_has_65_characters_and_39_when_lower_cased(text_of):
+    _, cased = text_of("shakespeare_transformer")
+    _, (lowered, corpus) = text_of("shakespeare_gru")
+    assert len(cased.corpus.ids) == len(corpus.ids) == 1_115_394
+    assert len(cased.tokenizer.vocabulary) == 65
+    assert len(lowered.vocabulary) == 39
+    counts = np.bincount(corpus.ids)
+    assert (np.diff(counts) <= 0).all()  # ids count from the most frequent
+    assert lowered.vocabulary.symbols[:3] == (" ", "e", "t")
+
+
+def test_an_epoch_of_overlapping_windows_is_some_31_000_steps(text_of):
+    data, prepared = text_of("shakespeare_gru")
+    assert training_loader(data, prepared.corpus, seed=0).steps_per_epoch == (1_003_854 - 100) // 32 == 31_367
+
+
+def test_three_plays_come_to_375542_characters_50_symbols_and_125168_windows(text_of):
+    data, (tokenizer, corpus) = text_of("shakespeare_lstm_window")
+    assert len(corpus.ids) == 375_542
+    assert len(tokenizer.vocabulary) == 50
+    assert window_loader(data, take_split(corpus, data.split, "train"), shift=3).windows == 125_168
+
+
+def test_the_lstm_of_the_plays_has_98098_parameters():
+    params = parameters(shipped("shakespeare_lstm_window"), 50)
+    head = {name: leaf for name, leaf in params.items() if name.startswith("head")}
+    assert count_parameters(params["layer_0"]) == 4 * 128 * (50 + 128 + 1) == 91_648
+    assert count_parameters(head) == 128 * 50 + 50 == 6_450
+    assert count_parameters(params) == 98_098
+
+
+def test_the_gru_with_its_reset_gate_after_the_product_has_two_biases():
+    params = parameters(shipped("shakespeare_gru"), 39)
+    layers = [3 * 128 * (39 + 128 + 2), 3 * 128 * (128 + 128 + 2)]
+    assert [count_parameters(params[f"layer_{i}"]) for i in range(2)] == layers
+    assert count_parameters(params) == sum(layers) + 128 * 39 + 39
+
+
+@pytest.mark.parametrize(
+    ("name", "positions", "total"),
+    [
+        # nanoGPT reports 0.80M and 10.65M: it leaves the position table out of its count.
+        ("shakespeare_transformer", 64 * 128, 65 * 128 + 4 * (12 * 128**2 + 2 * 128) + 128),
+        ("shakespeare_transformer_gpu", 256 * 384, 65 * 384 + 6 * (12 * 384**2 + 2 * 384) + 384),
+    ],
+)
+def test_the_transformers_have_as_many_parameters_as_nanogpt_s(name, positions, total):
+    config = shipped(name)
+    learned = dataclasses.replace(config, model=dataclasses.replace(config.model, positions="learned"))
+    assert count_parameters(parameters(config, 65)) == total
+    assert count_parameters(parameters(learned, 65)) == total + positions
+    assert f"{total / 1e6:.2f}" == {"shakespeare_transformer": "0.80", "shakespeare_transformer_gpu": "10.65"}[name]
+
+
+def test_the_default_text_is_python_s_own_manual():
+    _, corpus = prepare(shipped("quickstart").data)
+    assert 400_000 < len(corpus.ids) < 600_000
+
+
+@pytest.fixture(scope="module")
+def few_reviews(data_folder, tmp_path_factory):
+    """The first half megabyte of Korean reviews: all of them take a while to be taken apart."""
+    file = tmp_path_factory.mktemp("reviews") / "few.txt"
+    with lzma.open(data_folder / "nsmc" / "nsmc_reviews_lm.txt.xz", "rt", encoding="utf-8") as reviews:
+        file.write_text(reviews.read(200_000), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.py")))
+def test_an_untrained_model_knows_nothing_so_its_loss_is_ln_of_the_vocabulary(name, text_of, few_reviews):
+    config = shipped(name)
+    if name == "jamo_lstm":
+        data = dataclasses.replace(config.data, source=str(few_reviews))
+        prepared = prepare(data)
+    else:
+        data, prepared = text_of(name)
+    data = dataclasses.replace(data, batch_size=8)
+    loader = training_loader(data, prepared.corpus, seed=0)
+    size = len(prepared.tokenizer.vocabulary)
+    model = build_model(config.model, vocabulary_size=size)
+    params = init_params(model, seed=0)
+    carry = model.initial_carry(8) if loader.carried else None
+    loss_fn = jax.jit(make_loss_fn(model, loader), static_argnums=4)
+    tallies, _ = loss_fn(params, carry, loader(0), None, False)
+    assert float(tallies["loss"].total / tallies["loss"].count) == pytest.approx(math.log(size), rel=0.01)
+
+
+def test_jamo_of_the_reviews_come_back_as_they_were(text_of, few_reviews):
+    data = dataclasses.replace(shipped("jamo_lstm").data, source=str(few_reviews))
+    tokenizer, corpus = prepare(data)
+    assert "ᴥ" in tokenizer.vocabulary
+    assert tokenizer.decode(corpus.ids) == few_reviews.read_text(encoding="utf-8")
