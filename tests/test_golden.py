@@ -124,7 +124,9 @@ def test_an_untrained_model_knows_nothing_so_its_loss_is_ln_of_the_vocabulary(na
     carry = model.initial_carry(8) if loader.carried else None
     loss_fn = jax.jit(make_loss_fn(model, loader), static_argnums=4)
     tallies, _ = loss_fn(params, carry, loader(0), None, False)
-    assert float(tallies["loss"].total / tallies["loss"].count) == pytest.approx(math.log(size), rel=0.01)
+    # GPT-2's initial embedding is the output layer too: at a width of 384 its logits spread by 0.4, which costs 2 %.
+    tolerance = 0.03 if name == "shakespeare_transformer_gpu" else 0.01
+    assert float(tallies["loss"].total / tallies["loss"].count) == pytest.approx(math.log(size), rel=tolerance)
 
 
 def test_jamo_of_the_reviews_come_back_as_they_were(text_of, few_reviews):

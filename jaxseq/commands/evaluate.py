@@ -35,7 +35,7 @@ class EvaluateArguments:
     """Contiguous rows read side by side in the pass with the carry. 1 is the split in one piece; more is quicker, and
     each row begins without a memory of what stands before it."""
     source: str | None = None
-    """Another text to measure on, by default that of the run, as --data.source of the training."""
+    """Another text to measure on, named as by --data.source and split as that of the run, which is the default."""
     json: bool = False
     """Print one JSON object."""
 

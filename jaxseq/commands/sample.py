@@ -105,9 +105,11 @@ def _output(arguments: SampleArguments) -> Iterator[str]:
     import jax
     import numpy as np
 
+    from jaxseq import runtime
     from jaxseq.decoding import Sampling, Transcript, next_tokens, prompt_ids, stream
     from jaxseq.tasks.language_model import load_run
 
+    runtime.use_compilation_cache()
     sampling = Sampling(
         temperature=1.0 if arguments.temperature is None else arguments.temperature,
         top_k=arguments.top_k,

@@ -52,8 +52,8 @@ class SelfAttention(nn.Module):
         """
         rows, length, features = x.shape
         projected = Linear(3 * features, bias=self.bias, dtype=self.dtype, name="input")(x)
-        heads = projected.reshape(rows, length, 3, self.heads, features // self.heads)
-        query, key, value = heads[:, :, 0], heads[:, :, 1], heads[:, :, 2]
+        shape = (rows, length, self.heads, features // self.heads)
+        query, key, value = (part.reshape(shape) for part in jnp.split(projected, 3, axis=-1))
         if rotation is not None:
             query, key = rotate(query, rotation), rotate(key, rotation)
         seen, ring = look_up(ring, KeyValues(key, value), placement)

@@ -1,6 +1,7 @@
 """Command lines from dataclasses, their help, and mistakes as one line."""
 
 import dataclasses
+import itertools
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,7 +129,7 @@ def fields_of(config, prefix=""):
 @pytest.mark.parametrize("words", [[], ["configs/shakespeare_transformer.py"]], ids=["quickstart", "transformer"])
 def test_the_help_of_train_lists_every_field_with_meaning_and_default(capsys, monkeypatch, words):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("COLUMNS", "100")  # in a wider terminal tyro sets the boxes side by side
     with pytest.raises(SystemExit) as left:
         main(["train", *words, "--help"])
     assert left.value.code == 0
@@ -137,8 +138,9 @@ def test_the_help_of_train_lists_every_field_with_meaning_and_default(capsys, mo
     arguments = TrainArguments(**{one.name: getattr(config, one.name) for one in dataclasses.fields(config)})
     for name, value in fields_of(arguments):
         at = next(i for i, line in enumerate(lines) if line.startswith((f"--{name} ", f"--{name},")))
-        meaning = " ".join(lines[at + 1 : at + 4])
-        shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        below = itertools.takewhile(lambda line: not line.startswith("--"), lines[at + 1 :])
+        meaning = " ".join(below)
+        shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value) or "''"
         assert f"(default: {shown})" in f"{lines[at]} {meaning}", name
     family = TransformerConfig if words else RNNConfig
     assert isinstance(config.model, family)

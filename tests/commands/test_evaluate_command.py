@@ -7,7 +7,7 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from command_line import jaxseq, prose, refused
+from command_line import TINY, jaxseq, prose, refused
 
 from jaxseq.tasks import load_run
 
@@ -86,8 +86,6 @@ def test_a_split_without_text_is_refused_and_those_there_are_are_named(trained, 
     copy = tmp_path / "copy"
     shutil.copytree(trained[0], copy)
     words = ["--data.split", "0.9", "0.1", "0", "--name", "two"]
-    from command_line import TINY
-
     assert jaxseq("train", *TINY, *words, "--train.steps", "1", folder=copy).code == 0
     told = refused("evaluate", "runs/two", "--split", "test", folder=copy)
     assert told == ("error: runs/two has no test split (data.split is (0.9, 0.1, 0.0)): choose train or validation\n")
@@ -103,8 +101,6 @@ def test_text_that_has_changed_is_refused_because_its_splits_have(trained, tmp_p
 
 
 def test_a_model_of_the_last_token_is_measured_on_every_token_with_the_carry(trained, tmp_path):
-    from command_line import TINY
-
     copy = tmp_path / "copy"
     shutil.copytree(trained[0], copy)
     words = "--name last --model.predict last --data.layout windows --data.shift 3 --train.steps 2"

@@ -2,13 +2,13 @@
 
 import io
 import json
+import lzma
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose
 
 from jaxseq.tasks import load_run
@@ -68,9 +68,8 @@ def test_only_the_token_after_the_window_is_predicted(folder):
     assert config["model"]["predict"] == "last"
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_transformer(folder, dtype):
-    run = finished(*TRANSFORMER, "--train.compute-dtype", dtype, folder=folder)
+def test_a_transformer_that_computes_in_bfloat16(folder):
+    run = finished(*TRANSFORMER, "--train.compute-dtype", "bfloat16", folder=folder)
     _, arrays = arrays_of(run)
     assert {leaf.dtype for leaf in leaves(arrays["params"])} == {np.dtype(np.float32)}
 
@@ -86,8 +85,6 @@ def leaves(tree):
 
 
 def test_jamo_from_a_compressed_file_are_sampled_as_syllables(folder):
-    import lzma
-
     with lzma.open(folder / "review.txt.xz", "wt", encoding="utf-8") as file:
         file.write("이 영화는 정말 재미있다\n그 배우가 좋았다 ㅋㅋ\n" * 60)
     words = (
@@ -149,16 +146,12 @@ def test_a_run_stops_early_when_validation_gets_no_better_and_stays_stopped(fold
     assert arrays_of(run)[0] == 6
 
 
-@pytest.mark.parametrize(
-    ("words", "source"),
-    [
-        ([*TINY, "--train.steps", "600", "--train.steps-per-dispatch", "1"], "rows"),
-        ([*WINDOWS, "--train.steps", "600", "--model.dropout", "0.1", "--model.layers", "2"], "windows"),
-    ],
-    ids=["rows", "windows"],
-)
-def test_a_run_ended_by_sigterm_and_started_again_is_the_run_left_alone(folder, words, source):
-    words = [*words, "--name", "it", "--train.checkpoint-every", "70", "--train.evaluate-every", "90"]
+def test_a_run_ended_by_sigterm_and_started_again_is_the_run_left_alone(folder):
+    words = [
+        *TINY,
+        *["--name", "it", "--train.steps", "300", "--train.steps-per-dispatch", "1", "--model.output-dropout", "0.1"],
+    ]
+    words += ["--train.checkpoint-every", "70", "--train.evaluate-every", "90"]
     with subprocess.Popen(
         [sys.executable, ROOT / "train.py", *words],
         cwd=folder,
@@ -171,9 +164,9 @@ def test_a_run_ended_by_sigterm_and_started_again_is_the_run_left_alone(folder, 
         for line in process.stderr:
             if line.startswith("step 20,"):
                 process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(600) == 0
     step, _ = arrays_of(folder / "runs" / "it")
-    assert 20 <= step < 600
+    assert 20 <= step < 300
     code, _, err = jaxseq("train", *words, folder=folder)
     assert code == 0
     assert f"going on from step {step}" in err
