@@ -58,7 +58,7 @@ def contestants(work: str, pythons: dict[str, str], allocators: tuple[str, ...])
 class Field:
     """The workers of one work, built and waiting; as a context manager, which ends them.
 
-    The yardstick is the first of `workers`. Who fails is dropped, and what it printed last stands in `failed`.
+    The yardstick is the first of `workers`. Another that fails is dropped, and what it printed last stands in `failed`.
     """
 
     def __init__(self, name: str, entered: Sequence[Contestant], settings: Settings) -> None:
@@ -90,6 +90,8 @@ class Field:
         return answers
 
     def _drop(self, label: str, error: WorkerError) -> None:
+        if label == YARDSTICK:
+            raise error
         self.failed[label] = str(error)
         self._settings.say(f"{label} failed and is left out: {error}")
         self.workers.pop(label, None)

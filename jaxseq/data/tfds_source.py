@@ -124,18 +124,19 @@ def _text_feature(name: str, features: Any) -> str:
     import tensorflow_datasets as tfds
 
     items = features.items() if isinstance(features, tfds.features.FeaturesDict) else ()
-    texts = [key for key, feature in items if isinstance(feature, tfds.features.Text)]
+    # Sorted: tfds keeps no order of features, and a remedy should read the same every time.
+    texts = sorted(key for key, feature in items if isinstance(feature, tfds.features.Text))
     if "text" in texts or len(texts) == 1:
         return "text" if "text" in texts else texts[0]
     if not texts:
-        raise InputError(f"tfds:{name} has no text among its features ({', '.join(dict(items))}): {_REMEDY}")
+        raise InputError(f"tfds:{name} has no text among its features ({', '.join(sorted(dict(items)))}): {_REMEDY}")
     raise InputError(f"tfds:{name} has several texts ({', '.join(texts)}): choose one, tfds:{name}#{texts[0]}")
 
 
 def _text_of(example: dict[str, Any], feature: str, spec: str) -> str:
     text = example.get(feature)
     if not isinstance(text, bytes):
-        raise InputError(f"tfds:{spec}: the feature {feature!r} is no text; there are {', '.join(example)}")
+        raise InputError(f"tfds:{spec}: the feature {feature!r} is no text; there are {', '.join(sorted(example))}")
     return text.decode("utf-8")
 
 
