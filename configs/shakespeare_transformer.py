@@ -35,7 +35,7 @@ config = ExperimentConfig(
         clip_norm=1.0,
     ),
     train=TrainConfig(
-        steps=2000, log_every=100, evaluate_every=500, evaluate_batches=200, checkpoint_every=500, devices=1
+        steps=2000, log_every=100, evaluate_every=500, evaluate_batches=200, checkpoint_every=500
     ),
     sample=SampleConfig(prompt="ROMEO:", length=500, temperature=0.8),
 )

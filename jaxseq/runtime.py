@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 # Parameters of mallopt, from glibc's malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST = 2**31 - 1
 
 
@@ -28,15 +28,16 @@ def configure(*, devices: int = 0, allocator: Literal["tuned", "default"] = "tun
 
 
 def tune_allocator() -> bool:
-    """Makes malloc keep what is freed, and take it from one heap; whether it could be done (glibc only).
+    """Makes malloc keep what is freed; whether it could be done (glibc only).
 
     XLA on CPU allocates its temporaries with malloc, which gives large ones back to the system after every step, so
-    that each step has all its pages mapped and zeroed again.
+    that each step has all its pages mapped and zeroed again. The number of malloc's arenas is left alone: devices that
+    run at the same time would wait for each other in a single one.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
     libc = ctypes.CDLL(None)
-    settings = {_M_ARENA_MAX: 1, _M_MMAP_THRESHOLD: _LARGEST, _M_TRIM_THRESHOLD: _LARGEST}
+    settings = {_M_MMAP_THRESHOLD: _LARGEST, _M_TRIM_THRESHOLD: _LARGEST}
     return all(libc.mallopt(name, value) == 1 for name, value in settings.items())
 
 

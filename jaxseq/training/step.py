@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.flatten_util import ravel_pytree
 
 from jaxseq.ops.losses import Tally
 from jaxseq.training.optim import Optimizer
@@ -42,9 +43,9 @@ def make_train_step(
         if axis is not None:
             key = jax.random.fold_in(key, lax.axis_index(axis))
         grads, tallies, carry = loss_gradients(loss_fn, state.params, state.carry, batch, key)
-        broken = (~_all_finite(carry)).astype(jnp.int32)
+        broken = (~_all_finite(carry)).astype(jnp.float32)
         if axis is not None:
-            grads, tallies, broken = lax.psum((grads, tallies, broken), axis)
+            grads, tallies, broken = _sum_over(axis, (grads, tallies, broken))
         loss = tallies["loss"]
         finite = jnp.isfinite(loss.total) & jnp.isfinite(_norm(grads)) & (broken == 0)
 
@@ -107,6 +108,12 @@ def loss_gradients(
 
     grads, (tallies, new_carry) = jax.grad(total, has_aux=True)(params)
     return grads, tallies, new_carry
+
+
+def _sum_over(axis: str, tree: PyTree) -> PyTree:
+    """`lax.psum` of a tree of float32 arrays as one vector: on CPU devices meet once for every array they add up."""
+    vector, as_tree = ravel_pytree(tree)
+    return as_tree(lax.psum(vector, axis))
 
 
 def _select(condition: Array, chosen: PyTree, other: PyTree) -> PyTree:
