@@ -34,8 +34,6 @@ config = ExperimentConfig(
         weight_decay=0.1,
         clip_norm=1.0,
     ),
-    train=TrainConfig(
-        steps=2000, log_every=100, evaluate_every=500, evaluate_batches=200, checkpoint_every=500
-    ),
+    train=TrainConfig(steps=2000, log_every=100, evaluate_every=500, evaluate_batches=200, checkpoint_every=500),
     sample=SampleConfig(prompt="ROMEO:", length=500, temperature=0.8),
 )
