@@ -6,10 +6,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
+from jaxseq.nn.layers import Head
 from jaxseq.nn.recurrent import GRU, LSTM, RecurrentLayer, SimpleRNN
 from jaxseq.ops.cells import RecurrentWeights, State
 from jaxseq.ops.dropout import dropout, dropout_mask
-from jaxseq.ops.losses import Tally, linear_cross_entropy
+from jaxseq.ops.losses import Tally
 
 Carry = tuple[State, ...]
 
@@ -57,10 +58,7 @@ class RNNLanguageModel(nn.Module):
                 "embedding", nn.initializers.uniform(0.1), (self.vocabulary_size, self.embedding)
             )
         self.stack = [self._layer(name=f"layer_{i}") for i in range(self.layers)]
-        self.head_kernel = self.param(
-            "head_kernel", nn.initializers.glorot_uniform(), (self.features, self.vocabulary_size)
-        )
-        self.head_bias = self.param("head_bias", nn.initializers.zeros, (self.vocabulary_size,))
+        self.head = Head(self.features, self.vocabulary_size, dtype=self.dtype)
 
     @nn.nowrap
     def _layer(self, **place: Any) -> RecurrentLayer:
@@ -87,8 +85,7 @@ class RNNLanguageModel(nn.Module):
     ) -> tuple[Array, Carry]:
         """Logits [b, t, v] float32 of the token after each of tokens [b, t], and the carry; zero where masked."""
         features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train)
-        logits = jnp.matmul(features, self.head_kernel.astype(self.dtype), preferred_element_type=jnp.float32)
-        logits = logits + self.head_bias
+        logits = self.head(features)
         return (logits if mask is None else jnp.where(mask[:, :, None], logits, 0)), carry
 
     def features_of(
@@ -155,10 +152,8 @@ class RNNLanguageModel(nn.Module):
             mask = None if mask is None else mask[:, -1:]
         # Time first, as the recurrence leaves it: no copy.
         features, targets = jnp.swapaxes(features, 0, 1), jnp.swapaxes(targets, 0, 1)
-        loss, hits = linear_cross_entropy(
+        loss, hits = self.head.cross_entropy(
             features.reshape(-1, self.features),
-            self.head_kernel,
-            self.head_bias,
             targets.reshape(-1),
             None if mask is None else jnp.swapaxes(mask, 0, 1).reshape(-1),
         )
@@ -175,7 +170,7 @@ class RNNLanguageModel(nn.Module):
                 kernel = (params["embedding"] @ kernel if self.embedding else kernel) + bias
             recurrent = RecurrentWeights(layer["recurrent_kernel"], layer.get("recurrent_bias"))
             layers.append(DecodingLayer(kernel, bias, recurrent))
-        return DecodingWeights(tuple(layers), params["head_kernel"], params["head_bias"])
+        return DecodingWeights(tuple(layers), params["head"]["kernel"], params["head"]["bias"])
 
     @nn.nowrap
     def decode_step(self, weights: DecodingWeights, tokens: Array, carry: Carry) -> tuple[Array, Carry]:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxseq.ops.linear import linear
+from jaxseq.ops.losses import Tally, linear_cross_entropy
 from jaxseq.ops.normalization import layer_norm
 
 WEIGHT_SCALE = 0.02
@@ -41,3 +42,26 @@ class Linear(nn.Module):
         kernel = self.param("kernel", nn.initializers.normal(self.initial_scale), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.bias else None
         return linear(x.astype(self.dtype), kernel, bias, self.transposed)
+
+
+class Head(nn.Module):
+    """The linear layer to the vocabulary: kernel [features, vocabulary_size] and bias. Products in `dtype`; logits and
+    loss are float32."""
+
+    features: int
+    vocabulary_size: int
+    dtype: jnp.dtype = jnp.float32
+
+    def setup(self) -> None:
+        shape = (self.features, self.vocabulary_size)
+        self.kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
+        self.bias = self.param("bias", nn.initializers.zeros, shape[1:])
+
+    def __call__(self, x: Array) -> Array:
+        """Logits [..., v] of x [..., features]."""
+        kernel = self.kernel.astype(self.dtype)
+        return jnp.matmul(x.astype(self.dtype), kernel, preferred_element_type=jnp.float32) + self.bias
+
+    def cross_entropy(self, x: Array, targets: Array, mask: Array | None = None) -> tuple[Tally, Tally]:
+        """Loss and hits of targets [n] for x [n, features], without the logits of all of them in memory."""
+        return linear_cross_entropy(x.astype(self.dtype), self.kernel, self.bias, targets, mask)

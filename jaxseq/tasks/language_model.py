@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxseq.config import DataConfig, ExperimentConfig, ModelConfig, RNNConfig, from_json
 from jaxseq.data.corpus import Corpus, take_split
@@ -180,14 +181,19 @@ def read_tokenizer(path: Path) -> Tokenizer:
 
 
 def layer_outputs(model: LanguageModel, *, batch_size: int, length: int) -> tuple[Any, Any]:
-    """Shapes of the parameters and of every layer's output for a batch, as `training.table.layers_of` takes them."""
-    tokens = jax.ShapeDtypeStruct((batch_size, length), jnp.int32)
-    params = jax.eval_shape(lambda: init_params(model, seed=0))
-    _, seen = jax.eval_shape(
-        lambda params, tokens: model.apply(
-            {"params": params}, tokens, capture_intermediates=True, mutable=["intermediates"]
-        ),
-        params,
-        tokens,
-    )
-    return params, seen["intermediates"]
+    """Shapes of the parameters, in the order they are used in, and of every layer's output for a batch, as
+    `training.table.layers_of` takes them."""
+    shapes: dict[tuple[str, ...], jax.ShapeDtypeStruct] = {}
+
+    def trace(tokens: jax.Array) -> Any:
+        params = model.init(jax.random.key(0), tokens)["params"]
+        # Noted here, since a dict of what a traced function returns has its keys sorted.
+        shapes.update({path: jax.ShapeDtypeStruct(x.shape, x.dtype) for path, x in flatten_dict(params).items()})
+        return model.apply({"params": params}, tokens, capture_intermediates=True, mutable=["intermediates"])[1]
+
+    outputs = jax.eval_shape(trace, jax.ShapeDtypeStruct((batch_size, length), jnp.int32))["intermediates"]
+    params = unflatten_dict(shapes)
+    if "embedding" in params:  # looked up wherever that is cheapest, by no module of its own
+        vectors = (batch_size, length, params["embedding"].shape[-1])
+        outputs = {**outputs, "embedding": jax.ShapeDtypeStruct(vectors, jnp.float32)}
+    return params, outputs

@@ -97,17 +97,20 @@ class Console:
     def advance(self, step: int, loss: float, tokens: float) -> None:
         self._rate.add(tokens)
         if self._bar is not None:
-            self._bar.set_postfix_str(f"loss {loss:.4f}, {self._rate.per_second:,.0f} tokens/s", refresh=False)
+            speed = f", {self._rate.per_second:,.0f} tokens/s" if self._rate.per_second else ""
+            self._bar.set_postfix_str(f"loss {loss:.4f}{speed}", refresh=False)
             self._bar.update(step - self._bar.n)
 
     def row(self, row: Row) -> None:
         values = [f"{name.replace('_', ' ')} {row[name]:.4g}" for name in _SHOWN if name in row]
         if self._bar is None:
-            if row["split"] == "train":
+            if row["split"] == "train" and self._rate.per_second:
                 values.append(f"{self._rate.per_second:,.0f} tokens/s")
             self.say(f"step {row['step']}, epoch {row['epoch']:.4g}, {row['split']}: {', '.join(values)}")
         elif row["split"] != "train":
             self.say(f"step {row['step']}, {row['split']}: {', '.join(values)}")
+        if row["split"] != "train":
+            self._rate = Rate()
 
     def say(self, text: str) -> None:
         if self._bar is not None:
@@ -144,9 +147,11 @@ class TensorBoard:
             raise ValueError("a row before the beginning: call begin first")
         split = row["split"]
         scalars = {f"{split}/{name}": value for name, value in row.items() if name not in ("step", "split")}
-        if split == "train":
+        if split == "train" and self._rate.per_second:
             scalars["speed/tokens_per_second"] = self._rate.per_second
         self._file.add(row["step"], scalars)
+        if split != "train":
+            self._rate = Rate()
 
     def say(self, text: str) -> None: ...
 
@@ -154,21 +159,26 @@ class TensorBoard:
 
 
 class Rate:
-    """Tokens a second over the last few seconds."""
+    """Tokens a second over the last few seconds of training.
+
+    The clock starts at the first note, whose tokens do not count: compiling, or an evaluation, lies before it.
+    """
 
     def __init__(self, seconds: float = 5.0) -> None:
         self._seconds = seconds
-        self._marks: list[tuple[float, float]] = [(time.perf_counter(), 0.0)]
+        self._marks: list[tuple[float, float]] = []
 
     def add(self, tokens: float) -> None:
         """Notes `tokens` more, now."""
         now = time.perf_counter()
-        self._marks.append((now, self._marks[-1][1] + tokens))
+        self._marks.append((now, self._marks[-1][1] + tokens if self._marks else 0.0))
         while len(self._marks) > 2 and self._marks[1][0] < now - self._seconds:
             del self._marks[0]
 
     @property
     def per_second(self) -> float:
-        """The rate, 0 before anything was noted."""
+        """The rate, 0 before two notes."""
+        if not self._marks:
+            return 0.0
         (start, before), (end, after) = self._marks[0], self._marks[-1]
         return (after - before) / (end - start) if end > start else 0.0

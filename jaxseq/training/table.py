@@ -19,12 +19,14 @@ class Layer(NamedTuple):
 
 
 def layers_of(params: Mapping[str, Any], outputs: Mapping[str, Any] | None = None) -> list[Layer]:
-    """A row for each module that holds parameters itself, and for each parameter of the model's own.
+    """A row for each module that holds parameters itself, and for each parameter of the model's own, in the order of
+    `params`.
 
     Args:
         params: nested dicts of arrays (or their shapes), as Flax makes them.
         outputs: Flax's "intermediates" with what every module's `__call__` returned, arrays or shapes; from
-            `jax.eval_shape` of an `apply` with `capture_intermediates=True, mutable=["intermediates"]`.
+            `jax.eval_shape` of an `apply` with `capture_intermediates=True, mutable=["intermediates"]`. What a
+            parameter of the model's own makes may stand there under its name.
     """
     layers: list[Layer] = []
 
@@ -33,7 +35,7 @@ def layers_of(params: Mapping[str, Any], outputs: Mapping[str, Any] | None = Non
         if own and path:
             layers.append(Layer("/".join(path), _shape(seen.get("__call__")), sum(own.values())))
         elif own:
-            layers.extend(Layer(name, "", size) for name, size in own.items())
+            layers.extend(Layer(name, _shape(seen.get(name)), size) for name, size in own.items())
         for name, child in node.items():
             if isinstance(child, Mapping):
                 visit(child, seen.get(name, {}), (*path, name))

@@ -26,6 +26,7 @@ from jaxseq.tasks.language_model import (
 )
 from jaxseq.text import CharTokenizer
 from jaxseq.training.checkpoint import CheckpointStore
+from jaxseq.training.table import layers_of
 
 SYMBOLS = 7
 MODELS = {
@@ -186,6 +187,8 @@ def test_layers_and_shapes_are_known_without_computing():
     params, outputs = layer_outputs(build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), batch_size=3, length=4)
     assert params["embedding"].shape == (SYMBOLS, 3)
     assert outputs["layer_0"]["__call__"][0][0].shape == (3, 4, 5)
+    rows = [(layer.name, layer.output) for layer in layers_of(params, outputs)]
+    assert rows == [("embedding", "(3, 4, 3)"), ("layer_0", "(3, 4, 5)"), ("head", f"(3, 4, {SYMBOLS})")]
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ class Terminal(io.StringIO):
 
 def show(console):
     console.begin(0, 100)
+    console.advance(10, 2.5, 4000.0)
     console.advance(20, 2.25, 4000.0)
     console.row(TRAIN)
     console.row(VALIDATION)
@@ -92,6 +93,7 @@ def test_tensorboard_gets_every_number_and_a_resumed_run_purges_what_it_does_aga
     board = TensorBoard(tmp_path)
     board.begin(0, 100)
     for step in (10, 20):
+        board.advance(step - 5, 1.0, 100.0)
         board.advance(step, 1.0, 100.0)
         board.row({**TRAIN, "step": step, "perplexity": float("inf"), "huge": 1e300})
     board.close()
@@ -119,11 +121,41 @@ def test_several_reporters_are_told_the_same():
     assert streams[0].getvalue().count("\n") == streams[1].getvalue().count("\n") == 3
 
 
-def test_a_rate_is_of_the_last_seconds():
-    rate = Rate()
+@pytest.fixture
+def clock(monkeypatch):
+    """Sets the time in seconds that reports are made at."""
+
+    def set_to(seconds):
+        monkeypatch.setattr("jaxseq.training.report.time.perf_counter", lambda: seconds)
+
+    return set_to
+
+
+def test_a_rate_is_of_the_last_seconds_and_starts_when_the_first_steps_are_done(clock):
+    rate = Rate(seconds=5)
     assert rate.per_second == 0
-    rate.add(100.0)
-    assert rate.per_second > 0
+    for seconds, tokens, expected in [(60, 999, 0), (61, 100, 100), (62, 300, 200), (90, 280, 10)]:
+        clock(seconds)
+        rate.add(tokens)
+        assert rate.per_second == expected
+
+
+def test_an_evaluation_does_not_slow_the_speed_shown(clock):
+    stream = io.StringIO()
+    console = Console(stream)
+    clock(0)
+    console.begin(0, 100)
+    for seconds in (1, 2, 3):
+        clock(seconds)
+        console.advance(10 * seconds, 2.0, 50.0)
+    console.row(TRAIN)
+    clock(100)
+    console.row(VALIDATION)
+    for seconds in (101, 102, 103):
+        clock(seconds)
+        console.advance(10 * seconds, 2.0, 50.0)
+    console.row(TRAIN)
+    assert [line.split(", ")[-1] for line in stream.getvalue().splitlines() if "train" in line] == ["50 tokens/s"] * 2
 
 
 class Net(nn.Module):
