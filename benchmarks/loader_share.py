@@ -1,0 +1,80 @@
+"""What share of a training step its loader costs, for experiments of configs/ on their own texts.
+
+    python benchmarks/loader_share.py                                     all that fit a CPU
+    python benchmarks/loader_share.py configs/shakespeare_gru.py          one
+
+The loader's time is that of cutting the batches of one dispatch and stacking them, on one core; the step's is that of
+the compiled function on batches that are there already. Both are medians over dispatches taken in turn. In `jaxseq
+train` most of the loader's time is hidden as well: the next batches are cut while the devices compute.
+
+Texts are looked for as the configurations say, beneath the current directory.
+"""
+
+import argparse
+import dataclasses
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxseq import runtime
+from jaxseq.config import load_config
+from jaxseq.errors import InputError
+from jaxseq.tasks import language_model as task
+from jaxseq.tasks.corpora import prepare, training_loader
+from jaxseq.training.dispatch import compile_training, stack_batches
+from jaxseq.training.optim import make_optimizer
+from jaxseq.training.sharding import STACKED_SPLIT, choose_layout
+from jaxseq.training.state import init_state
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+def seconds_per_step(path: Path, *, dispatches: int) -> tuple[float, float]:
+    """Median seconds a step of the loader, and of the compiled training step."""
+    config, _ = load_config(path)
+    tokenizer, corpus = prepare(dataclasses.replace(config.data, memory_map=False))
+    loader = training_loader(config.data, corpus, seed=config.train.seed)
+    model = task.build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
+    most = config.train.steps_per_dispatch
+    optimizer = make_optimizer(config.optimizer, steps=most * dispatches)
+    layout, _ = choose_layout(config.train.devices, loader.batch_size)
+    run = compile_training(task.make_loss_fn(model, loader), optimizer, layout=layout, most=most)
+    carry = model.initial_carry(loader.batch_size) if loader.carried else None
+    params = task.init_params(model, seed=config.train.seed)
+    state = layout.put_state(init_state(params, optimizer, key=jax.random.key(1), carry=carry))
+    loading, training = [], []
+    for number in range(dispatches + 1):
+        start = time.perf_counter()
+        batches = stack_batches(loader, number * most, most, most)
+        loaded = time.perf_counter()
+        state, tallies = run(state, layout.put(batches, STACKED_SPLIT), np.int32(most))
+        jax.block_until_ready((state, tallies))
+        loading.append((loaded - start) / most)
+        training.append((time.perf_counter() - loaded) / most)
+    return statistics.median(loading[1:]), statistics.median(training[1:])  # the first compiles
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    everywhere = [path for path in sorted(CONFIGS.glob("*.py")) if not path.stem.endswith("_gpu")]
+    parser.add_argument("configs", nargs="*", type=Path, default=everywhere)
+    parser.add_argument("--dispatches", type=int, default=20, help="calls of the compiled function to time")
+    options = parser.parse_args()
+    runtime.configure()
+    print(f"{'config':28}{'loader':>12}{'step':>12}{'share':>9}")
+    for path in options.configs:
+        try:
+            loading, training = seconds_per_step(path, dispatches=options.dispatches)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        print(f"{path.stem:28}{loading * 1e6:9.1f} us{training * 1e3:9.2f} ms{loading / training:9.2%}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
