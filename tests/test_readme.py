@@ -1,9 +1,13 @@
-"""The README keeps what it says."""
+"""The README keeps what it says, and the pages of docs/ name what there is."""
 
 import re
 from pathlib import Path
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_its_example_runs_and_has_at_most_15_lines(capsys):
@@ -16,8 +20,14 @@ def test_its_example_runs_and_has_at_most_15_lines(capsys):
 
 
 def test_the_files_it_links_to_exist():
-    root = Path(__file__).parents[1]
     links = re.findall(r"\]\(([^)#:]+)\)", README)
     assert links
-    missing = [link for link in links if not (root / link).exists()]
+    missing = [link for link in links if not (ROOT / link).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_a_page_names_exist(page):
+    named = re.findall(r"`((?:jaxseq|tests|configs|benchmarks|docs)/[\w/.-]*)`", page.read_text(encoding="utf-8"))
+    missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing

@@ -36,7 +36,8 @@ class TextCodec(Protocol):
 class Transcript:
     """The text of one sample: tokens go in, text that is final comes out.
 
-    Neither half a syllable or character nor any part of a stop string ever comes out.
+    Neither half a syllable or character nor any part of a stop string ever comes out: where the length of the sample
+    cuts one in two, what there is of it is left out.
 
     Args:
         tokenizer: that of the model.
@@ -66,7 +67,8 @@ class Transcript:
 
     def finish(self) -> str:
         """Returns the rest, with no more ids to come."""
-        return self._add(self._filter.push(self._decoder.flush()) + self._filter.flush())
+        self._decoder.flush()  # half a unit
+        return self._add(self._filter.flush())
 
     def _add(self, text: str) -> str:
         self.text += text

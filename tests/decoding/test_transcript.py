@@ -31,7 +31,17 @@ def test_a_stop_string_that_spans_tokens_and_chunks_never_comes_out(tokenizer, c
     assert transcript.finish_reason == "stop"
 
 
-def test_what_stood_open_at_the_end_comes_out_at_the_end():
+@pytest.mark.parametrize("tokenizer", [JamoTokenizer.train(KOREAN), ByteTokenizer()])
+def test_a_syllable_that_the_length_cuts_in_two_is_left_out(tokenizer):
+    ids = tokenizer.encode("영화")
+    for length in range(len(ids)):
+        transcript = Transcript(tokenizer, "")
+        transcript.push(ids[:length])
+        transcript.finish()
+        assert transcript.text == ("영" if length >= len(tokenizer.encode("영")) else "")
+
+
+def test_what_may_begin_a_stop_string_comes_out_at_the_end():
     tokenizer = JamoTokenizer.train(KOREAN)
     transcript = Transcript(tokenizer, "", stop=["다!!"])
     assert transcript.push(tokenizer.encode("좋다!")[:-1]) == "좋"
