@@ -3,7 +3,7 @@
     python3 train.py configs/shakespeare_gru.py
 
 The text is tiny Shakespeare, 1,115,394 characters (github.com/karpathy/char-rnn, data/tinyshakespeare/input.txt),
-looked for in data/; `--data.source tfds:tiny_shakespeare` fetches it.
+looked for in data/; `--data.source tfds:tiny_shakespeare:train+validation+test` fetches it.
 
 39 characters as one-hot vectors, windows of 100 one character apart, batch 32, dropout 0.2 before each layer with one
 mask for all steps of a window (as Keras's GRU has it), Adam. Published for Keras after 10 epochs: validation loss

@@ -4,7 +4,7 @@
     python3 train.py configs/shakespeare_gru_stateful.py --data.batch-size 1 --name shakespeare_gru_stateful_1
 
 The text is tiny Shakespeare, 1,115,394 characters (github.com/karpathy/char-rnn, data/tinyshakespeare/input.txt),
-looked for in data/; `--data.source tfds:tiny_shakespeare` fetches it.
+looked for in data/; `--data.source tfds:tiny_shakespeare:train+validation+test` fetches it.
 
 32 rows (or 1), each read in order, 100 characters a batch, no shuffling; the carry is reset at the start of an epoch
 only. What Keras calls `stateful=True`, where the batch size of training is that of sampling too: here samples are made

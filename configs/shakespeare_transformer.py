@@ -3,7 +3,7 @@
     python3 train.py configs/shakespeare_transformer.py
 
 The text is tiny Shakespeare, 1,115,394 characters (github.com/karpathy/char-rnn, data/tinyshakespeare/input.txt),
-looked for in data/; `--data.source tfds:tiny_shakespeare` fetches it.
+looked for in data/; `--data.source tfds:tiny_shakespeare:train+validation+test` fetches it.
 
 Cased, 65 characters, windows of 64 in random order. 4 layers, 4 heads, 128 wide, batch 12, 2,000 steps.
 Positions are rotary, so that samples go on past the context; `--model.positions learned` is nanoGPT's choice.

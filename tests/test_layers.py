@@ -1,8 +1,11 @@
 """Who may import whom: reads every import of the package, those inside functions too."""
 
 import ast
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,3 +106,16 @@ def test_imports_run_in_no_circle():
 def test_no_file_is_longer_than_400_lines():
     files = [*FILES.values(), *ROOT.glob("*.py"), *ROOT.glob("configs/*.py"), *ROOT.glob("tests/**/*.py")]
     assert not [file for file in files if len(file.read_text(encoding="utf-8").splitlines()) > 400]
+
+
+def test_git_ignores_no_part_of_the_source():
+    folders = [str(path.relative_to(ROOT)) for top in ("jaxseq", "tests") for path in (ROOT / top).rglob("*.py")]
+    try:
+        done = subprocess.run(
+            ["git", "check-ignore", "--no-index", *folders], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        pytest.skip("no git here")
+    if done.returncode == 128:
+        pytest.skip("this is no git repository")
+    assert done.stdout == ""

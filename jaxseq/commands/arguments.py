@@ -44,7 +44,10 @@ def parse(
         if error.code in (0, None):
             sys.stderr.write(heard.getvalue())
             raise
-        fail(f"{_one_line(heard.getvalue())}; see {program} --help")
+        message = _one_line(heard.getvalue())
+        if usage and message.startswith("Unrecognized options: ") and ".py" in message:
+            message += f" (the order is {program} {usage} OPTIONS)"
+        fail(f"{message}; see {program} --help")
 
 
 def fail(message: str) -> NoReturn:

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from jaxseq.commands.arguments import parse
-from jaxseq.errors import InputError
+from jaxseq.errors import InputError, UnknownSymbolError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from jaxseq.data.corpus import Corpus
     from jaxseq.tasks.language_model import Loaded
+    from jaxseq.text.tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class EvaluateArguments:
     each row begins without a memory of what stands before it."""
     source: str | None = None
     """Another text to measure on, named as by --data.source and split as that of the run, which is the default."""
+    encoding: str | None = None
+    """Encoding of that text; by default that of the run's."""
     json: bool = False
     """Print one JSON object."""
 
@@ -80,7 +85,7 @@ def evaluate(arguments: EvaluateArguments) -> dict[str, dict[str, float]]:
             raise InputError(
                 f"--rows is {arguments.rows}, the {arguments.split} split has {len(part.ids)} tokens: give a lower one"
             )
-        text_length = len(loaded.tokenizer.decode(part.ids))
+        text_length = _text_length(loaded.tokenizer, part.ids)
         results = {
             "carried": SplitEvaluator(loaded.model, data, part, how="carried", rows=arguments.rows)(loaded.params),
             "windows": SplitEvaluator(loaded.model, data, part, how="windows")(loaded.params),
@@ -92,23 +97,38 @@ def evaluate(arguments: EvaluateArguments) -> dict[str, dict[str, float]]:
 
 @contextlib.contextmanager
 def _corpus(arguments: EvaluateArguments, loaded: "Loaded") -> Iterator["Corpus"]:
-    """The text of the run, which must be what it was, or another one. Token files of others than the run's own text
-    are of no use later."""
-    from jaxseq.tasks.corpora import prepare
+    """The text of the run, which must be what it was, or another one."""
+    from jaxseq.data.sources import STANDARD_INPUT
+    from jaxseq.tasks.corpora import prepare, prepared_before
 
     data = loaded.config.data
-    if arguments.source is None:
-        prepared = prepare(data, tokenizer=loaded.tokenizer, token_file=arguments.run / "tokens.npy")
-        if prepared.fingerprint() != loaded.corpus:
-            raise InputError(
-                f"{data.source} has changed since {arguments.run} was trained on it, and its splits with it: give the "
-                "text as it was, or this one as --source"
-            )
-        yield prepared.corpus
-        return
-    data = dataclasses.replace(data, source=arguments.source)
+    own = arguments.source is None
+    if not own:
+        encoding = arguments.encoding or data.encoding
+        data = dataclasses.replace(data, source=arguments.source, encoding=encoding)
+    elif data.source == STANDARD_INPUT:
+        raise InputError(f"{arguments.run} was trained on standard input, which is not kept: give the text as --source")
+    changed = InputError(
+        f"{data.source} has changed since {arguments.run} was trained on it, and its splits with it: give the text as "
+        "it was, or this one as --source"
+    )
+    # The run's token file is read where it fits, and never written: that is for training to do.
+    mapped = prepared_before(data, loaded.tokenizer, arguments.run / "tokens.npy") if own else None
     with tempfile.TemporaryDirectory() as scratch:
-        yield prepare(data, tokenizer=loaded.tokenizer, token_file=Path(scratch) / "tokens.npy").corpus
+        try:
+            prepared = mapped or prepare(data, tokenizer=loaded.tokenizer, token_file=Path(scratch) / "tokens.npy")
+        except UnknownSymbolError as error:
+            raise (changed if own else error) from error
+        if own and prepared.fingerprint() != loaded.corpus:
+            raise changed
+        yield prepared.corpus
+
+
+def _text_length(tokenizer: "Tokenizer", ids: "np.ndarray") -> int:
+    """Characters of the text of `ids`, which need not fit into memory."""
+    stream, at_once = tokenizer.stream(), 2**20
+    parts = (stream.push(ids[at : at + at_once]) for at in range(0, len(ids), at_once))
+    return sum(map(len, parts)) + len(stream.flush())
 
 
 def _table(results: dict[str, dict[str, float]]) -> str:

@@ -14,7 +14,11 @@ COMMANDS = {
     "sample": "sample text from a trained model",
     "evaluate": "measure a trained model on a split",
 }
-_SMALLER = "lower --data.batch-size, --data.length or the size of the model"
+_SMALLER = {
+    "train": "lower --data.batch-size, --data.length or the size of the model; --data.memory-map is for large texts",
+    "sample": "lower --num-samples",
+    "evaluate": "lower --rows, or give a shorter text as --source",
+}
 
 
 def main(argv: Sequence[str] | None = None, *, program: str = "jaxseq") -> int:
@@ -57,6 +61,7 @@ def run(command: str, argv: Sequence[str], *, program: str) -> int:
     except (MemoryError, RuntimeError) as error:  # XLA's errors are RuntimeErrors
         if isinstance(error, RuntimeError) and not str(error).startswith("RESOURCE_EXHAUSTED"):
             raise
-        reason = str(error).splitlines()[0].removeprefix("RESOURCE_EXHAUSTED: ").removesuffix(".")
-        print(f"error: {reason}: {_SMALLER}", file=sys.stderr)
+        first = next(iter(str(error).splitlines()), "out of memory")
+        reason = first.removeprefix("RESOURCE_EXHAUSTED: ").removesuffix(".")
+        print(f"error: {reason}: {_SMALLER[command]}", file=sys.stderr)
         return 2

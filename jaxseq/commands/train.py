@@ -99,7 +99,14 @@ def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool) -> "Pre
     from jaxseq.tasks.language_model import read_tokenizer
     from jaxseq.training.checkpoint import CheckpointStore
 
-    tokenizer = read_tokenizer(run_dir / "tokenizer.json") if going_on else None
+    opened = CheckpointStore(run_dir / "checkpoints").open() if going_on else None
+    tokenizer = read_tokenizer(run_dir / "tokenizer.json") if opened is not None else None
+    if opened is not None and tokenizer is not None and opened[0].meta["tokenizer"] != tokenizer.fingerprint:
+        raise CheckpointError(
+            f"{run_dir / 'tokenizer.json'} is not the tokenizer that the checkpoint of step {opened[0].step} was made "
+            f"with (its fingerprint is {tokenizer.fingerprint}, not {opened[0].meta['tokenizer']}): put that one back, "
+            "or start anew with --fresh"
+        )
     changed = CheckpointError(
         f"{config.data.source} has changed since {run_dir} was begun with it: give the same text, or start anew with "
         "--fresh"
@@ -113,7 +120,6 @@ def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool) -> "Pre
         raise
     finally:
         line.end()
-    opened = CheckpointStore(run_dir / "checkpoints").open() if going_on else None
     if opened is not None and opened[0].meta["corpus"] != prepared.fingerprint():
         raise changed
     return prepared
@@ -198,7 +204,7 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts) -> "Result":
         store=CheckpointStore(run_dir / "checkpoints", keep=config.train.keep),
         evaluate=evaluate,
         reporter=Reporters(Console(), TensorBoard(run_dir)),
-        meta={"corpus": parts.prepared.fingerprint()},
+        meta={"corpus": parts.prepared.fingerprint(), "tokenizer": tokenizer.fingerprint},
         files=texts,
     )
 

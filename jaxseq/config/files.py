@@ -59,7 +59,12 @@ def from_dict(tree: dict[str, Any]) -> ExperimentConfig:
 
 def to_json(config: ExperimentConfig) -> str:
     """`config` as the text of a config.json."""
-    return json.dumps(to_dict(config), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(to_dict(config), indent=2, ensure_ascii=False) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a file name that is no UTF-8: JSON can escape what UTF-8 cannot express
+        text = json.dumps(to_dict(config), indent=2) + "\n"
+    return text
 
 
 def from_json(text: str) -> ExperimentConfig:

@@ -271,6 +271,7 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         _require_positive("sample", self, "length", "temperature")
+        _require(self.temperature >= 1e-6, "sample.temperature", self.temperature, "give a number from 1e-6 on")
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,19 @@ def find_files(source: str) -> list[Path]:
     included, hidden ones not. A glob (`**` goes into folders) stands for every file it matches.
 
     Raises:
-        InputError: nothing is there.
+        InputError: nothing is there, or one may not look.
     """
+    if not source:
+        raise InputError("--data.source is empty: name a file, a folder or another source of text")
+    try:
+        return _found(source)
+    except OSError as error:
+        raise InputError(f"{source} cannot be looked up ({error.strerror}): check the name and permissions") from error
+    except RuntimeError as error:  # ~user, of whom there is no home
+        raise InputError(f"{source} cannot be looked up ({error}): give the whole path") from error
+
+
+def _found(source: str) -> list[Path]:
     path = Path(source).expanduser()
     if path.is_dir():
         below = (file for file in path.rglob("*") if not any(p.startswith(".") for p in file.relative_to(path).parts))

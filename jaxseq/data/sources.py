@@ -71,6 +71,8 @@ def _open_source(source: str, encoding: str, piece_size: int) -> Iterator[TextPi
     if source == PYTHON_MANUAL:
         yield TextPiece(_python_manual(), True)
     elif source == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise InputError("standard input is closed: give --data.source a file, or send it the text")
         texts = decode(sys.stdin.buffer, place="standard input", encoding=encoding, piece_size=piece_size)
         for index, text in enumerate(texts):
             yield TextPiece(text, index == 0)

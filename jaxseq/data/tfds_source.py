@@ -32,7 +32,8 @@ def read_tfds(spec: str) -> Iterator[str]:
             none is called "text".
 
     A data set prepared in $TFDS_DATA_DIR (or ~/tensorflow_datasets) is read from there. One that is not is downloaded
-    and prepared as ArrayRecord, the format that tfds reads without TensorFlow, if the network answers at once.
+    and prepared as ArrayRecord, the format that tfds reads without TensorFlow, if the network answers at once. The code
+    of some data sets (tiny_shakespeare is one) imports TensorFlow to prepare them: then it has to be installed, once.
 
     Raises:
         InputError: there is no such data set, split or text feature, or it is neither here nor can it be fetched.
@@ -49,8 +50,8 @@ def read_tfds(spec: str) -> Iterator[str]:
         ) from error
     except ValueError as error:
         raise InputError(f"tfds:{spec}: {_first_line(error)}") from error
-    for example in examples:
-        yield _text_of(example, feature, spec)
+    for number, example in enumerate(examples):
+        yield _text_of(example, feature, f"tfds:{spec}", number)
 
 
 def tfds_identity(spec: str) -> list[str | None]:
@@ -85,6 +86,11 @@ def _prepared(name: str) -> Any:
         raise InputError(f"tfds:{name} is not in {builder.data_path} and there is no network to fetch it: {_REMEDY}")
     try:
         builder.download_and_prepare()
+    except ImportError as error:
+        raise InputError(
+            f"tfds:{name} needs another package to be prepared, once ({_first_line(error)}): install it (pip install "
+            f"{error.name or 'tensorflow'}), or {_REMEDY}"
+        ) from error
     except Exception as error:
         raise InputError(f"tfds:{name} could not be fetched ({_first_line(error)}): {_REMEDY}") from error
     return builder
@@ -133,11 +139,17 @@ def _text_feature(name: str, features: Any) -> str:
     raise InputError(f"tfds:{name} has several texts ({', '.join(texts)}): choose one, tfds:{name}#{texts[0]}")
 
 
-def _text_of(example: dict[str, Any], feature: str, spec: str) -> str:
+def _text_of(example: dict[str, Any], feature: str, source: str, number: int) -> str:
     text = example.get(feature)
     if not isinstance(text, bytes):
-        raise InputError(f"tfds:{spec}: the feature {feature!r} is no text; there are {', '.join(sorted(example))}")
-    return text.decode("utf-8")
+        raise InputError(f"{source}: the feature {feature!r} is no text; there are {', '.join(sorted(example))}")
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{source}: example {number} is not valid utf-8: byte 0x{text[error.start]:02x} at offset {error.start} "
+            f"({error.reason}): choose another split, or {_REMEDY}"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -14,6 +14,9 @@ from jax import Array
 
 from jaxseq.errors import InputError
 
+_COLDEST = 1e-6
+"""The lowest temperature: logits over it are finite in float32."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -35,9 +38,10 @@ class Sampling:
     """Always take the most probable token; of several, the one with the lowest id."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.temperature < math.inf:
+        if not _COLDEST <= self.temperature < math.inf:
+            least = "above 0" if self.temperature <= 0 else f"from {_COLDEST:g} on"
             raise InputError(
-                f"temperature is {self.temperature}: give a number above 0, or choose greedy for always the likeliest"
+                f"temperature is {self.temperature}: give a number {least}, or choose greedy for always the likeliest"
             )
         if self.top_k < 0:
             raise InputError(f"top_k is {self.top_k}: give a number of tokens above 0, or 0 for all")
@@ -73,7 +77,9 @@ def filter_logits(logits: Array, sampling: Sampling) -> Array:
         logits = jnp.where(ranks >= threshold, logits, -jnp.inf)
     if sampling.top_p < 1:
         ranks, mass = _ranks(logits), relative_probabilities(logits)
-        threshold = _threshold(ranks, mass, sampling.top_p * mass.sum(-1))
+        # Above 0 even where the product is too small for float32, so that the likeliest token stays.
+        needed = jnp.maximum(sampling.top_p * mass.sum(-1), jnp.finfo(jnp.float32).tiny)
+        threshold = _threshold(ranks, mass, needed)
         logits = jnp.where(ranks >= threshold, logits, -jnp.inf)
     if sampling.min_p > 0:
         logits = jnp.where(relative_probabilities(logits) >= sampling.min_p, logits, -jnp.inf)

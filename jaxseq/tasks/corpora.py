@@ -13,6 +13,7 @@ from jaxseq.data.files import TextPiece
 from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.sources import read_pieces, source_fingerprint
 from jaxseq.data.token_file import StaleTokenFileError, open_token_file, write_token_file
+from jaxseq.errors import UnknownSymbolError
 from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer
 
 TextLoader = WindowLoader | RowLoader
@@ -52,7 +53,7 @@ def prepare(
         return _prepare_on_disk(config, tokenizer, token_file, progress)
     pieces = list(read_pieces(config.source, encoding=config.encoding))
     tokenizer = tokenizer or _train(config, (piece.text for piece in pieces))
-    return Prepared(tokenizer, join_chunks(_encoded(tokenizer, iter(pieces))))
+    return Prepared(tokenizer, join_chunks(_encoded(tokenizer, iter(pieces), config.source)))
 
 
 def _prepare_on_disk(
@@ -65,14 +66,12 @@ def _prepare_on_disk(
 
     source = source_fingerprint(config.source, encoding=config.encoding)
     tokenizer = tokenizer or _train(config, (piece.text for piece in pieces()))
-    if token_file.exists():
-        try:
-            return Prepared(tokenizer, open_token_file(token_file, tokenizer=tokenizer.fingerprint, source=source))
-        except StaleTokenFileError:
-            token_file.unlink()
+    ready = prepared_before(config, tokenizer, token_file)
+    if ready is not None:
+        return ready
     write_token_file(
         token_file,
-        _encoded(tokenizer, pieces()),
+        _encoded(tokenizer, pieces(), config.source),
         vocab_size=len(tokenizer.vocabulary),
         tokenizer=tokenizer.fingerprint,
         source=source,
@@ -81,14 +80,38 @@ def _prepare_on_disk(
     return Prepared(tokenizer, open_token_file(token_file, tokenizer=tokenizer.fingerprint, source=source))
 
 
+def prepared_before(config: DataConfig, tokenizer: Tokenizer, token_file: Path) -> Prepared | None:
+    """What `token_file` holds; None where there is none, or it was written for another tokenizer or source.
+
+    Raises:
+        InputError: the source cannot be read, or the file is damaged.
+    """
+    if not token_file.exists():
+        return None
+    source = source_fingerprint(config.source, encoding=config.encoding)
+    try:
+        return Prepared(tokenizer, open_token_file(token_file, tokenizer=tokenizer.fingerprint, source=source))
+    except StaleTokenFileError:
+        return None
+
+
 def _train(config: DataConfig, texts: Iterator[str]) -> Tokenizer:
-    options = {"min_count": config.min_count} if config.tokenizer != "byte" else {}
+    options = {"min_count": config.min_count} if config.min_count != 1 else {}  # not every kind has it
     return TOKENIZERS[config.tokenizer].train(texts, normalize=config.normalize, **options)
 
 
-def _encoded(tokenizer: Tokenizer, pieces: Iterator[TextPiece]) -> Iterator[TokenChunk]:
+def _encoded(tokenizer: Tokenizer, pieces: Iterator[TextPiece], source: str) -> Iterator[TokenChunk]:
+    document = begin = 0
     for piece in pieces:
-        yield TokenChunk(tokenizer.encode(piece.text), piece.starts_document)
+        document, begin = (document + 1, 0) if piece.starts_document else (document, begin)
+        try:
+            ids = tokenizer.encode(piece.text)
+        except UnknownSymbolError as error:
+            # The offset that the tokenizer tells is one in this piece.
+            part = f" from its character {begin:,} on" if begin else ""
+            raise UnknownSymbolError(f"{source}, document {document}{part}: {error}") from error
+        begin += len(piece.text)
+        yield TokenChunk(ids, piece.starts_document)
 
 
 def split_names(config: DataConfig) -> list[str]:

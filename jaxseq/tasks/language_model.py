@@ -186,13 +186,14 @@ def layer_outputs(model: LanguageModel, *, batch_size: int, length: int) -> tupl
     shapes: dict[tuple[str, ...], jax.ShapeDtypeStruct] = {}
 
     def trace(tokens: jax.Array) -> Any:
-        params = model.init(jax.random.key(0), tokens)["params"]
+        params: Any = model.init(jax.random.key(0), tokens)["params"]
         # Noted here, since a dict of what a traced function returns has its keys sorted.
-        shapes.update({path: jax.ShapeDtypeStruct(x.shape, x.dtype) for path, x in flatten_dict(params).items()})
+        leaves: Any = flatten_dict(params)
+        shapes.update({path: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for path, leaf in leaves.items()})
         return model.apply({"params": params}, tokens, capture_intermediates=True, mutable=["intermediates"])[1]
 
     outputs = jax.eval_shape(trace, jax.ShapeDtypeStruct((batch_size, length), jnp.int32))["intermediates"]
-    params = unflatten_dict(shapes)
+    params: Any = unflatten_dict(shapes)
     if "embedding" in params:  # looked up wherever that is cheapest, by no module of its own
         vectors = (batch_size, length, params["embedding"].shape[-1])
         outputs = {**outputs, "embedding": jax.ShapeDtypeStruct(vectors, jnp.float32)}

@@ -144,7 +144,7 @@ class SymbolTokenizer(ABC):
                     raise UnknownSymbolError(
                         f"{_named(character)} at offset {offset} of {where}{part} is not among the "
                         f"{len(self.vocabulary)} symbols of the vocabulary: "
-                        "leave it out, or train the tokenizer with unknown=True"
+                        "leave it out, or train with <unk> for rare symbols (--data.min-count 2, or unknown=True)"
                     )
         raise AssertionError("no symbol of the piece is unknown")
 
@@ -220,7 +220,14 @@ def count_symbols(text: str | Iterable[str], normalize: Sequence[str]) -> Counte
 
 
 def build_vocabulary(counts: Counter[str], *, specials: Sequence[str], unknown: bool, min_count: int) -> Vocabulary:
-    """The vocabulary of these counts, with "<unk>" as the last special where it is needed."""
+    """The vocabulary of these counts, with "<unk>" as the last special where it is needed.
+
+    Raises:
+        InputError: no symbol occurs `min_count` times.
+    """
+    most = max(counts.values(), default=0)
+    if most < min_count:
+        raise InputError(f"min_count is {min_count}, the most frequent symbol occurs {most} times: lower it")
     needed = (unknown or min_count > 1) and UNKNOWN not in specials
     return Vocabulary.build(counts, specials=(*specials, UNKNOWN) if needed else specials, min_count=min_count)
 

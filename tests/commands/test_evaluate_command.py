@@ -2,12 +2,13 @@
 
 import json
 import math
+import os
 import shutil
 
 import jax
 import numpy as np
 import pytest
-from command_line import TINY, jaxseq, prose, refused
+from command_line import TINY, jaxseq, prose, refused, snapshot
 
 from jaxseq.tasks import load_run
 
@@ -115,3 +116,30 @@ def test_a_model_of_the_last_token_is_measured_on_every_token_with_the_carry(tra
     logits, _ = loaded.model.apply({"params": loaded.params}, windows[:, :-1])
     losses = -jax.nn.log_softmax(logits[:, -1])[np.arange(len(windows)), windows[:, -1]]
     assert results["windows"]["loss"] == pytest.approx(float(losses.mean()), rel=1e-5)
+
+
+def test_the_token_file_of_a_run_is_read_and_never_touched(folder):
+    assert jaxseq("train", *TINY, "--name", "tiny", "--data.memory-map", folder=folder).code == 0
+    expected = measured(folder=folder)
+    os.utime(folder / "text.txt", (1, 1))  # the file looks changed, its text is not
+    before = snapshot(folder)
+    assert measured(folder=folder) == expected
+    assert snapshot(folder) == before
+    (folder / "text.txt").write_text(prose(4100), encoding="utf-8")
+    assert "has changed since runs/tiny was trained" in refused("evaluate", "runs/tiny", folder=folder)
+
+
+def test_a_text_with_new_symbols_is_one_that_has_changed(trained, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained[0], copy)
+    (copy / "text.txt").write_text(prose() + "Ü", encoding="utf-8")
+    assert "text.txt has changed since runs/tiny was trained" in refused("evaluate", "runs/tiny", folder=copy)
+
+
+def test_another_text_may_have_another_encoding(trained, tmp_path):
+    text = tmp_path / "wide.txt"
+    text.write_text(prose(3000, seed=5), encoding="utf-16")
+    (tmp_path / "narrow.txt").write_text(chr(0xFEFF) + prose(3000, seed=5), encoding="utf-8")
+    told = refused("evaluate", "runs/tiny", "--source", str(text), folder=trained[0])
+    assert "wide.txt is not valid utf-8" in told
+    assert jaxseq("evaluate", "runs/tiny", "--source", str(text), "--encoding", "utf-16", folder=trained[0]).code == 0

@@ -38,6 +38,7 @@ def test_ctrl_c_is_130(capsys, monkeypatch):
     "error",
     [
         MemoryError("Unable to allocate 3 TiB"),
+        MemoryError(),
         RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nBufferAssignment: ..."),
     ],
 )
@@ -45,7 +46,7 @@ def test_too_little_memory_is_one_line_with_the_remedy(capsys, monkeypatch, erro
     assert ending(monkeypatch, error) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert "lower --data.batch-size" in err
+    assert "lower --rows" in err
     assert "RESOURCE_EXHAUSTED" not in err
 
 

@@ -1,6 +1,7 @@
 """`jaxseq train` from the first line it prints to the run directory it leaves."""
 
 import csv
+import json
 import re
 import shutil
 
@@ -142,6 +143,16 @@ def test_a_run_whose_texts_were_damaged_is_refused(copied, name, content, told):
     else:
         file.write_text(content)
     assert told in refused("train", "--name", "tiny", *TINY, folder=copied)
+
+
+def test_a_tokenizer_that_does_not_match_the_checkpoint_is_refused(copied):
+    file = copied / "runs" / "tiny" / "tokenizer.json"
+    tree = json.loads(file.read_text(encoding="utf-8"))
+    symbols = tree["vocabulary"]["symbols"]
+    symbols[0], symbols[1] = symbols[1], symbols[0]
+    file.write_text(json.dumps(tree), encoding="utf-8")
+    told = refused("train", "--name", "tiny", *TINY, folder=copied)
+    assert "tokenizer.json is not the tokenizer that the checkpoint of step 20 was made with" in told
 
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(folder, trained):

@@ -134,6 +134,8 @@ def test_text_from_standard_input(folder, trained, monkeypatch):
     assert "standard input is empty" in jaxseq(*words, folder=folder).err
     typed(prose(seed=1))
     assert "- has changed since runs/tiny was begun" in jaxseq(*words, folder=folder).err
+    told = "runs/tiny was trained on standard input, which is not kept: give the text as --source"
+    assert told in jaxseq("evaluate", "runs/tiny", folder=folder).err
 
 
 def test_a_run_stops_early_when_validation_gets_no_better_and_stays_stopped(folder):

@@ -206,3 +206,9 @@ def test_where_there_is_no_such_file_those_there_are_are_named(tmp_path, monkeyp
         load_config("fist")
     with pytest.raises(ConfigError, match="no configuration configs; "):
         load_config("configs")
+
+
+def test_a_file_name_that_is_no_utf8_is_kept():
+    config = ExperimentConfig(data=DataConfig(source="caf\udce9.txt"))
+    assert from_json(to_json(config).encode().decode()) == config
+    assert "영화" in to_json(ExperimentConfig(data=DataConfig(source="영화.txt")))

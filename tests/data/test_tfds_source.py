@@ -203,3 +203,8 @@ def test_any_answer_counts_as_a_network(monkeypatch):
 
     monkeypatch.setattr("urllib.request.urlopen", forbidden)
     assert tfds_source._online()
+
+
+def test_bytes_that_are_no_utf8_are_named_with_example_and_offset():
+    with pytest.raises(InputError, match=r"tfds:poems: example 7 is not valid utf-8: byte 0xe9 at offset 3"):
+        tfds_source._text_of({"text": b"caf\xe9"}, "text", "tfds:poems", 7)

@@ -99,3 +99,13 @@ def test_filters_that_are_off_leave_the_logits_as_they_are():
 def test_impossible_options_are_refused_by_name(options, message):
     with pytest.raises(InputError, match=message):
         Sampling(**options)
+
+
+def test_the_likeliest_token_stays_however_small_the_options():
+    logits = np.array([[1.0, 3.0, 2.0], [30.0, -1e3, 29.0]], np.float32)
+    for sampling in (Sampling(top_p=1e-50), Sampling(temperature=1e-6), Sampling(temperature=1e-6, top_p=1e-300)):
+        filtered = np.asarray(filter_logits(logits, sampling))
+        assert not np.isnan(filtered).any()
+        np.testing.assert_array_equal(filtered.argmax(-1), [1, 0])
+    with pytest.raises(InputError, match="temperature is 1e-40: give a number from 1e-06 on"):
+        Sampling(temperature=1e-40)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from jaxseq.config import DataConfig
 from jaxseq.data import RowLoader, WindowLoader, take_split
 from jaxseq.errors import InputError
 from jaxseq.tasks.corpora import prepare, row_loader, split_names, training_loader, window_loader
-from jaxseq.text import CharTokenizer
+from jaxseq.text import TOKENIZERS, CharTokenizer
 
 TEXT = "abcabc abd\n" * 40
 
@@ -154,3 +155,23 @@ def test_an_evaluation_by_windows_sees_every_window_in_order(config):
     np.testing.assert_array_equal(inputs.ravel(), corpus.ids[: inputs.size])
     assert len(inputs) == (440 - 1) // 8
     assert all(batch.reset[:, 0].all() for batch in batches)
+
+
+def test_an_unknown_symbol_is_found_in_its_document_and_part(tmp_path):
+    for name, text in (("a.txt", "ab " * 10), ("b.txt", "ab\n" * 700_000 + "abc\n")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        prepare(DataConfig(source=str(tmp_path)), tokenizer=CharTokenizer.train("ab \n"))
+    where = re.search(r", document 2 from its character ([\d,]+) on: 'c' .* at offset (\d+) ", str(caught.value))
+    assert where
+    assert int(where[1].replace(",", "")) + int(where[2]) == 2_100_002
+
+
+def test_a_tokenizer_of_one_s_own_need_not_know_rare_symbols(tmp_path, config, monkeypatch):
+    class Plain(CharTokenizer):
+        @classmethod
+        def train(cls, text, *, normalize=()):
+            return super().train(text, normalize=normalize)
+
+    monkeypatch.setitem(TOKENIZERS, "char", Plain)
+    assert isinstance(prepare(config).tokenizer, Plain)

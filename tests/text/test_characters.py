@@ -130,7 +130,7 @@ def test_an_unknown_symbol_is_named_with_its_offset_and_the_remedy(symbol: str, 
         tokenizer.encode("a" * offset + symbol + "b@")
     assert str(caught.value) == (
         f"{symbol!r} (U+{ord(symbol):04X}) at offset {offset} of the text is not among the 3 symbols of the "
-        "vocabulary: leave it out, or train the tokenizer with unknown=True"
+        "vocabulary: leave it out, or train with <unk> for rare symbols (--data.min-count 2, or unknown=True)"
     )
 
 
@@ -170,3 +170,8 @@ def test_no_text_trains_no_tokenizer() -> None:
 def test_a_vocabulary_of_other_than_characters_is_refused(vocabulary: Vocabulary) -> None:
     with pytest.raises(InputError, match="cannot stand in the vocabulary of a char tokenizer"):
         CharTokenizer(vocabulary)
+
+
+def test_a_minimal_count_that_no_symbol_reaches_is_refused() -> None:
+    with pytest.raises(InputError, match="min_count is 4, the most frequent symbol occurs 3 times"):
+        CharTokenizer.train("aaab", min_count=4)
