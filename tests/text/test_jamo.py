@@ -55,7 +55,8 @@ def test_an_unknown_jamo_is_named_with_its_syllable() -> None:
         tokenizer.encode("가" * (CHUNK + 1) + "값")
     assert str(caught.value) == (
         f"'값' (U+AC12) at offset {CHUNK + 1} of the normalised text needs 'ㅄ' (U+3144), which is not among the 5 "
-        "symbols of the vocabulary: leave it out, or train with <unk> for rare symbols (--data.min-count 2, or unknown=True)"
+        "symbols of the vocabulary: leave it out, or train with <unk> for rare symbols (--data.min-count 2, or "
+        "unknown=True)"
     )
 
 
