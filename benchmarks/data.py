@@ -16,6 +16,11 @@ BATCHES = 20
 """Different batches of each training work; a round goes through them in a circle."""
 
 
+def real_texts() -> bool:
+    """Whether the published texts are here."""
+    return all(_real(name) is not None for name in ("tinyshakespeare/input.txt", "nsmc/nsmc_reviews_lm.txt.xz"))
+
+
 def _real(name: str) -> str | None:
     folder = Path(os.environ.get("JAXSEQ_DATA", Path(__file__).parents[2] / "shared" / "data"))
     path = folder / name
@@ -38,10 +43,11 @@ def latin_text() -> str:
 
 
 def korean_text() -> str:
-    """400,000 characters of Korean, a blank now and then."""
+    """400,000 characters of Korean in lines, a blank now and then."""
     real = _real("nsmc/nsmc_reviews_lm.txt.xz")
     codes = 0xAC00 + 13 * _zipf(400_000, 800, 1)
     codes[::4] = ord(" ")
+    codes[::40] = ord("\n")
     return (real or codes.astype("<u4").tobytes().decode("utf-32-le"))[:400_000]
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-TUNED = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "2147483647", "MALLOC_TRIM_THRESHOLD_": "2147483647"}
-"""glibc keeps freed memory instead of handing it back: see `jaxseq.runtime.tune_allocator`."""
-
+TUNED = {"MALLOC_MMAP_THRESHOLD_": "2147483647", "MALLOC_TRIM_THRESHOLD_": "2147483647"}
+"""glibc keeps freed memory instead of handing it back: what `jaxseq.runtime.tune_allocator` sets."""
 
 _CACHE = "JAX_COMPILATION_CACHE_DIR"
 
@@ -68,7 +67,7 @@ def environment(peer: Peer, *, tuned: bool, device: str, scratch: str) -> dict[s
     Args:
         scratch: directory for temporary files, and an empty compilation cache for who keeps one.
     """
-    base = {name: value for name, value in os.environ.items() if name not in (*TUNED, _CACHE)}
+    base = {n: v for n, v in os.environ.items() if not n.startswith("MALLOC_") and n != _CACHE}
     allocator = TUNED if tuned else {}
     if peer.own_setup:
         allocator = {"JAXSEQ_BENCH_ALLOCATOR": "tuned" if tuned else "default", _CACHE: tempfile.mkdtemp(dir=scratch)}

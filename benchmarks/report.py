@@ -94,7 +94,7 @@ def _machines(found: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
         for one in result["contestants"].values():
             versions.update(one["versions"])
         shown = [f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB", machine["gpu"]]
-        shown += [machine["system"], f"Python {machine['python']}"]
+        shown += [machine["system"], f"Python {machine['python']}", f"texts {machine['texts']}"]
         _, all_versions = described.setdefault(result["file"], ((device, machine["date"], shown), {}))
         all_versions.update(versions)
     return [

@@ -44,7 +44,7 @@ class Settings:
 def contestants(work: str, pythons: dict[str, str], allocators: tuple[str, ...]) -> list[Contestant]:
     """Who takes part in `work`, of the peers in `pythons`, each with its interpreter.
 
-    The allocator is no question for text; jaxseq sets its own, and when it trains only.
+    The allocator is no question for text; for generation jaxseq always tunes its own.
     """
     chosen = []
     for name, python in pythons.items():

@@ -30,7 +30,7 @@ from typing import Any, Literal
 
 import tyro
 
-from benchmarks import check, machine, report
+from benchmarks import check, data, machine, report
 from benchmarks.peers import OURS, PEERS, missing
 from benchmarks.rounds import Settings, contestants, measure
 from benchmarks.works import select
@@ -110,7 +110,8 @@ def main(arguments: Arguments) -> int:
 
 def _time(works: list[str], pythons: dict[str, str], settings: Settings, arguments: Arguments) -> None:
     results: dict[str, Any] = {}
-    tree = {"device": arguments.device, "machine": machine.describe(arguments.device), "works": results}
+    where = {**machine.describe(arguments.device), "texts": "published" if data.real_texts() else "made up"}
+    tree = {"device": arguments.device, "machine": where, "works": results}
     for name in works:
         results[name] = measure(name, contestants(name, pythons, arguments.allocators), settings)
         print(report.as_text(name, results[name], arguments.device), end="\n\n", flush=True)

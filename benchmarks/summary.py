@@ -88,12 +88,13 @@ def verdicts(name: str, result: dict[str, Any], device: str) -> list[str]:
         )
     if work.kind == "train":
         peaks = {one.label: one.device_peak_bytes if device == "gpu" else one.peak_bytes for one in lines(result)}
-        others = [label for label, one in result["contestants"].items() if one["peer"] != OURS]
-        leanest = min(others, key=peaks.__getitem__)
-        sentences.append(
-            f"Peak memory of {ours} is {peaks[ours] / 1e6:,.0f} MB, "
-            f"of the leanest peer, {leanest}, {peaks[leanest] / 1e6:,.0f} MB"
-        )
+        others = [label for label, one in result["contestants"].items() if one["peer"] != OURS and peaks[label]]
+        if others:  # 0 where a peer does not tell
+            leanest = min(others, key=peaks.__getitem__)
+            sentences.append(
+                f"Peak memory of {ours} is {peaks[ours] / 1e6:,.0f} MB, "
+                f"of the leanest peer, {leanest}, {peaks[leanest] / 1e6:,.0f} MB"
+            )
     return sentences
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import hashlib
+import math
 import os
 import platform
 import sys
@@ -11,7 +12,10 @@ from typing import Literal
 
 # Parameters of mallopt, from glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_LARGEST = 2**31 - 1
+_LARGEST, _LARGEST_IN_OLD_GLIBC = 2**31 - 1, 32 * 2**20
+
+_CONTAINER_SHARE = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of all cores, or "max", and the period they are for (Linux, cgroup 2)."""
 
 
 def configure(*, devices: int = 0, allocator: Literal["tuned", "default"] = "tuned") -> None:
@@ -37,8 +41,9 @@ def tune_allocator() -> bool:
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
     libc = ctypes.CDLL(None)
-    settings = {_M_MMAP_THRESHOLD: _LARGEST, _M_TRIM_THRESHOLD: _LARGEST}
-    return all(libc.mallopt(name, value) == 1 for name, value in settings.items())
+    trims = libc.mallopt(_M_TRIM_THRESHOLD, _LARGEST) == 1
+    # Older ones refuse to keep blocks above half the size of a heap.
+    return trims and any(libc.mallopt(_M_MMAP_THRESHOLD, most) == 1 for most in (_LARGEST, _LARGEST_IN_OLD_GLIBC))
 
 
 def use_cpu_devices(count: int = 0) -> None:
@@ -56,10 +61,13 @@ def use_cpu_devices(count: int = 0) -> None:
 
 
 def core_count() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores this process may use: those it may run on, or the share of them that its container has."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = _CONTAINER_SHARE.read_text(encoding="ascii").split()
+        return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # there is no such file, or the quota is "max"
+        return cores
 
 
 def use_compilation_cache() -> None:

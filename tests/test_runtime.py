@@ -112,3 +112,17 @@ def test_without_a_directory_to_write_to_there_is_no_cache(tmp_path):
         "import jaxseq.runtime as r; r.use_compilation_cache(); import jax; print(jax.config.jax_compilation_cache_dir)"
     )
     assert python(code, XDG_CACHE_HOME=str(tmp_path / "file")) == "None"
+
+
+def test_a_container_s_share_of_the_cores_counts(tmp_path, monkeypatch):
+    share = tmp_path / "cpu.max"
+    monkeypatch.setattr(runtime, "_CONTAINER_SHARE", share)
+    there = runtime.core_count()
+    for text, expected in [
+        ("max 100000", there),
+        ("100000 100000", 1),
+        ("50000 100000", 1),
+        ("150000 100000", min(2, there)),
+    ]:
+        share.write_text(text + "\n")
+        assert runtime.core_count() == expected

@@ -114,15 +114,18 @@ class Windows:
 
     def __init__(self, work: Work, folder: Path) -> None:
         self.windows = torch.from_numpy(np.load(folder / "ids.npy")).unfold(0, work.time + 1, 1)
-        self.work, self.batches = work, 1000
+        self.work, self.batches, self.step = work, 1000, 0
         self.units_per_call = self.batches * work.batch * work.time / 1e6
 
     def run(self, calls: int) -> None:
-        for _ in range(calls):
-            order = torch.randperm(len(self.windows))
-            for chosen in order.split(self.work.batch)[: self.batches]:
-                window = self.windows[chosen]
-                _ = window[:, :-1], window[:, 1:]
+        batch = self.work.batch
+        for _ in range(calls * self.batches):
+            at = self.step % (len(self.windows) // batch)
+            if at == 0:
+                self.order = torch.randperm(len(self.windows))
+            window = self.windows[self.order[at * batch : (at + 1) * batch]]
+            _ = window[:, :-1], window[:, 1:]
+            self.step += 1
 
 
 def build(work: Work, folder: Path, device: str) -> Job:

@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import shlex
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +81,8 @@ def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False, sampler
     from jaxseq.commands import run_directory
 
     run_directory.check(run_dir, config, fresh=fresh)
+    if config.train.debug_nonfinite:
+        return _search(config, run_dir, fresh=fresh)
     with run_directory.held(run_dir):
         parts = _build(config, _prepare(config, run_dir, going_on=not fresh and run_directory.has_begun(run_dir)))
         if fresh:
@@ -86,6 +90,29 @@ def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False, sampler
         result = _train(config, run_dir, parts)
         if result.stopped != "signal":
             _finish(config, run_dir, result, sampler)
+    return result.exit_code
+
+
+def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool) -> int:
+    """Trains on in a copy of the run, to see where a number that is not finite comes from.
+
+    Raises:
+        InputError: one came; the message says from where.
+    """
+    from jaxseq.commands import run_directory
+
+    going_on = not fresh and run_directory.has_begun(run_dir)
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / run_dir.name
+        copy.mkdir()
+        if going_on:
+            shutil.copytree(run_dir / "checkpoints", copy / "checkpoints")
+            shutil.copy(run_dir / "tokenizer.json", copy)
+            if (run_dir / "tokens.npy").exists():
+                (copy / "tokens.npy").symlink_to((run_dir / "tokens.npy").absolute())
+        result = _train(config, copy, _build(config, _prepare(config, copy, going_on=going_on)))
+    if result.stopped != "signal":
+        print(f"every loss and gradient up to step {result.step} was finite")
     return result.exit_code
 
 

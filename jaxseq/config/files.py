@@ -83,12 +83,16 @@ def from_json(text: str) -> ExperimentConfig:
 
 
 def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
-    """The fields in which two experiments differ, as "model.features: 128 -> 256"; names do not count."""
+    """The fields in which two experiments differ, as "model.features: 128 -> 256".
+
+    Names do not count, nor does the switch that looks for the cause of a run's trouble.
+    """
 
     def flat(tree: dict[str, Any]) -> dict[str, Any]:
         return {f"{s}.{k}": v for s, section in tree.items() if isinstance(section, dict) for k, v in section.items()}
 
     a, b = flat(to_dict(old)), flat(to_dict(new))
+    a["train.debug_nonfinite"] = b["train.debug_nonfinite"]
     return [
         f"{name}: {a.get(name, 'absent')!r} -> {b.get(name, 'absent')!r}"
         for name in dict.fromkeys([*a, *b])

@@ -236,7 +236,8 @@ class TrainConfig:
     max_rollbacks: int = 3
     """Times a run goes back, each time with half the learning rate, before it gives up."""
     debug_nonfinite: bool = False
-    """At the first non-finite loss or gradient stop, and name the first operation that made one."""
+    """Look for the first non-finite loss or gradient and name the operation that made it: goes on from the run's newest
+    checkpoint, if there is a run, and writes nothing."""
 
     def __post_init__(self) -> None:
         _require_positive("train", self, "keep", "steps_per_dispatch", "max_nonfinite")
@@ -281,10 +282,10 @@ class ExperimentConfig:
     name: str = "quickstart"
     """Name of the run directory under runs/."""
     data: DataConfig = field(default_factory=DataConfig)
-    model: ModelConfig = field(default_factory=RNNConfig)
+    model: ModelConfig = RNNConfig(features=320, output_dropout=0.3)
     optimizer: OptimizerConfig = OptimizerConfig(learning_rate=5e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0)
     train: TrainConfig = TrainConfig(epochs=8)
-    sample: SampleConfig = field(default_factory=SampleConfig)
+    sample: SampleConfig = SampleConfig(temperature=0.7)
 
     def __post_init__(self) -> None:
         plain = Path(self.name).name == self.name and self.name not in ("", "..")

@@ -167,7 +167,11 @@ class TransformerLanguageModel(nn.Module):
     @nn.nowrap
     def decoding_weights(self, params: Any) -> Any:
         """The parameters as `decode_step` wants them, made once before many steps."""
-        return jax.tree.map(lambda x: x.astype(self.dtype), params)
+
+        def narrowed(path: Any, leaf: Array) -> Array:  # what products are made with; the rest is float32 in them too
+            return leaf.astype(self.dtype) if "kernel" in path[-1].key else leaf
+
+        return jax.tree_util.tree_map_with_path(narrowed, params)
 
     @nn.nowrap
     def decode_step(self, weights: Any, tokens: Array, carry: TransformerCarry) -> tuple[Array, TransformerCarry]:

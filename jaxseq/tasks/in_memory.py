@@ -6,12 +6,16 @@ import jax
 import numpy as np
 
 from jaxseq.config import OptimizerConfig
+from jaxseq.errors import InputError
 from jaxseq.tasks.corpora import TextLoader
 from jaxseq.tasks.language_model import LanguageModel, init_params, make_loss_fn
+from jaxseq.training.book import Book, DivergedError
 from jaxseq.training.dispatch import compile_training, stack_batches
 from jaxseq.training.optim import make_optimizer
 from jaxseq.training.sharding import STACKED_SPLIT, choose_layout
 from jaxseq.training.state import init_state
+
+_MOST_SKIPPED = 10
 
 
 def train_model(
@@ -26,15 +30,35 @@ def train_model(
     """Parameters of `model` after `steps` batches of `loader`, from fresh ones; on all devices that JAX has.
 
     The same steps as `jaxseq train` makes, without validation, logs and checkpoints. `optimizer` is Adam by default.
+
+    Raises:
+        InputError: training has diverged: loss or gradient of ten batches in a row is not finite. (Single such batches
+            are skipped.)
     """
-    rule = make_optimizer(optimizer or OptimizerConfig(), steps=steps)
+    optimizer = optimizer or OptimizerConfig()
+    rule = make_optimizer(optimizer, steps=steps)
     layout, _ = choose_layout(0, loader.batch_size)
     run = compile_training(make_loss_fn(model, loader), rule, layout=layout, most=steps_per_dispatch)
     carry = model.initial_carry(loader.batch_size) if loader.carried else None
     key = jax.random.fold_in(jax.random.key(seed), 1)
     state = layout.put_state(init_state(init_params(model, seed=seed), rule, key=key, carry=carry))
+    book, waiting = Book(), None
     for step in range(0, steps, steps_per_dispatch):
         count = min(steps_per_dispatch, steps - step)
         batches = stack_batches(loader, step, count, steps_per_dispatch)
-        state, _ = run(state, layout.put(batches, STACKED_SPLIT), np.int32(count))
+        state, tallies = run(state, layout.put(batches, STACKED_SPLIT), np.int32(count))
+        _enter(book, waiting, optimizer)  # one dispatch late: the devices need not wait for the host
+        waiting = jax.tree.map(lambda values, count=count: values[:count], tallies)
+    _enter(book, waiting, optimizer)
     return jax.device_get(state.params)
+
+
+def _enter(book: Book, tallies: Any, optimizer: OptimizerConfig) -> None:
+    try:
+        if tallies is not None:
+            book.add(jax.device_get(tallies), max_nonfinite=_MOST_SKIPPED)
+    except DivergedError as error:
+        raise InputError(
+            f"loss or gradient of {_MOST_SKIPPED} batches in a row was not finite: lower the learning rate "
+            f"({optimizer.learning_rate:g}), or set clip_norm"
+        ) from error

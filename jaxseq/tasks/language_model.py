@@ -19,7 +19,7 @@ from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.ops.losses import Tally
 from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_json
-from jaxseq.training.checkpoint import CheckpointStore
+from jaxseq.training.checkpoint import CheckpointStore, Restored
 from jaxseq.training.evaluate import Evaluator
 from jaxseq.training.sharding import choose_layout
 
@@ -149,8 +149,7 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
     store = CheckpointStore(run_dir / "checkpoints")
     if not run_dir.is_dir() or not store.steps():
         raise CheckpointError(f"{run_dir} holds no trained model: train one with `jaxseq train`, or check the path")
-    opened = store.restore_params(which=checkpoint if checkpoint == "newest" or store.has_best() else "newest")
-    assert opened is not None  # steps() is not empty
+    opened = _opened(store, checkpoint)
     config = from_json(opened.files["config.json"])
     tokenizer = tokenizer_from_json(json.loads(opened.files["tokenizer.json"]))
     model = build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
@@ -163,6 +162,21 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
         )
     params = jax.tree.map(jnp.asarray, opened.arrays)
     return Loaded(config, tokenizer, model, params, opened.step, opened.meta["corpus"], opened.skipped)
+
+
+def _opened(store: CheckpointStore, checkpoint: Literal["best", "newest"]) -> Restored:
+    """The parameters asked for; where the best ones are damaged the newest, and a line in `skipped` that says so."""
+    lost: list[str] = []
+    if checkpoint == "best" and store.has_best():
+        try:
+            best = store.restore_params(which="best")
+            assert best is not None
+            return best
+        except CheckpointError as error:
+            lost = [f"{error}; the newest one serves instead of the best"]
+    newest = store.restore_params()
+    assert newest is not None  # the caller has seen that there are steps
+    return newest._replace(skipped=[*lost, *newest.skipped])
 
 
 def read_tokenizer(path: Path) -> Tokenizer:

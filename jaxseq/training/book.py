@@ -33,7 +33,9 @@ class Book:
     stale: int = 0
     """Evaluations since the best one."""
     good_step: int = 0
-    """Step of the last regular checkpoint: what a run that diverges goes back to."""
+    """Step of the last regular checkpoint after which a batch was finite: what a run that diverges goes back to."""
+    candidate: int = 0
+    """Step of the last regular checkpoint."""
     rollbacks: int = 0
     """Times it did."""
 
@@ -46,6 +48,8 @@ class Book:
         for skipped in np.asarray(tallies[SKIPPED].total) > 0:
             self.skipped += int(skipped)
             self.skipped_in_a_row = self.skipped_in_a_row + 1 if skipped else 0
+            if not skipped:  # the parameters in that checkpoint are sound
+                self.good_step = self.candidate
             if self.skipped_in_a_row >= max_nonfinite:
                 raise DivergedError
         rates = tallies[LEARNING_RATE]

@@ -13,7 +13,7 @@ One process may save at a time (`jaxseq.training.lock`); any number may restore,
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -62,6 +62,7 @@ class CheckpointStore:
         *,
         files: Mapping[str, str] | None = None,
         best: bool = False,
+        spare: Collection[int] = (),
     ) -> Path:
         """Saves a checkpoint and removes those no longer kept. When it returns, the bytes are on the disk.
 
@@ -73,6 +74,7 @@ class CheckpointStore:
             meta: what goes into JSON, unchanged.
             files: small texts kept with it, by file name.
             best: that it is the best so far, and to be kept until there is a better one.
+            spare: steps whose checkpoints stay, beside the newest.
 
         Returns:
             Its directory.
@@ -102,14 +104,15 @@ class CheckpointStore:
                 shutil.rmtree(building, ignore_errors=True)
                 raise
             self._clean()
-            self._prune()
+            self._prune(spare)
         return target
 
-    def open(self, which: Which = "newest") -> tuple[Snapshot, list[str]] | None:
+    def open(self, which: Which = "newest", *, up_to: int | None = None) -> tuple[Snapshot, list[str]] | None:
         """The checkpoint that is asked for, verified, and a line for each one that had to be skipped.
 
         Args:
             which: "newest"; "best", the newest of those saved as the best; or a step.
+            up_to: leave later steps out of account.
 
         Returns:
             None where there is no checkpoint at all.
@@ -117,7 +120,7 @@ class CheckpointStore:
         Raises:
             CheckpointError: there are checkpoints, but the ones asked for are missing or damaged.
         """
-        found = self._find()
+        found = {step: path for step, path in self._find().items() if up_to is None or step <= up_to}
         if not found:
             return None
         if isinstance(which, int):
@@ -143,7 +146,7 @@ class CheckpointStore:
         """Whether one of the checkpoints was saved as the best."""
         return any(is_marked_best(path) for path in self._find().values())
 
-    def restore(self, template: PyTree, *, which: Which = "newest") -> Restored | None:
+    def restore(self, template: PyTree, *, which: Which = "newest", up_to: int | None = None) -> Restored | None:
         """What the checkpoint holds, in the structure of `template`: arrays or `jax.ShapeDtypeStruct`s.
 
         Returns:
@@ -152,7 +155,7 @@ class CheckpointStore:
         Raises:
             CheckpointError: none can be used, or the one found differs from `template`, whose first such leaf is named.
         """
-        opened = self.open(which)
+        opened = self.open(which, up_to=up_to)
         if opened is None:
             return None
         snapshot, skipped = opened
@@ -190,12 +193,13 @@ class CheckpointStore:
                 else:
                     path.rename(successor)
 
-    def _prune(self) -> None:
+    def _prune(self, spare: Collection[int]) -> None:
+        steps = {path: step for step, path in self._find().items()}
         newest_first = [path for _, path in sorted(self._find().items(), reverse=True)]
         marks = {path: mark for path in newest_first if (mark := is_marked_best(path)) is not None}
         best = next((path for path, mark in marks.items() if mark), None)
         for path in list(marks)[self._keep :]:  # one without a usable meta.json is no one's to count or to delete
-            if path != best:
+            if path != best and steps[path] not in spare:
                 self._discard(path)
 
     def _discard(self, path: Path) -> None:

@@ -4,10 +4,10 @@ Steps run several to a call; the next batches are stacked and the last results r
 something is due (`jaxseq.training.plan`) the order is: row of metrics, evaluation, checkpoint. So a checkpoint has all
 rows of its step behind it.
 
-A run that was killed goes on from its newest checkpoint and does again what came after. Rows past that step are cut
-from metrics.csv, and nothing hangs on the clock, on the process, or on where it was stopped: parameters, optimizer
-state, carry and metrics end bit-identical to those of a run left alone. On a GPU that needs deterministic kernels too:
-XLA_FLAGS=--xla_gpu_deterministic_ops=true.
+A run that was killed goes on from its newest checkpoint and does again what came after, on as many devices as it was
+begun with. Rows past that step are cut from metrics.csv, and nothing hangs on the clock, on the process, or on where
+it was stopped: parameters, optimizer state, carry and metrics end bit-identical to those of a run left alone. On a GPU
+that needs deterministic kernels too: XLA_FLAGS=--xla_gpu_deterministic_ops=true.
 """
 
 import dataclasses
@@ -35,6 +35,8 @@ from jaxseq.training.signals import StopRequest
 from jaxseq.training.state import TrainState
 from jaxseq.training.step import SKIPPED, Batch, LossFn, Tallies
 
+DEVICES = "devices"
+"""Entry of a checkpoint's meta: how many devices shared a batch."""
 COLUMNS = ("loss", "perplexity", "bits_per_token", "accuracy")
 
 
@@ -81,7 +83,7 @@ def fit(
     Args:
         state: from `init_state`; copied, so it stays usable.
         evaluate: called where `config` asks for it; None trains without validation.
-        meta: goes into every checkpoint, beside "training", which is this function's.
+        meta: goes into every checkpoint, beside "training" and "devices", which are this function's.
         files: small texts that go into every checkpoint, by file name.
         columns: metrics for which metrics.csv has a column.
 
@@ -115,17 +117,30 @@ class _Run:
     files: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        self.layout, note = choose_layout(self.config.devices, self.loader.batch_size)
+        self.template = jax.eval_shape(lambda: self.state)
+        self.restored = self.store.restore(self.template)
+        self.layout, note = choose_layout(self.devices_wanted(), self.loader.batch_size)
         if note:
             self.reporter.say(note)
         self.plan = Plan.of(self.config, self.loader.steps_per_epoch)
         self.compiled = compile_training(self.loss_fn, self.optimizer, layout=self.layout, most=self.plan.most)
-        self.template = jax.eval_shape(lambda: self.state)
         self.step, self.saved, self.book = 0, -1, Book()
         self.validation: Mapping[str, float] | None = None
 
+    def devices_wanted(self) -> int:
+        """Devices to train on: as many as the run was begun with, for sums and dropout depend on their number."""
+        if self.restored is None or self.config.devices:
+            return self.config.devices
+        begun_with, there = self.restored.meta[DEVICES], len(jax.devices())
+        if begun_with > there:
+            self.reporter.say(
+                f"this run was begun on {begun_with} devices, there are {there}: its figures will not be, to the last "
+                "bit, those of a run left alone"
+            )
+        return min(begun_with, there)
+
     def go(self, stop: StopRequest) -> Result:
-        restored = self.store.restore(self.template)
+        restored, self.restored = self.restored, None
         if restored is None:
             self.state = self.layout.put_state(self.state)
             self.metrics.cut(-1)
@@ -210,10 +225,11 @@ class _Run:
     def save(self, *, best: bool = False, regular: bool = True) -> None:
         """Saves a checkpoint; one that is not regular is never gone back to, as a run left alone would not have it."""
         if regular and not self.book.skipped_in_a_row:
-            self.book.good_step = self.step
+            self.book.candidate = self.step
         self.metrics.sync()
-        meta = {**self.meta, "training": self.book.to_json()}
-        self.store.save(self.step, self.state, meta, files=self.files, best=best)
+        meta = {**self.meta, "training": self.book.to_json(), DEVICES: self.layout.mesh.size}
+        spare = {self.book.good_step, self.book.candidate}
+        self.store.save(self.step, self.state, meta, files=self.files, best=best, spare=spare)
         self.saved = self.step
 
     def adopt(self, restored: Restored) -> None:
@@ -232,8 +248,11 @@ class _Run:
                 f"{what}; train.max_rollbacks ({rollbacks - 1}) is used up: lower optimizer.learning_rate, set "
                 "optimizer.clip_norm, or find the cause with --train.debug-nonfinite"
             )
-        restored = self.store.restore(self.template, which=good if good in self.store.steps() else "newest")
-        assert restored is not None  # there has been one since step 0
+        restored = self.store.restore(self.template, up_to=good)
+        if restored is None:
+            raise InputError(f"{what}, and the checkpoint of step {good} to go back to is gone: start anew")
+        for line in restored.skipped:
+            self.reporter.say(f"skipped a checkpoint: {line}")
         self.adopt(restored)
         self.book.rollbacks, self.book.skipped_in_a_row = rollbacks, 0
         scale = 0.5**rollbacks

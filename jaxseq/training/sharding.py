@@ -50,6 +50,8 @@ class Layout(NamedTuple):
         return jax.shard_map(function, mesh=self.mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
 
 
+FEWEST_ROWS = 4
+"""Rows of a batch that a device is worth taking for, where their number is not asked for."""
 STATE_SPECS = TrainState._make(SPLIT if name == "carry" else COPIED for name in TrainState._fields)
 
 
@@ -57,7 +59,7 @@ def choose_layout(requested: int, batch_size: int) -> tuple[Layout, str | None]:
     """The devices to share batches of `batch_size`, and a line for the user where they are fewer than meant.
 
     Every device gets the same number of rows, so it is the largest divisor of `batch_size` up to `requested` (0: all
-    devices).
+    devices, as long as each has `FEWEST_ROWS`).
 
     Raises:
         InputError: there are fewer devices than requested.
@@ -65,7 +67,7 @@ def choose_layout(requested: int, batch_size: int) -> tuple[Layout, str | None]:
     devices = jax.devices()
     if requested > len(devices):
         raise InputError(f"train.devices is {requested}, there are {len(devices)}: ask for fewer, or 0 for all")
-    most = requested or len(devices)
+    most = requested or min(len(devices), max(1, batch_size // FEWEST_ROWS))
     count = next(n for n in range(most, 0, -1) if batch_size % n == 0)
     note = None
     if count < most:

@@ -31,6 +31,8 @@ TINY = [
     "20",
     "--optimizer.warmup-steps",
     "0",
+    "--train.devices",
+    "2",
 ]
 
 

@@ -48,7 +48,7 @@ def test_it_prints_the_layers_and_ends_with_bits_per_character_a_sample_and_how_
         r"^validation: \d\.\d{4} bits per character, loss \d\.\d{4}, accuracy [\d.]+%; best loss", out, re.M
     )
     head, _, sample = (folder / "runs" / "tiny" / "samples.txt").read_text(encoding="utf-8").partition("\n\n")
-    assert head == "step 20, temperature 0.8"
+    assert head == "step 20, temperature 0.7"
     assert len(sample) == 20 + 1
     assert f"\n{sample}" in out
     assert out.endswith("everything is in runs/tiny; sample more with:\n  jaxseq sample runs/tiny\n")

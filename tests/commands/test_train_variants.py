@@ -4,12 +4,13 @@ import io
 import json
 import lzma
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose
+from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, snapshot
 
 from jaxseq.tasks import load_run
 from jaxseq.training.metrics import read_metrics
@@ -175,3 +176,22 @@ def test_a_run_ended_by_sigterm_and_started_again_is_the_run_left_alone(folder):
     (folder / "runs" / "it").rename(folder / "runs" / "interrupted")
     assert jaxseq("train", *words, folder=folder).code == 0
     assert_same_run(folder / "runs" / "interrupted", folder / "runs" / "it")
+
+
+def test_the_cause_of_divergence_is_found_in_the_run_that_diverged_which_stays_as_it_is(folder):
+    words = [*TINY, "--optimizer.name", "sgd", "--optimizer.learning-rate", "3e38", "--optimizer.clip-norm", "0"]
+    told = jaxseq("train", *words, folder=folder)
+    assert told.code == 2
+    assert "is used up: lower optimizer.learning_rate" in told.err
+    before = snapshot(folder)
+    found = jaxseq("train", *words, "--train.debug-nonfinite", folder=folder)
+    assert found.code == 2
+    assert re.search(r"error: loss or gradient is not finite at step \d+: .* at .*\.py:\d+", found.err)
+    assert snapshot(folder) == before
+
+
+def test_a_search_that_finds_nothing_says_so_and_leaves_nothing(folder):
+    before = snapshot(folder)
+    code, out, _ = jaxseq("train", *TINY, "--train.debug-nonfinite", folder=folder)
+    assert (code, out.splitlines()[-1]) == (0, "every loss and gradient up to step 20 was finite")
+    assert snapshot(folder) == before

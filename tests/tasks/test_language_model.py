@@ -11,9 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseq.config import DataConfig, ExperimentConfig, RNNConfig, TrainConfig, TransformerConfig, to_json
+from jaxseq.config import (
+    DataConfig,
+    ExperimentConfig,
+    OptimizerConfig,
+    RNNConfig,
+    TrainConfig,
+    TransformerConfig,
+    to_json,
+)
 from jaxseq.data import Corpus, RowLoader, WindowLoader
 from jaxseq.errors import CheckpointError, InputError
+from jaxseq.tasks import train_model
 from jaxseq.tasks.language_model import (
     SplitEvaluator,
     build_model,
@@ -245,3 +254,27 @@ def test_a_tokenizer_that_cannot_be_read_is_named_in_one_line(tmp_path, content)
     with pytest.raises(CheckpointError, match=r"tokenizer\.json cannot be used \(.*\)") as caught:
         read_tokenizer(file)
     assert "\n" not in str(caught.value)
+
+
+def test_where_the_best_checkpoint_is_damaged_the_newest_serves_and_that_is_told(saved):
+    directory = saved(TOKENIZER)
+    meta = directory / "checkpoints" / "00000002" / "arrays"
+    victim = max((path for path in meta.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    victim.write_bytes(bytes(content))
+    loaded = load_run(directory)
+    assert loaded.step == 3
+    assert "00000002 is damaged" in loaded.skipped[0]
+    assert loaded.skipped[0].endswith("the newest one serves instead of the best")
+
+
+def test_training_in_a_script_that_diverges_says_so():
+    loader = RowLoader(np.arange(400) % SYMBOLS, length=8, batch_size=4)
+    with pytest.raises(InputError, match=r"10 batches in a row was not finite: lower the learning rate \(3e\+38\)"):
+        train_model(
+            build_model(MODELS["lstm"], vocabulary_size=SYMBOLS),
+            loader,
+            steps=25,
+            optimizer=OptimizerConfig(name="sgd", learning_rate=3e38),
+        )

@@ -12,7 +12,7 @@ from jaxseq.training.sharding import choose_layout
 @settings(deadline=None, max_examples=50)
 @given(requested=st.integers(0, 4), batch_size=st.integers(1, 40))
 def test_devices_get_equal_shares_and_as_many_work_as_can(requested, batch_size):
-    most = min(requested or len(jax.devices()), len(jax.devices()))
+    most = min(requested or max(1, batch_size // 4), len(jax.devices()))
     layout, note = choose_layout(min(requested, len(jax.devices())), batch_size)
     assert batch_size % layout.mesh.size == 0
     assert not any(batch_size % more == 0 for more in range(layout.mesh.size + 1, most + 1))
@@ -22,3 +22,9 @@ def test_devices_get_equal_shares_and_as_many_work_as_can(requested, batch_size)
 def test_more_devices_than_there_are_is_refused():
     with pytest.raises(InputError, match=r"train\.devices is 99, there are \d+: ask for fewer, or 0 for all"):
         choose_layout(99, 198)
+
+
+def test_a_small_batch_is_not_spread_thin_unless_asked_for():
+    assert choose_layout(0, 4)[0].mesh.size == 1
+    assert choose_layout(0, 7) == (choose_layout(1, 7)[0], None)
+    assert choose_layout(2, 4)[0].mesh.size == min(2, len(jax.devices()))

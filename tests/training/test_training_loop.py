@@ -353,3 +353,59 @@ def test_a_batch_that_devices_cannot_share_equally_is_said_once(tmp_path):
     notes = Notes()
     run(tmp_path, devices=3, notes=notes, steps=2)
     assert notes.said == [f"a batch of {ROWS} does not divide among 3 devices: 2 will do the work"]
+
+
+def test_a_run_goes_back_past_a_checkpoint_that_the_explosion_is_in(tmp_path):
+    """Batches after step 8 are bad, as with parameters that have exploded: nothing is gained by going back there."""
+    notes = Notes()
+    with pytest.raises(InputError, match="used up"):
+        run(tmp_path, loader=ToyLoader(poisoned=(8, 9, 10)), max_nonfinite=3, evaluate=None, notes=notes)
+    assert notes.begun == [0, 4, 4, 4]
+
+
+def test_the_checkpoint_to_go_back_to_is_kept_however_few_are(tmp_path):
+    notes = Notes()
+    poisoned = (5, 6, 7, 8, 9)
+    with pytest.raises(InputError, match="used up"):
+        run(tmp_path, loader=ToyLoader(poisoned=poisoned), max_nonfinite=5, keep=1, evaluate=None, notes=notes)
+    assert notes.begun == [0, 4, 4, 4]
+
+
+def test_a_run_that_was_stopped_goes_back_to_where_one_left_alone_does(tmp_path):
+    poisoned = (7, 8, 9)
+    run(tmp_path, loader=StoppingLoader(5, poisoned=poisoned), max_nonfinite=3, keep=1, evaluate=None)
+    notes = Notes()
+    with pytest.raises(InputError, match="used up"):
+        run(tmp_path, loader=ToyLoader(poisoned=poisoned), max_nonfinite=3, keep=1, evaluate=None, notes=notes)
+    assert notes.begun[:2] == [6, 4]
+
+
+def test_a_damaged_checkpoint_to_go_back_to_is_named_and_the_one_before_it_used(tmp_path):
+    damaged = tmp_path / "checkpoints" / "00000004" / "meta.json"
+
+    class Damaging(ToyLoader):
+        def __call__(self, step, /):
+            if step == 7:
+                damaged.write_bytes(damaged.read_bytes()[:-20])
+            return super().__call__(step)
+
+    notes = Notes()
+    with pytest.raises(InputError, match="used up"):
+        run(tmp_path, loader=Damaging(poisoned=(5, 6, 7)), max_nonfinite=3, evaluate=None, notes=notes)
+    assert notes.begun[:2] == [0, 0]
+    assert "00000004" in notes.said[0]
+
+
+def test_a_run_goes_on_with_as_many_devices_as_it_was_begun_with(tmp_path, unbroken, monkeypatch):
+    with pytest.raises(Crash):
+        run(tmp_path, loader=CrashingLoader(7), devices=2)
+    assert_same_run(tmp_path, run(tmp_path, devices=0), *unbroken[2])  # of these there are 4, and 4 rows for one
+
+
+def test_fewer_devices_than_a_run_was_begun_with_are_told(tmp_path, monkeypatch):
+    with pytest.raises(Crash):
+        run(tmp_path, loader=CrashingLoader(7), devices=2)
+    few, notes = jax.devices()[:1], Notes()
+    monkeypatch.setattr(loop.jax, "devices", lambda: few)
+    run(tmp_path, devices=0, notes=notes)
+    assert notes.said[0].startswith("this run was begun on 2 devices, there are 1: its figures will not be")
