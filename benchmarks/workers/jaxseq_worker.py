@@ -184,7 +184,7 @@ def build(work: Work, folder: Path, device: str) -> Job:
         runtime.configure(devices=train.devices, allocator=train.allocator)
         return Training(work, folder, device)
     if work.kind == "generate":
-        runtime.configure(devices=1)
+        runtime.configure(devices=1 if work.batch < 16 else 0)  # as `jaxseq sample` does
         return Generation(work)
     return Windows(work, folder) if work.kind == "windows" else Text(work, folder)
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import ArrayLike, NDArray
 
 from jaxseq.decoding.filters import PLAIN, Sampling
@@ -16,6 +17,8 @@ from jaxseq.decoding.sampling import sample_tokens
 
 _READ_AT_ONCE = 256
 """Most tokens of a prompt that one call of the model reads: bounds the memory its logits take."""
+_FEWEST_ROWS = 8
+"""Rows that a device is worth taking for."""
 _FIRST_CHUNK, _LARGEST_CHUNK = 4, 64
 """Tokens in the first chunk of a stream, so that there is something to show at once, and in the largest."""
 
@@ -26,8 +29,8 @@ def generate(
     """Tokens [b, length] that go on from prompt [b, t], or tokens [length] from a prompt [t].
 
     They depend on the parameters, the prompt and the key alone, and are those that `stream` yields. Rows with the same
-    prompt differ by their noise. Calls compile anew only for another model, batch size or sampling, and when the
-    lengths of prompt or sample pass a power of two.
+    prompt differ by their noise. Many rows are shared among the devices that JAX has. Calls compile anew only for
+    another model, batch size or sampling, and when the lengths of prompt or sample pass a power of two.
 
     Raises:
         ValueError: the prompt holds no token, something else than tokens, or one that the model does not know; or the
@@ -106,28 +109,40 @@ def _begin(model: LanguageModel, params: Any, prompt: NDArray[np.int32]) -> tupl
     rows, length = prompt.shape
     width = min(_power_of_two(length), _READ_AT_ONCE)
     padding = -length % width
-    tokens = np.pad(prompt, ((0, 0), (padding, 0)))
+    tokens = np.pad(prompt, ((0, 0), (padding, 0))) if padding else prompt
     mask = np.broadcast_to(np.arange(length + padding) >= padding, tokens.shape)
-    logits, carry = jnp.zeros((rows, 0)), model.initial_carry(rows)
+    weights, logits, carry = None, jnp.zeros((rows, 0)), None
     for at in range(0, length + padding, width):
-        logits, carry = _read(model, params, tokens[:, at : at + width], carry, mask[:, at : at + width])
+        part = slice(at, at + width)
+        last = part.stop == length + padding
+        weights, logits, carry = _read(model, params, tokens[:, part], carry, mask[:, part], last=last)
     if prompt.min() < 0 or prompt.max() >= logits.shape[-1]:
         raise ValueError(
             f"the prompt holds tokens from {prompt.min()} to {prompt.max()}, "
             f"the model knows those from 0 to {logits.shape[-1] - 1}"
         )
-    return _prepare(model, params), logits, carry
+    return _shared_among_devices(weights, logits, carry)
 
 
-@partial(jax.jit, static_argnums=0)
-def _read(model: LanguageModel, params: Any, tokens: Array, carry: Any, mask: Array) -> tuple[Array, Any]:
+def _shared_among_devices(weights: Any, logits: Array, carry: Any) -> tuple[Any, Array, Any]:
+    """The same, the rows split evenly over the devices where each gets enough of them to be worth it."""
+    rows = len(logits)
+    count = next(n for n in range(len(jax.devices()), 0, -1) if n == 1 or (rows % n == 0 and rows >= n * _FEWEST_ROWS))
+    if count == 1:
+        return weights, logits, carry
+    mesh = Mesh(np.array(jax.devices()[:count]), ("rows",))
+    whole, split = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("rows"))
+    return jax.device_put(weights, whole), *jax.device_put((logits, carry), split)
+
+
+@partial(jax.jit, static_argnums=0, static_argnames="last")
+def _read(
+    model: LanguageModel, params: Any, tokens: Array, carry: Any, mask: Array, *, last: bool
+) -> tuple[Any, Array, Any]:
+    """The logits [b, v] and the carry after tokens [b, t]; after the last of a prompt, the weights for single steps."""
+    carry = model.initial_carry(len(tokens)) if carry is None else carry
     logits, carry = model.apply({"params": params}, tokens, carry, mask=mask)
-    return logits[:, -1], carry
-
-
-@partial(jax.jit, static_argnums=0)
-def _prepare(model: LanguageModel, params: Any) -> Any:
-    return model.decoding_weights(params)
+    return model.decoding_weights(params) if last else None, logits[:, -1], carry
 
 
 @partial(jax.jit, static_argnums=0, static_argnames=("capacity", "sampling"))

