@@ -31,7 +31,7 @@ def describe(device: str) -> dict[str, Any]:
         "processor": _processor(),
         "cores": cores(),
         "memory_gib": round(memory / 2**30, 1),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "python": platform.python_version(),
         "gpu": _gpu() if device == "gpu" else None,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -1,3 +1,4 @@
+import importlib
 from typing import ClassVar
 
 import jax
@@ -9,6 +10,7 @@ from jaxseq.decoding import Sampling, generate, next_tokens, stream
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
 
+generate_module = importlib.import_module("jaxseq.decoding.generate")  # the package has a function of that name
 MODEL = ToyModel(23)
 PARAMS = MODEL.init(0)
 KEY = jax.random.key(1)
@@ -150,3 +152,17 @@ def test_what_cannot_be_gone_on_from_is_refused_at_the_call(prompt, length, mess
         stream(MODEL, PARAMS, prompt, length=length, key=KEY)
     with pytest.raises(ValueError, match=message):
         next_tokens(MODEL, PARAMS, prompt, count=length)
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(top_k=5, top_p=0.9)], ids=["plain", "filtered"])
+def test_many_rows_are_shared_among_devices_and_come_out_the_same(sampling, monkeypatch):
+    if len(jax.devices()) < 2:
+        pytest.skip("needs 2 devices")
+    model = RNNLanguageModel(vocabulary_size=23, features=8, embedding=4)
+    params = model.init(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
+    prompt = np.random.default_rng(3).integers(0, 23, (32, 5))
+    _, logits, _ = generate_module._begin(model, params, prompt)
+    assert len(logits.sharding.device_set) == min(4, len(jax.devices()))
+    shared = generate(model, params, prompt, length=50, key=KEY, sampling=sampling)
+    monkeypatch.setattr(generate_module, "_FEWEST_ROWS", 1000)
+    np.testing.assert_array_equal(generate(model, params, prompt, length=50, key=KEY, sampling=sampling), shared)
