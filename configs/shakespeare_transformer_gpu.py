@@ -9,7 +9,7 @@ Cased, 65 characters, windows of 256 in random order. 6 layers, 6 heads, 384 wid
 Positions are rotary, so that samples go on past the context; `--model.positions learned` is nanoGPT's choice.
 Published for nanoGPT (github.com/karpathy/nanoGPT): validation loss 1.4697.
 
-Time and result: not measured yet.
+Not trained to its end: no GPU was at hand. Its first 4 steps were run on 2 CPU cores, where a step takes 9.4 s.
 """
 
 from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, SampleConfig, TrainConfig, TransformerConfig
