@@ -272,5 +272,12 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: 
             f"accuracy {last['accuracy']:.2%}; best loss {result.best_loss:.4f} at step {result.best_step}"
         )
     print(f"\n{sample}\n")
-    again = f"{sampler} {shlex.quote(str(run_dir))}" + (f" --prompt {shlex.quote(prompt)}" if prompt else "")
+    again = f"{sampler} {shlex.quote(str(run_dir))} --prompt {shlex.quote(prompt or _beginning(sample))}"
     print(f"everything is in {run_dir}; sample more with:\n  {again}")
+
+
+def _beginning(text: str) -> str:
+    """The first words of a text, on one line: a prompt of which the vocabulary surely has every character."""
+    lines = (line.strip(" -") for line in text.splitlines())  # what begins with a dash looks like an option
+    line, most = next(filter(None, lines), ""), 24
+    return line if len(line) <= most else line[:most].rpartition(" ")[0] or line[:most]

@@ -3,11 +3,13 @@
 import csv
 import json
 import re
+import shlex
 import shutil
 
 import pytest
 from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, refused, snapshot
 
+from jaxseq.commands.train import _beginning
 from jaxseq.training.checkpoint import CheckpointStore
 
 PNG = b"\x89PNG\r\n"
@@ -51,15 +53,32 @@ def test_it_prints_the_layers_and_ends_with_bits_per_character_a_sample_and_how_
     assert head == "step 20, temperature 0.7"
     assert len(sample) == 20 + 1
     assert f"\n{sample}" in out
-    assert out.endswith("everything is in runs/tiny; sample more with:\n  jaxseq sample runs/tiny\n")
+    assert re.search(r"\neverything is in runs/tiny; sample more with:\n  jaxseq sample runs/tiny --prompt .+\n$", out)
     assert "step 10, epoch" in err
 
 
 def test_the_command_that_it_names_works(trained):
-    code, out, err = jaxseq("sample", "runs/tiny", "--greedy", "--length", "12", "--prompt", "the ", folder=trained[0])
+    _, *words = shlex.split(trained[1].out.splitlines()[-1])
+    prompt = words[-1]
+    assert 0 < len(prompt) <= 24
+    code, out, err = jaxseq(*words, "--greedy", "--length", "12", folder=trained[0])
     assert (code, err) == (0, "")
-    assert out.startswith("the ")
-    assert len(out) == len("the ") + 12 + 1
+    assert out.startswith(prompt)
+    assert len(out) == len(prompt) + 12 + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "beginning"),
+    [
+        ("\n  to be,\nor not", "to be,"),
+        ("to be, or not to be, that is the question", "to be, or not to be,"),
+        ("x" * 30, "x" * 24),
+        (" \n", ""),
+        ("---\n-x - y", "x - y"),
+    ],
+)
+def test_the_prompt_that_it_names_is_the_first_words_of_its_sample(text, beginning):
+    assert _beginning(text) == beginning
 
 
 def test_run_again_it_says_the_same_and_changes_nothing(copied, trained):
