@@ -1,13 +1,13 @@
-"""The training loop: exact resume, stopping, going back, early stopping, what it writes."""
+"""The training loop: exact resume, stopping, early stopping, devices, what it writes."""
 
-import functools
 import os
 import signal
 
 import jax
 import numpy as np
 import pytest
-from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_layout, toy_optimizer, toy_state
+from toy_runs import TOTAL, Crash, CrashingLoader, Notes, StoppingLoader, assert_same_run, norm_as_loss, run
+from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_optimizer, toy_state
 
 from jaxseq.config import TrainConfig
 from jaxseq.errors import InputError
@@ -15,68 +15,8 @@ from jaxseq.training import loop
 from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.loop import fit
 from jaxseq.training.metrics import read_metrics
-from jaxseq.training.report import Silent
 
-TOTAL = 13
-PLAN = {"steps": TOTAL, "log_every": 5, "checkpoint_every": 4, "evaluate_every": 6, "steps_per_dispatch": 2}
-
-
-make_optimizer = functools.cache(toy_optimizer)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compiled_once():
-    """The many runs of this module share what is compiled."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "compile_training", functools.cache(loop.compile_training))
-        yield
-
-
-class Crash(Exception):
-    """Stands for a SIGKILL: nothing after it runs."""
-
-
-class Notes(Silent):
-    """Remembers what it was told."""
-
-    def __init__(self):
-        self.said = []
-        self.begun = []
-
-    def say(self, text):
-        self.said.append(text)
-
-    def begin(self, step, total):
-        self.begun.append(step)
-
-
-def norm_as_loss(params, whole):
-    """A validation loss that goes up and down in a known way: the largest weight."""
-    return {"loss": float(np.abs(params["kernel"]).max()), "accuracy": 1.0 if whole else 0.5}
-
-
-def run(directory, *, loader=None, evaluate=norm_as_loss, options=None, notes=None, loss=loss_fn, **plan):
-    """A toy run in `directory`."""
-    config = TrainConfig(**{**PLAN, "devices": 1, **plan})
-    toy_layout(config.devices)
-    optimizer = make_optimizer(config.steps, warmup_steps=3, schedule="cosine", **(options or {"accumulate": 3}))
-    return fit(
-        loss,
-        toy_state(optimizer),
-        loader or ToyLoader(),
-        optimizer=optimizer,
-        config=config,
-        run_dir=directory,
-        store=CheckpointStore(directory / "checkpoints"),
-        evaluate=evaluate,
-        reporter=notes,
-    )
-
-
-def assert_same_run(directory, result, other_directory, other):
-    assert_same(jax.device_get(result.state), jax.device_get(other.state))
-    assert (directory / "metrics.csv").read_bytes() == (other_directory / "metrics.csv").read_bytes()
-    assert (result.best_loss, result.best_step) == (other.best_loss, other.best_step)
+pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 @pytest.fixture(scope="module")
@@ -87,19 +27,6 @@ def unbroken(tmp_path_factory):
         directory = tmp_path_factory.mktemp(f"unbroken{devices}")
         runs[devices] = (directory, run(directory, devices=devices))
     return runs
-
-
-class CrashingLoader(ToyLoader):
-    """Crashes when asked for one batch."""
-
-    def __init__(self, at):
-        super().__init__()
-        self.at = at
-
-    def __call__(self, step, /):
-        if step == self.at:
-            raise Crash
-        return super().__call__(step)
 
 
 @pytest.mark.parametrize("at", range(TOTAL))
@@ -123,19 +50,6 @@ def test_a_run_killed_while_it_evaluates_ends_as_one_never_killed(tmp_path, unbr
     with pytest.raises(Crash):
         run(tmp_path, evaluate=crash)
     assert_same_run(tmp_path, run(tmp_path), *unbroken[1])
-
-
-class StoppingLoader(ToyLoader):
-    """Sends this process a signal when asked for one batch."""
-
-    def __init__(self, at, number=signal.SIGTERM, **options):
-        super().__init__(**options)
-        self.at, self.number = at, number
-
-    def __call__(self, step, /):
-        if step == self.at:
-            os.kill(os.getpid(), self.number)
-        return super().__call__(step)
 
 
 @pytest.mark.parametrize("at", [0, 3, 6, 12])
@@ -220,46 +134,6 @@ def test_however_many_steps_go_into_a_dispatch_the_run_is_the_same(unbroken, tmp
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_bad_batches_are_skipped_and_counted_and_nothing_else_happens(tmp_path):
-    result = run(tmp_path, loader=ToyLoader(poisoned=(1, 2, 7)))
-    rows = [row for row in read_metrics(tmp_path / "metrics.csv") if row["split"] == "train"]
-    assert [row["skipped"] for row in rows] == ["2", "3", "3"]
-    assert all(np.isfinite(float(row["loss"])) for row in rows)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(result.state.params)))
-
-
-def test_a_diverging_run_goes_back_with_half_the_learning_rate(tmp_path):
-    notes, loader = Notes(), ToyLoader(poisoned=(5, 6, 7))
-    seen = []
-
-    class Healing(ToyLoader):
-        def __call__(self, step, /):
-            seen.append(step)
-            cured = len(notes.begun) == 3  # once begun, twice gone back
-            return ToyLoader()(step) if cured else loader(step)
-
-    result = run(tmp_path, loader=Healing(), notes=notes, max_nonfinite=3, evaluate=None, options={"accumulate": 1})
-    assert notes.begun == [0, 4, 4]
-    assert "back to the checkpoint of step 4, with 0.5 of the learning rate" in notes.said[0]
-    assert "with 0.25 of the learning rate" in notes.said[1]
-    assert float(result.state.lr_scale) == 0.25
-    assert result.step == TOTAL
-    rows = read_metrics(tmp_path / "metrics.csv")
-    assert [row["step"] for row in rows] == ["5", "10", "13"]
-    assert [row["skipped"] for row in rows] == ["0", "0", "0"]
-
-
-def test_a_diverging_run_never_goes_back_to_where_it_was_told_to_stop(tmp_path):
-    """A run that was left alone would have no checkpoint there, and the two must be the same."""
-    poisoned = (7, 8, 9)
-    stopped = run(tmp_path, loader=StoppingLoader(5, poisoned=poisoned), max_nonfinite=3, evaluate=None)
-    assert stopped.step == 6
-    notes = Notes()
-    with pytest.raises(InputError, match="used up"):
-        run(tmp_path, loader=ToyLoader(poisoned=poisoned), max_nonfinite=3, evaluate=None, notes=notes)
-    assert notes.begun[:2] == [6, 4]
-
-
 def test_all_steps_of_a_run_go_through_one_compiled_program(tmp_path):
     """However it is cut into dispatches, and when it has gone back to a checkpoint too."""
     traces, after_first = [], []
@@ -277,11 +151,6 @@ def test_all_steps_of_a_run_go_through_one_compiled_program(tmp_path):
         run(tmp_path, loader=loader, loss=counted, notes=Watching(), max_nonfinite=3, max_rollbacks=1, devices=2)
     assert len(after_first) >= 7
     assert len(traces) == after_first[0]
-
-
-def test_a_run_that_keeps_diverging_ends_with_the_remedies(tmp_path):
-    with pytest.raises(InputError, match=r"3 batches in a row.*max_rollbacks \(1\).*learning_rate.*debug-nonfinite"):
-        run(tmp_path, loader=ToyLoader(poisoned=(5, 6, 7)), max_nonfinite=3, max_rollbacks=1)
 
 
 def test_the_debug_switch_stops_at_the_first_bad_operation(tmp_path):
@@ -353,47 +222,6 @@ def test_a_batch_that_devices_cannot_share_equally_is_said_once(tmp_path):
     notes = Notes()
     run(tmp_path, devices=3, notes=notes, steps=2)
     assert notes.said == [f"a batch of {ROWS} does not divide among 3 devices: 2 will do the work"]
-
-
-def test_a_run_goes_back_past_a_checkpoint_that_the_explosion_is_in(tmp_path):
-    """Batches after step 8 are bad, as with parameters that have exploded: nothing is gained by going back there."""
-    notes = Notes()
-    with pytest.raises(InputError, match="used up"):
-        run(tmp_path, loader=ToyLoader(poisoned=(8, 9, 10)), max_nonfinite=3, evaluate=None, notes=notes)
-    assert notes.begun == [0, 4, 4, 4]
-
-
-def test_the_checkpoint_to_go_back_to_is_kept_however_few_are(tmp_path):
-    notes = Notes()
-    poisoned = (5, 6, 7, 8, 9)
-    with pytest.raises(InputError, match="used up"):
-        run(tmp_path, loader=ToyLoader(poisoned=poisoned), max_nonfinite=5, keep=1, evaluate=None, notes=notes)
-    assert notes.begun == [0, 4, 4, 4]
-
-
-def test_a_run_that_was_stopped_goes_back_to_where_one_left_alone_does(tmp_path):
-    poisoned = (7, 8, 9)
-    run(tmp_path, loader=StoppingLoader(5, poisoned=poisoned), max_nonfinite=3, keep=1, evaluate=None)
-    notes = Notes()
-    with pytest.raises(InputError, match="used up"):
-        run(tmp_path, loader=ToyLoader(poisoned=poisoned), max_nonfinite=3, keep=1, evaluate=None, notes=notes)
-    assert notes.begun[:2] == [6, 4]
-
-
-def test_a_damaged_checkpoint_to_go_back_to_is_named_and_the_one_before_it_used(tmp_path):
-    damaged = tmp_path / "checkpoints" / "00000004" / "meta.json"
-
-    class Damaging(ToyLoader):
-        def __call__(self, step, /):
-            if step == 7:
-                damaged.write_bytes(damaged.read_bytes()[:-20])
-            return super().__call__(step)
-
-    notes = Notes()
-    with pytest.raises(InputError, match="used up"):
-        run(tmp_path, loader=Damaging(poisoned=(5, 6, 7)), max_nonfinite=3, evaluate=None, notes=notes)
-    assert notes.begun[:2] == [0, 0]
-    assert "00000004" in notes.said[0]
 
 
 def test_a_run_goes_on_with_as_many_devices_as_it_was_begun_with(tmp_path, unbroken, monkeypatch):
