@@ -4,8 +4,8 @@
     python benchmarks/loader_share.py configs/shakespeare_gru.py          one
 
 The loader's time is that of cutting the batches of one dispatch and stacking them, on one core; the step's is that of
-the compiled function on batches that are there already. Both are medians over dispatches taken in turn. In `jaxseq
-train` most of the loader's time is hidden as well: the next batches are cut while the devices compute.
+the transfer of these batches and of the compiled function. Both are medians over dispatches taken in turn, so the order
+of a shuffled epoch, drawn once, does not show. In `jaxseq train` the next batches are cut while the devices compute.
 
 Texts are looked for as the configurations say, beneath the current directory.
 """

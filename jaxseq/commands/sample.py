@@ -76,7 +76,7 @@ class SampleArguments:
 def main(argv: Sequence[str], *, program: str) -> int:
     """Parses and samples; returns the exit code."""
     arguments = parse(SampleArguments, argv, program=program)
-    # For few samples one core is quicker than all.
+    # Fewer are not shared among devices.
     runtime.configure(devices=1 if arguments.num_samples < 16 else 0)
     return run(arguments)
 

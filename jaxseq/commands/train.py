@@ -107,9 +107,9 @@ def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool) -> int:
         copy.mkdir()
         if going_on:
             shutil.copytree(run_dir / "checkpoints", copy / "checkpoints")
-            shutil.copy(run_dir / "tokenizer.json", copy)
-            if (run_dir / "tokens.npy").exists():
-                (copy / "tokens.npy").symlink_to((run_dir / "tokens.npy").absolute())
+            for name in ("tokenizer.json", "tokens.npy"):  # files are replaced, never written in place
+                if (run_dir / name).exists():
+                    (copy / name).symlink_to((run_dir / name).absolute())
         result = _train(config, copy, _build(config, _prepare(config, copy, going_on=going_on)))
     if result.stopped != "signal":
         print(f"every loss and gradient up to step {result.step} was finite")

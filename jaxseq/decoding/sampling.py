@@ -47,7 +47,7 @@ def sample_tokens(
             return jnp.argmax(logits, axis=-1).astype(jnp.int32)
         return draw(filter_logits(logits, sampling), noise[i])
 
-    # Tokens go round, not logits: a fifth of the time less at batch 1.
+    # Tokens go round, not logits: there is less to carry.
     def body(i: Array, state: tuple[Array, Array, Any]) -> tuple[Array, Array, Any]:
         made, tokens, carry = state
         logits, carry = step_fn(tokens, carry)
