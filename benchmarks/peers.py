@@ -34,9 +34,12 @@ class Peer:
 
 
 OURS = "jaxseq"
+BEFORE = "jaxseq-before"
+"""Another checkout of jaxseq, with the worker that it has itself."""
 _MODELS = ("w1", "w2", "w5", "w5gpu", "w6")
 PEERS: dict[str, Peer] = {
     OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), (*_MODELS, "w7"), own_setup=True),
+    BEFORE: Peer("jaxseq_worker", ("jax", "flax", "optax"), (*_MODELS, "w7"), own_setup=True),
     "torch": Peer("torch_worker", ("torch",), (*_MODELS, "w7-windows")),
     # It leaves nn.LSTM and nn.GRU as they are.
     "torch-compile": Peer("torch_worker", ("torch",), ("w5", "w5gpu", "w6"), {"JAXSEQ_BENCH_COMPILE": "1"}),
@@ -61,10 +64,11 @@ def missing(peer: Peer, python: str) -> list[str]:
     return done.stdout.split()
 
 
-def environment(peer: Peer, *, tuned: bool, device: str, scratch: str) -> dict[str, str]:
+def environment(peer: Peer, *, tuned: bool, device: str, scratch: str, root: Path = ROOT) -> dict[str, str]:
     """The worker's environment: this one's, without allocator settings and compilation cache of its own.
 
     Args:
+        root: checkout whose code it runs.
         scratch: directory for temporary files, and an empty compilation cache for who keeps one.
     """
     base = {n: v for n, v in os.environ.items() if not n.startswith("MALLOC_") and n != _CACHE}
@@ -74,7 +78,7 @@ def environment(peer: Peer, *, tuned: bool, device: str, scratch: str) -> dict[s
     where = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {"JAX_PLATFORMS": "cuda"}
     return {
         **base,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(root),
         "TMPDIR": scratch,
         "TF_CPP_MIN_LOG_LEVEL": "3",
         # Workers wait side by side on one GPU: none may take it all.

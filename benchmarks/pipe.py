@@ -17,6 +17,7 @@ class Worker:
 
     Args:
         module: in benchmarks.workers.
+        root: checkout whose code it runs.
         first: what it is to build.
         log: file for what it prints.
 
@@ -25,7 +26,14 @@ class Worker:
     """
 
     def __init__(
-        self, module: str, *, python: str, environment: dict[str, str], first: dict[str, Any], log: Path
+        self,
+        module: str,
+        *,
+        python: str,
+        environment: dict[str, str],
+        first: dict[str, Any],
+        log: Path,
+        root: Path = ROOT,
     ) -> None:
         self._log = log
         with log.open("w") as stderr:
@@ -35,7 +43,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=environment,
-                cwd=ROOT,
+                cwd=root,
                 text=True,
             )
         self.built = self._exchange(first)

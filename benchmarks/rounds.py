@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import data
-from benchmarks.peers import MATMUL, OURS, PEERS, environment
+from benchmarks.peers import BEFORE, MATMUL, PEERS, ROOT, environment
 from benchmarks.pipe import Worker, WorkerError
 from benchmarks.works import WORKS
 
@@ -39,6 +39,8 @@ class Settings:
     python: str
     """Interpreter of the yardstick."""
     say: Callable[[str], None] = print
+    before: Path = ROOT
+    """Checkout that takes part as `BEFORE`."""
 
 
 def contestants(work: str, pythons: dict[str, str], allocators: tuple[str, ...]) -> list[Contestant]:
@@ -50,7 +52,7 @@ def contestants(work: str, pythons: dict[str, str], allocators: tuple[str, ...])
     for name, python in pythons.items():
         if PEERS[name].takes_part(work):
             kind = WORKS[work].kind
-            both = kind == "train" or (kind == "generate" and name != OURS)
+            both = kind == "train" or (kind == "generate" and not PEERS[name].own_setup)
             chosen += [Contestant(name, a == "tuned", python) for a in (allocators if both else ("default",))]
     return chosen
 
@@ -70,11 +72,12 @@ class Field:
         first = {"work": name, "folder": self._folder.name, "device": settings.device}
         for one in (Contestant(YARDSTICK, False, settings.python), *entered):
             peer = MATMUL if one.peer == YARDSTICK else PEERS[one.peer]
-            around = environment(peer, tuned=one.tuned, device=settings.device, scratch=self._folder.name)
+            root = settings.before if one.peer == BEFORE else ROOT
+            around = environment(peer, tuned=one.tuned, device=settings.device, scratch=self._folder.name, root=root)
             log = Path(self._folder.name) / f"{one.label}.log"
             try:
                 self.workers[one.label] = Worker(
-                    peer.worker, python=one.python, environment=around, first=first, log=log
+                    peer.worker, python=one.python, environment=around, first=first, log=log, root=root
                 )
             except WorkerError as error:
                 self._drop(one.label, error)

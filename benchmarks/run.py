@@ -3,6 +3,7 @@
     python -m benchmarks                                    everything that is installed here, on the CPU
     python -m benchmarks --work w1 w2 --rounds 9
     python -m benchmarks --device gpu --output benchmarks/results/h100.json
+    python -m benchmarks --peers jaxseq --before ../old     against another checkout of jaxseq
     python -m benchmarks --check                            do the peers compute the same?
     python -m benchmarks --table docs/benchmarks.md         the page, from the results there are
 
@@ -31,7 +32,7 @@ from typing import Any, Literal
 import tyro
 
 from benchmarks import check, data, machine, report
-from benchmarks.peers import OURS, PEERS, missing
+from benchmarks.peers import BEFORE, OURS, PEERS, ROOT, missing
 from benchmarks.rounds import Settings, contestants, measure
 from benchmarks.works import select
 
@@ -44,8 +45,10 @@ class Arguments:
 
     work: tuple[str, ...] = ()
     """Works: w1 w2 w5 w5gpu w6 w7, or single ones of a group (w6-lstm-1); by default those of the device."""
-    peers: tuple[str, ...] = tuple(PEERS)
+    peers: tuple[str, ...] = tuple(name for name in PEERS if name != BEFORE)
     """Contestants."""
+    before: Path | None = None
+    """Another checkout of jaxseq, which takes part as well."""
     allocators: tuple[Literal["default", "tuned"], ...] = ("default", "tuned")
     """Allocators to run training and generation with."""
     rounds: int = 7
@@ -73,9 +76,9 @@ def _say(line: str) -> None:
 def interpreters(arguments: Arguments) -> dict[str, str]:
     """{peer: the interpreter that has what it needs}; peers without one are named and left out."""
     found = {}
-    for name in arguments.peers:
+    for name in (*arguments.peers, *([BEFORE] if arguments.before else ())):
         candidates = [sys.executable]
-        if arguments.peer_python and name != OURS:
+        if arguments.peer_python and name not in (OURS, BEFORE):
             candidates.insert(0, str(arguments.peer_python))
         lacking = {python: missing(PEERS[name], python) for python in candidates}
         found[name] = next((python for python, packages in lacking.items() if not packages), None)
@@ -98,7 +101,14 @@ def main(arguments: Arguments) -> int:
         return 2
     if works:
         pythons = interpreters(arguments)
-        settings = Settings(arguments.device, arguments.rounds, arguments.seconds, sys.executable, _say)
+        settings = Settings(
+            arguments.device,
+            arguments.rounds,
+            arguments.seconds,
+            sys.executable,
+            _say,
+            before=(arguments.before or ROOT).resolve(),
+        )
         if arguments.check:
             return check.run(works, pythons, settings, steps=arguments.check_steps)
         _time(works, pythons, settings, arguments)

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import check, data, report
 from benchmarks.machine import describe
-from benchmarks.peers import OURS, PEERS, TUNED, environment
+from benchmarks.peers import BEFORE, OURS, PEERS, TUNED, environment
 from benchmarks.rounds import contestants
 from benchmarks.summary import fastest_peer, lines, our_label, ratio_between, spread, verdicts
 from benchmarks.workers.serve import peak_bytes
@@ -150,7 +150,7 @@ def test_text_works_show_megabytes_a_second():
 def test_only_those_who_have_a_form_of_a_work_take_part_and_text_knows_no_allocators():
     pythons = dict.fromkeys(PEERS, "python")
     both = ("default", "tuned")
-    assert {one.label for one in contestants("w7-jamo", pythons, both)} == {OURS, "python"}
+    assert {one.label for one in contestants("w7-jamo", pythons, both)} == {OURS, BEFORE, "python"}
     assert "torch-compile" not in {one.peer for one in contestants("w1", pythons, both)}
     assert len(contestants("w1", pythons, both)) == 2 * len({one.peer for one in contestants("w1", pythons, both)})
 
