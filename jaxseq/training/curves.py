@@ -18,8 +18,9 @@ _LONGEST_TITLE = 120
 def draw_curves(metrics: Path, picture: Path, *, title: str = "") -> None:
     """Draws the loss of every split in the file `metrics` over the steps, as a PNG at `picture`.
 
-    Rows of `metrics` that are damaged, and losses that are not finite in float32, are left out. The title is plain text, in an
-    installed font that has its characters; those that none has, line ends and the like stand in it as escapes.
+    Rows of `metrics` that are damaged, and losses that are not finite in float32, are left out. The title is plain
+    text, in an installed font that has its characters; those that none has, line ends and the like stand in it as
+    escapes.
 
     Raises:
         InputError: the picture cannot be written.
