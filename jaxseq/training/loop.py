@@ -5,9 +5,9 @@ something is due (`jaxseq.training.plan`) the order is: row of metrics, evaluati
 rows of its step behind it, and in it.
 
 A run that was killed goes on from its newest checkpoint and does again what came after, on as many devices as it was
-begun with. metrics.csv is restored as the checkpoint has it, and nothing hangs on the clock, on the process, or on where
-it was stopped: parameters, optimizer state, carry and metrics end bit-identical to those of a run left alone. On a GPU
-that needs deterministic kernels too: XLA_FLAGS=--xla_gpu_deterministic_ops=true.
+begun with. metrics.csv becomes what the checkpoint holds of it, and nothing hangs on the clock, on the process, or on
+where it was stopped: parameters, optimizer state, carry and metrics end bit-identical to those of a run left alone. On
+a GPU that needs deterministic kernels too: XLA_FLAGS=--xla_gpu_deterministic_ops=true.
 """
 
 import dataclasses
