@@ -152,8 +152,10 @@ class MetricsFile:
         self._size = len(content)
 
     def _line(self, row: Row) -> str:
-        values = (row.get(name, "") for name in self._columns)
-        return ",".join(f"{value:.9g}" if isinstance(value, float) else str(value) for value in values) + "\n"
+        def text(value: Any) -> str:
+            return "" if value is None else f"{value:.9g}" if isinstance(value, float) else str(value)
+
+        return ",".join(text(row.get(name)) for name in self._columns) + "\n"
 
 
 def read_metrics(path: Path, *, tell: Callable[[str], None] = lambda _: None) -> list[dict[str, str]]:
