@@ -58,22 +58,27 @@ def draw_curves(metrics: Path, picture: Path, *, title: str = "") -> None:
 
 def _set_title(axes: "Axes", title: str) -> None:
     """Sets a title of any characters, small enough for the figure."""
-    font, text = _font_for(title)
-    title_text = axes.set_title(text[:_LONGEST_TITLE], parse_math=False, **({"font": font} if font else {}))
+    from matplotlib.font_manager import FontProperties
+
+    file, shown = _font_for(title)
+    text = axes.set_title(shown[:_LONGEST_TITLE], parse_math=False)
+    size = FontProperties(size=text.get_fontsize()).get_size_in_points()
+    if file is not None:
+        text.set_fontproperties(FontProperties(fname=file, size=size))
     figure = axes.get_figure(root=True)
     assert figure is not None
-    too_wide = title_text.get_window_extent().width / (0.85 * figure.bbox.width)
+    too_wide = text.get_window_extent().width / (0.85 * figure.bbox.width)
     if too_wide > 1:
-        title_text.set_fontsize(title_text.get_fontsize() / too_wide)
+        text.set_fontsize(size / too_wide)
 
 
-def _font_for(text: str) -> tuple[Path | None, str]:
+def _font_for(text: str) -> tuple[str | None, str]:
     """The file of the font that has most characters of `text`, None for the usual one; and `text` with an escape for
     each that it lacks."""
     from matplotlib.font_manager import FontProperties, findfont, fontManager
 
     usual = findfont(FontProperties())
-    # Another weight or slant only if the user's own choice is one; the font of last resort has boxes for everything.
+    # Upright and of regular weight; the font of last resort has nothing but boxes.
     others = sorted(
         {
             font.fname
@@ -88,7 +93,7 @@ def _font_for(text: str) -> tuple[Path | None, str]:
             break
         found = _characters(file, wanted)
         if len(found) > len(has):
-            best, has = Path(file), found
+            best, has = file, found
     return best, "".join(char if char in has else char.encode("unicode_escape").decode() for char in text)
 
 
