@@ -84,7 +84,8 @@ def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False, sampler
     if config.train.debug_nonfinite:
         return _search(config, run_dir, fresh=fresh)
     with run_directory.held(run_dir):
-        parts = _build(config, _prepare(config, run_dir, going_on=not fresh and run_directory.has_begun(run_dir)))
+        going_on = not fresh and run_directory.has_begun(run_dir)
+        parts = _build(config, _prepare(config, run_dir, going_on=going_on, fresh=fresh))
         if fresh:
             run_directory.clear(run_dir)
         result = _train(config, run_dir, parts)
@@ -110,17 +111,20 @@ def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool) -> int:
             for name in ("tokenizer.json", "tokens.npy"):  # files are replaced, never written in place
                 if (run_dir / name).exists():
                     (copy / name).symlink_to((run_dir / name).absolute())
+            if (run_dir / "metrics.csv").is_file():
+                shutil.copy(run_dir / "metrics.csv", copy)
         result = _train(config, copy, _build(config, _prepare(config, copy, going_on=going_on)))
     if result.stopped != "signal":
         print(f"every loss and gradient up to step {result.step} was finite")
     return result.exit_code
 
 
-def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool) -> "Prepared":
-    """The corpus; of a run that is gone on with, by its tokenizer, and the same as then.
+def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool, fresh: bool = False) -> "Prepared":
+    """The corpus; of a run that is gone on with, by its tokenizer, and the same as then. A fresh one has a token file
+    of its own, whatever is there.
 
     Raises:
-        InputError: the source cannot be used, or has changed.
+        InputError: the source cannot be used, or has changed; or the token file is damaged.
     """
     from jaxseq.tasks.corpora import prepare
     from jaxseq.tasks.language_model import read_tokenizer
@@ -138,9 +142,9 @@ def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool) -> "Pre
         f"{config.data.source} has changed since {run_dir} was begun with it: give the same text, or start anew with "
         "--fresh"
     )
-    line = _ProgressLine()
+    line, file = _ProgressLine(), run_dir / "tokens.npy"
     try:
-        prepared = prepare(config.data, tokenizer=tokenizer, token_file=run_dir / "tokens.npy", progress=line.show)
+        prepared = prepare(config.data, tokenizer=tokenizer, token_file=file, anew=fresh, progress=line.show)
     except UnknownSymbolError as error:
         if going_on:
             raise changed from error
@@ -244,9 +248,9 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: 
     from jaxseq.tasks.language_model import load_run
     from jaxseq.training.curves import draw_curves
     from jaxseq.training.files import write_atomic
-    from jaxseq.training.metrics import read_metrics
+    from jaxseq.training.metrics import RECORD, read_metrics
 
-    draw_curves(run_dir / "metrics.csv", run_dir / "curves.png", title=config.name)
+    draw_curves(run_dir / RECORD, run_dir / "curves.png", title=config.name)
     loaded = load_run(run_dir)
     choice, prompt = Sampling(temperature=config.sample.temperature), config.sample.prompt
     ids = generate(
@@ -263,9 +267,11 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: 
     sample = transcript.prompt + transcript.text
     write_atomic(run_dir / "samples.txt", f"step {loaded.step}, temperature {choice.temperature}\n\n{sample}\n")
     print()
-    measured = [row for row in read_metrics(run_dir / "metrics.csv") if row["split"] == "validation"]
+    names = ("bits_per_token", "loss", "accuracy")
+    rows = read_metrics(run_dir / RECORD, tell=lambda line: print(line, file=sys.stderr))
+    measured = [row for row in rows if row["split"] == "validation" and all(map(row.get, names))]
     if measured:
-        last = {name: float(measured[-1][name]) for name in ("bits_per_token", "loss", "accuracy")}
+        last = {name: float(measured[-1][name]) for name in names}
         kind = "character" if config.data.tokenizer == "char" else "symbol"
         print(
             f"validation: {last['bits_per_token']:.4f} bits per {kind}, loss {last['loss']:.4f}, "

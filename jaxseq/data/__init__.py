@@ -1,11 +1,11 @@
 """From a source of text to batches of token ids. NumPy only."""
 
 from jaxseq.data.batching import Batch, Loader, stack
-from jaxseq.data.corpus import SPLITS, Corpus, TokenChunk, join_chunks, take_split
+from jaxseq.data.corpus import SPLITS, Corpus, TokenChunk, join_chunks, require_ids, take_split
 from jaxseq.data.files import TextPiece
 from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.sources import read_documents, read_pieces, source_fingerprint
-from jaxseq.data.token_file import StaleTokenFileError, open_token_file, write_token_file
+from jaxseq.data.token_file import DamagedTokenFileError, StaleTokenFileError, open_token_file, write_token_file
 from jaxseq.data.windows import (
     contiguous_rows,
     forecast_windows,
@@ -22,6 +22,7 @@ from jaxseq.data.windows import (
 __all__ = [
     "Batch",
     "Corpus",
+    "DamagedTokenFileError",
     "Loader",
     "RowLoader",
     "SPLITS",
@@ -38,6 +39,7 @@ __all__ = [
     "open_token_file",
     "read_documents",
     "read_pieces",
+    "require_ids",
     "row_bounds",
     "sliding_windows",
     "source_fingerprint",

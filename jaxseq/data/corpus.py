@@ -9,6 +9,7 @@ from jaxseq.data.windows import split_bounds
 from jaxseq.errors import InputError
 
 SPLITS = ("train", "validation", "test")
+_AT_ONCE = 2**20
 
 
 class TokenChunk(NamedTuple):
@@ -25,6 +26,10 @@ class Corpus(NamedTuple):
     """[n] token ids, in memory or memory-mapped."""
     document_starts: np.ndarray
     """[k] int64, ascending, each below n. A part of a corpus need not begin with a document."""
+    vocab_size: int | None = None
+    """Every id is known to be below it; None where nobody has looked."""
+    checksum: int | None = None
+    """CRC-32 of the bytes of `ids` where it has been worked out."""
 
 
 class DocumentStarts:
@@ -45,19 +50,40 @@ class DocumentStarts:
         return starts[starts < self.count]
 
 
-def join_chunks(chunks: Iterable[TokenChunk]) -> Corpus:
-    """The corpus of these chunks in memory.
+def require_ids(ids: np.ndarray, *, vocab_size: int) -> None:
+    """Looks through ids [n] once: a model would take one outside its vocabulary for another, without a word.
 
     Raises:
-        InputError: there is not one token.
+        InputError: an id is negative or not below `vocab_size`.
+    """
+    for at in range(0, len(ids), _AT_ONCE):  # a memory map stays on disk
+        part = ids[at : at + _AT_ONCE]
+        low, high = int(part.min()), int(part.max())
+        if low < 0 or high >= vocab_size:
+            raise InputError(
+                f"token ids run from {low} to {high}, the vocabulary has {vocab_size}: take the tokenizer or the model "
+                "that belongs to them"
+            )
+
+
+def join_chunks(chunks: Iterable[TokenChunk], *, vocab_size: int | None = None) -> Corpus:
+    """The corpus of these chunks in memory.
+
+    Args:
+        vocab_size: what every id must be below; None does not look.
+
+    Raises:
+        InputError: there is not one token, or an id outside the vocabulary.
     """
     starts, arrays = DocumentStarts(), []
     for chunk in chunks:
+        if vocab_size is not None:
+            require_ids(chunk.ids, vocab_size=vocab_size)
         starts.add(chunk)
         arrays.append(chunk.ids)
     if starts.count == 0:
         raise InputError("the text has no tokens: give --data.source a source that holds text")
-    return Corpus(np.concatenate(arrays), starts.array())
+    return Corpus(np.concatenate(arrays), starts.array(), vocab_size)
 
 
 def take_split(corpus: Corpus, shares: Sequence[float], name: str) -> Corpus:
@@ -76,4 +102,4 @@ def take_split(corpus: Corpus, shares: Sequence[float], name: str) -> Corpus:
             "give it a larger share or add text"
         )
     inside = (corpus.document_starts >= start) & (corpus.document_starts < stop)
-    return Corpus(corpus.ids[start:stop], corpus.document_starts[inside] - start)
+    return Corpus(corpus.ids[start:stop], corpus.document_starts[inside] - start, corpus.vocab_size)

@@ -27,6 +27,7 @@ class WindowLoader:
         pad: fill the last batch of an epoch up with rows whose mask is False, so that every window is seen; without
             it the windows left over after the last whole batch are not seen in that epoch.
         document_starts: sorted positions in `ids` where documents begin; `reset` is True there too.
+        vocab_size: what all ids are known to be below; without it a model looks through them once.
 
     Raises:
         InputError: a size is not above 0, the corpus is shorter than a window, or its windows do not fill a batch.
@@ -45,10 +46,12 @@ class WindowLoader:
         seed: int = 0,
         pad: bool = False,
         document_starts: Sequence[int] | np.ndarray = (),
+        vocab_size: int | None = None,
     ) -> None:
         require_positive(length=length, shift=shift, batch_size=batch_size)
         require_corpus(len(ids), length=length)
         self._cutter = _Cutter(ids, length, batch_size, document_starts)
+        self.ids, self.vocab_size = np.asarray(ids), vocab_size
         self.length, self.batch_size = length, batch_size
         self.windows = (len(ids) - length - 1) // shift + 1
         self.steps_per_epoch = -(-self.windows // batch_size) if pad else self.windows // batch_size
@@ -91,6 +94,7 @@ class RowLoader:
             is False where they have ended. Without it every mask is True and the last tokens of the corpus, fewer
             than batch_size * length + 1, are not read.
         document_starts: sorted positions in `ids` where documents begin.
+        vocab_size: what all ids are known to be below; without it a model looks through them once.
 
     Raises:
         InputError: a size is not above 0, or the corpus is too short for so many rows.
@@ -106,6 +110,7 @@ class RowLoader:
         batch_size: int,
         pad: bool = False,
         document_starts: Sequence[int] | np.ndarray = (),
+        vocab_size: int | None = None,
     ) -> None:
         require_positive(length=length, batch_size=batch_size)
         pairs = len(ids) - 1
@@ -119,6 +124,7 @@ class RowLoader:
                 f"{rows} need at least {needed + 1} tokens, the corpus has {len(ids)}: lower {sizes}, or add text"
             )
         self._cutter = _Cutter(ids, length, batch_size, document_starts)
+        self.ids, self.vocab_size = np.asarray(ids), vocab_size
         self.length, self.batch_size = length, batch_size
         if pad:
             self._bounds = row_bounds(pairs, batch_size)

@@ -27,7 +27,10 @@ class Prepared(NamedTuple):
 
     def fingerprint(self) -> str:
         """Changes when the token ids do."""
-        return f"{len(self.corpus.ids)}-{zlib.crc32(np.ascontiguousarray(self.corpus.ids).data):08x}"
+        ids, checksum = self.corpus.ids, self.corpus.checksum
+        if checksum is None:
+            checksum = zlib.crc32(np.ascontiguousarray(ids).data)
+        return f"{len(ids)}-{checksum:08x}"
 
 
 def prepare(
@@ -35,6 +38,7 @@ def prepare(
     *,
     tokenizer: Tokenizer | None = None,
     token_file: Path | None = None,
+    anew: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Prepared:
     """Reads the source and makes token ids of it.
@@ -42,22 +46,30 @@ def prepare(
     Args:
         tokenizer: one that is there already; None trains one on the whole source.
         token_file: where ids are kept with `config.memory_map`; written when it is missing or out of date.
+        anew: write it in any case, and do not look at what is there.
         progress: called with the number of tokens written so far.
 
     Raises:
-        InputError: the source cannot be read, has no text, or has symbols that `tokenizer` does not know.
+        DamagedTokenFileError: the token file is not what was written.
+        InputError: the source cannot be read, has no text, or has symbols that `tokenizer` does not know; or the
+            tokenizer makes ids outside its vocabulary.
     """
     if config.memory_map:
         if token_file is None:
             raise ValueError("data.memory_map needs a place for the token file")
-        return _prepare_on_disk(config, tokenizer, token_file, progress)
+        return _prepare_on_disk(config, tokenizer, token_file, anew, progress)
     pieces = list(read_pieces(config.source, encoding=config.encoding))
     tokenizer = tokenizer or _train(config, (piece.text for piece in pieces))
-    return Prepared(tokenizer, join_chunks(_encoded(tokenizer, iter(pieces), config.source)))
+    chunks = _encoded(tokenizer, iter(pieces), config.source)
+    return Prepared(tokenizer, join_chunks(chunks, vocab_size=len(tokenizer.vocabulary)))
 
 
 def _prepare_on_disk(
-    config: DataConfig, tokenizer: Tokenizer | None, token_file: Path, progress: Callable[[int], None] | None
+    config: DataConfig,
+    tokenizer: Tokenizer | None,
+    token_file: Path,
+    anew: bool,
+    progress: Callable[[int], None] | None,
 ) -> Prepared:
     """The same, holding one piece of the source in memory at a time; the source is read twice when it is new."""
 
@@ -66,7 +78,7 @@ def _prepare_on_disk(
 
     source = source_fingerprint(config.source, encoding=config.encoding)
     tokenizer = tokenizer or _train(config, (piece.text for piece in pieces()))
-    ready = prepared_before(config, tokenizer, token_file)
+    ready = None if anew else prepared_before(config, tokenizer, token_file)
     if ready is not None:
         return ready
     write_token_file(
@@ -77,20 +89,23 @@ def _prepare_on_disk(
         source=source,
         progress=progress,
     )
-    return Prepared(tokenizer, open_token_file(token_file, tokenizer=tokenizer.fingerprint, source=source))
+    return Prepared(tokenizer, open_token_file(token_file))
 
 
 def prepared_before(config: DataConfig, tokenizer: Tokenizer, token_file: Path) -> Prepared | None:
-    """What `token_file` holds; None where there is none, or it was written for another tokenizer or source.
+    """What `token_file` holds; None where there is none, or it was written for another tokenizer or source or by a
+    version that wrote no checksum.
 
     Raises:
-        InputError: the source cannot be read, or the file is damaged.
+        DamagedTokenFileError: the file is not what was written.
+        InputError: the source cannot be read.
     """
     if not token_file.exists():
         return None
     source = source_fingerprint(config.source, encoding=config.encoding)
     try:
-        return Prepared(tokenizer, open_token_file(token_file, tokenizer=tokenizer.fingerprint, source=source))
+        size, fingerprint = len(tokenizer.vocabulary), tokenizer.fingerprint
+        return Prepared(tokenizer, open_token_file(token_file, tokenizer=fingerprint, source=source, vocab_size=size))
     except StaleTokenFileError:
         return None
 
@@ -122,7 +137,12 @@ def split_names(config: DataConfig) -> list[str]:
 def training_loader(config: DataConfig, corpus: Corpus, *, seed: int) -> TextLoader:
     """Batches of the training split."""
     part = take_split(corpus, config.split, "train")
-    sizes = {"length": config.length, "batch_size": config.batch_size, "document_starts": part.document_starts}
+    sizes = {
+        "length": config.length,
+        "batch_size": config.batch_size,
+        "document_starts": part.document_starts,
+        "vocab_size": part.vocab_size,
+    }
     if config.layout == "rows":
         return RowLoader(part.ids, **sizes)
     return WindowLoader(part.ids, shift=config.shift, shuffle=config.shuffle, seed=seed, **sizes)
@@ -138,9 +158,17 @@ def window_loader(config: DataConfig, part: Corpus, *, shift: int) -> WindowLoad
         shuffle=False,
         pad=True,
         document_starts=part.document_starts,
+        vocab_size=part.vocab_size,
     )
 
 
 def row_loader(config: DataConfig, part: Corpus, *, rows: int) -> RowLoader:
     """A whole split as `rows` contiguous rows, every token once, the carry handed on."""
-    return RowLoader(part.ids, length=config.length, batch_size=rows, pad=True, document_starts=part.document_starts)
+    return RowLoader(
+        part.ids,
+        length=config.length,
+        batch_size=rows,
+        pad=True,
+        document_starts=part.document_starts,
+        vocab_size=part.vocab_size,
+    )

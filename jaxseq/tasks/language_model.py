@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxseq.config import DataConfig, ExperimentConfig, ModelConfig, RNNConfig, from_json
-from jaxseq.data.corpus import Corpus, take_split
+from jaxseq.data.corpus import Corpus, require_ids, take_split
 from jaxseq.errors import CheckpointError, InputError
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
@@ -25,6 +26,11 @@ from jaxseq.training.sharding import choose_layout
 
 LanguageModel = RNNLanguageModel | TransformerLanguageModel
 LossFn = Callable[..., tuple[dict[str, Tally], Any]]
+
+_KINDS = {"Head": "Linear"}
+"""What the table of layers calls a module, where that is not the name of its class."""
+_OWN = {"embedding": "Embedding", "position_table": "Embedding", "head_kernel": "Linear"}
+"""Kinds of the parameters that models hold themselves; the last axis of each is that of what it makes."""
 
 
 def build_model(config: ModelConfig, *, vocabulary_size: int, dtype: str = "float32") -> LanguageModel:
@@ -43,7 +49,13 @@ def make_loss_fn(model: LanguageModel, loader: TextLoader) -> LossFn:
 
     What the loader promises never to happen is left out of the compiled program: a mask that is all True, a reset
     anywhere but at the start of a window. `carry` is None for independent windows.
+
+    Raises:
+        InputError: the loader has ids outside the model's vocabulary. They are looked through here, once, unless the
+            loader knows of a vocabulary that they are from.
     """
+    if loader.vocab_size is None or loader.vocab_size > model.vocabulary_size:
+        require_ids(loader.ids, vocab_size=model.vocabulary_size)
 
     def loss_fn(params: Any, carry: Any, batch: Any, key: jax.Array, train: bool) -> tuple[dict[str, Tally], Any]:
         reset = batch.reset if loader.interior_resets else None
@@ -194,21 +206,31 @@ def read_tokenizer(path: Path) -> Tokenizer:
         ) from error
 
 
-def layer_outputs(model: LanguageModel, *, batch_size: int, length: int) -> tuple[Any, Any]:
-    """Shapes of the parameters, in the order they are used in, and of every layer's output for a batch, as
-    `training.table.layers_of` takes them."""
+def layer_outputs(model: LanguageModel, *, batch_size: int, length: int) -> tuple[Any, Any, dict[str, str]]:
+    """Shapes of the parameters, in the order they are used in, and of every layer's output for a batch, and the kinds
+    of the layers, as `training.table.layers_of` takes them."""
     shapes: dict[tuple[str, ...], jax.ShapeDtypeStruct] = {}
+    kinds: dict[str, str] = {}
+
+    def note_kind(method: Callable[..., Any], args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+        kind = type(context.module).__name__
+        kinds["/".join(context.module.path)] = _KINDS.get(kind, kind)
+        return method(*args, **kwargs)
 
     def trace(tokens: jax.Array) -> Any:
         params: Any = model.init(jax.random.key(0), tokens)["params"]
         # Noted here, since a dict of what a traced function returns has its keys sorted.
         leaves: Any = flatten_dict(params)
         shapes.update({path: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for path, leaf in leaves.items()})
-        return model.apply({"params": params}, tokens, capture_intermediates=True, mutable=["intermediates"])[1]
+        with nn.intercept_methods(note_kind):
+            return model.apply({"params": params}, tokens, capture_intermediates=True, mutable=["intermediates"])[1]
 
     outputs = jax.eval_shape(trace, jax.ShapeDtypeStruct((batch_size, length), jnp.int32))["intermediates"]
     params: Any = unflatten_dict(shapes)
-    if "embedding" in params:  # looked up wherever that is cheapest, by no module of its own
-        vectors = (batch_size, length, params["embedding"].shape[-1])
-        outputs = {**outputs, "embedding": jax.ShapeDtypeStruct(vectors, jnp.float32)}
-    return params, outputs
+    for name, kind in _OWN.items():
+        if name in params:  # used wherever that is cheapest, by no module of its own
+            kinds[name] = kind
+            outputs[name] = jax.ShapeDtypeStruct((batch_size, length, params[name].shape[-1]), jnp.float32)
+    if "head_kernel" in params:  # declared with the others, used last
+        params["head_kernel"] = params.pop("head_kernel")
+    return params, outputs, kinds

@@ -2,15 +2,25 @@
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jaxseq.training.files import write_atomic
 from jaxseq.training.metrics import read_metrics
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _COLORS = {"train": "#4c72b0", "validation": "#dd8452", "test": "#55a868"}
+_LARGEST = 3.4028234e38  # in float32
+_LONGEST_TITLE = 120
 
 
 def draw_curves(metrics: Path, picture: Path, *, title: str = "") -> None:
     """Draws the loss of every split in the file `metrics` over the steps, as a PNG at `picture`.
+
+    Rows of `metrics` that are damaged, and losses that are not finite in float32, are left out. The title is plain
+    text, in an installed font that has its characters; those that none has, line ends and the like stand in it as
+    escapes.
 
     Raises:
         InputError: the picture cannot be written.
@@ -19,16 +29,21 @@ def draw_curves(metrics: Path, picture: Path, *, title: str = "") -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = [row for row in read_metrics(metrics) if row["loss"]]
+    rows = [row for row in read_metrics(metrics) if abs(float(row.get("loss") or "nan")) <= _LARGEST]
     figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot(xlabel="step", ylabel="loss (nats per token)", title=title)
+    axes = figure.add_subplot(xlabel="step", ylabel="loss (nats per token)")
+    _set_title(axes, title)
     for split, color in _COLORS.items():
         points = [(int(row["step"]), float(row["loss"])) for row in rows if row["split"] == split]
         if points:
             steps, losses = zip(*points, strict=True)
             best_step, best = min(points, key=lambda point: point[1])
-            label = split if split == "train" else f"{split}: best {best:.4f}, at step {best_step:,}"
+            label = (
+                split
+                if split == "train"
+                else f"{split}: best {best:{'.4f' if abs(best) < 1e6 else '.4g'}}, at step {best_step:,}"
+            )
             mark = "o" if split != "train" and len(points) <= 40 else None
             axes.plot(steps, losses, color=color, label=label, marker=mark, markersize=4, linewidth=1.5)
     axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -39,3 +54,55 @@ def draw_curves(metrics: Path, picture: Path, *, title: str = "") -> None:
     png = io.BytesIO()
     figure.savefig(png, format="png")
     write_atomic(picture, png.getvalue())
+
+
+def _set_title(axes: "Axes", title: str) -> None:
+    """Sets a title of any characters, small enough for the figure."""
+    from matplotlib.font_manager import FontProperties
+
+    file, shown = _font_for(title)
+    text = axes.set_title(shown[:_LONGEST_TITLE], parse_math=False)
+    size = FontProperties(size=text.get_fontsize()).get_size_in_points()
+    if file is not None:
+        text.set_fontproperties(FontProperties(fname=file, size=size))
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    too_wide = text.get_window_extent().width / (0.85 * figure.bbox.width)
+    if too_wide > 1:
+        text.set_fontsize(size / too_wide)
+
+
+def _font_for(text: str) -> tuple[str | None, str]:
+    """The file of the font that has most characters of `text`, None for the usual one; and `text` with an escape for
+    each that it lacks."""
+    from matplotlib.font_manager import FontProperties, findfont, fontManager
+
+    usual = findfont(FontProperties())
+    # Upright and of regular weight; the font of last resort has nothing but boxes.
+    others = sorted(
+        {
+            font.fname
+            for font in fontManager.ttflist
+            if (font.style, font.weight) == ("normal", 400) and "lastresort" not in font.name.lower().replace(" ", "")
+        }
+    )
+    wanted = {char for char in text if char.isprintable()}
+    best, has = None, _characters(usual, wanted)
+    for file in others:
+        if len(has) == len(wanted):
+            break
+        found = _characters(file, wanted)
+        if len(found) > len(has):
+            best, has = file, found
+    return best, "".join(char if char in has else char.encode("unicode_escape").decode() for char in text)
+
+
+def _characters(file: str, wanted: set[str]) -> set[str]:
+    """Those of `wanted` that the font in `file` can draw at any size."""
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        font = FT2Font(file)
+    except (OSError, RuntimeError):  # gone since the list was made, or damaged
+        return set()
+    return {char for char in wanted if font.get_char_index(ord(char))} if font.scalable else set()

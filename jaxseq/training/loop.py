@@ -2,12 +2,12 @@
 
 Steps run several to a call; the next batches are stacked and the last results read while the devices compute. Where
 something is due (`jaxseq.training.plan`) the order is: row of metrics, evaluation, checkpoint. So a checkpoint has all
-rows of its step behind it.
+rows of its step behind it, and in it.
 
 A run that was killed goes on from its newest checkpoint and does again what came after, on as many devices as it was
-begun with. Rows past that step are cut from metrics.csv, and nothing hangs on the clock, on the process, or on where
-it was stopped: parameters, optimizer state, carry and metrics end bit-identical to those of a run left alone. On a GPU
-that needs deterministic kernels too: XLA_FLAGS=--xla_gpu_deterministic_ops=true.
+begun with. metrics.csv becomes what the checkpoint holds of it, and nothing hangs on the clock, on the process, or on
+where it was stopped: parameters, optimizer state, carry and metrics end bit-identical to those of a run left alone. On
+a GPU that needs deterministic kernels too: XLA_FLAGS=--xla_gpu_deterministic_ops=true.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ from jaxseq.training.checkpoint import CheckpointStore, Restored
 from jaxseq.training.debug import explain_nonfinite
 from jaxseq.training.dispatch import TrainLoader, compile_training, stack_batches
 from jaxseq.training.evaluate import Evaluate
-from jaxseq.training.metrics import MetricsFile
+from jaxseq.training.metrics import RECORD, MetricsFile
 from jaxseq.training.optim import Optimizer
 from jaxseq.training.plan import Plan
 from jaxseq.training.report import Reporter, Silent
@@ -93,7 +93,7 @@ def fit(
     if config.patience and evaluate is None:
         raise InputError(f"train.patience is {config.patience} and there is no validation split: set it to 0")
     reporter = reporter or Silent()
-    metrics = MetricsFile(run_dir / "metrics.csv", columns)
+    metrics = MetricsFile(run_dir / RECORD, columns, say=reporter.say)
     run = _Run(loss_fn, state, loader, optimizer, config, store, evaluate, reporter, metrics, meta or {}, files or {})
     try:
         with StopRequest() as stop:
@@ -229,7 +229,8 @@ class _Run:
         self.metrics.sync()
         meta = {**self.meta, "training": self.book.to_json(), DEVICES: self.layout.mesh.size}
         spare = {self.book.good_step, self.book.candidate}
-        self.store.save(self.step, self.state, meta, files=self.files, best=best, spare=spare)
+        files = {**self.files, RECORD: self.metrics.record}
+        self.store.save(self.step, self.state, meta, files=files, best=best, spare=spare)
         self.saved = self.step
 
     def adopt(self, restored: Restored) -> None:
@@ -237,7 +238,23 @@ class _Run:
         self.state = self.layout.put_state(restored.arrays)
         self.step = self.saved = restored.step
         self.book = Book.from_json(restored.meta["training"])
-        self.metrics.cut(self.step)
+        if RECORD in restored.files:
+            self.metrics.restore(restored.files[RECORD], self.step)
+        else:
+            self.recover()
+
+    def recover(self) -> None:
+        """Takes up what metrics.csv has, after a checkpoint of a version whose checkpoints did not hold the rows."""
+        there = {(int(row["step"]), row["split"]) for row in self.metrics.cut(self.step)}
+        steps = range(1, self.step + 1)
+        due = {(step, "train") for step in steps if self.plan.logs_at(step)}
+        if self.evaluate is not None:
+            due |= {(step, "validation") for step in steps if self.plan.evaluates_at(step)}
+        if lost := len(due - there):
+            self.reporter.say(
+                f"{RECORD} lacks {lost} of the {len(due)} rows up to step {self.step}, missing or damaged; this "
+                "checkpoint, of an earlier version, does not hold them: they are left out"
+            )
 
     def go_back(self) -> None:
         """Restores the last good checkpoint and halves the learning rate."""

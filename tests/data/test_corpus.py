@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxseq.data import Corpus, TokenChunk, join_chunks, take_split
+from jaxseq.data import Corpus, TokenChunk, join_chunks, require_ids, take_split
 from jaxseq.errors import InputError
 
 DOCUMENTS = st.lists(st.lists(st.integers(0, 3), max_size=4), min_size=1, max_size=6)
@@ -54,3 +54,24 @@ def test_a_split_that_cannot_be_had_is_refused(name, shares, message):
 def test_text_without_tokens_is_refused():
     with pytest.raises(InputError, match="no tokens"):
         join_chunks([TokenChunk(np.zeros(0, np.int32), True)])
+
+
+@pytest.mark.parametrize("ids", [[0, 3], [-1, 2], [2**40]])
+def test_ids_outside_the_vocabulary_are_refused_where_they_are_joined(ids):
+    chunks = [TokenChunk(np.arange(3), True), TokenChunk(np.array(ids), False)]
+    with pytest.raises(InputError, match=f"token ids run from {min(ids)} to {max(ids)}, the vocabulary has 3"):
+        join_chunks(chunks, vocab_size=3)
+    assert join_chunks(chunks).vocab_size is None
+
+
+def test_looking_through_ids_takes_them_piece_by_piece():
+    ids = np.zeros(2**20 + 5, np.uint8)
+    require_ids(ids, vocab_size=1)
+    ids[-1] = 9
+    with pytest.raises(InputError, match="from 0 to 9"):
+        require_ids(ids, vocab_size=9)
+
+
+def test_a_split_keeps_what_is_known_of_the_vocabulary():
+    corpus = join_chunks([TokenChunk(np.arange(10), True)], vocab_size=10)
+    assert take_split(corpus, (0.5, 0.5, 0.0), "validation").vocab_size == 10

@@ -3,14 +3,23 @@
 import dataclasses
 import gzip
 import re
+import zlib
 
 import numpy as np
 import pytest
 
 from jaxseq.config import DataConfig
-from jaxseq.data import RowLoader, WindowLoader, take_split
+from jaxseq.data import (
+    DamagedTokenFileError,
+    RowLoader,
+    TokenChunk,
+    WindowLoader,
+    source_fingerprint,
+    take_split,
+    write_token_file,
+)
 from jaxseq.errors import InputError
-from jaxseq.tasks.corpora import prepare, row_loader, split_names, training_loader, window_loader
+from jaxseq.tasks.corpora import prepare, prepared_before, row_loader, split_names, training_loader, window_loader
 from jaxseq.text import TOKENIZERS, CharTokenizer
 
 TEXT = "abcabc abd\n" * 40
@@ -175,3 +184,66 @@ def test_a_tokenizer_of_one_s_own_need_not_know_rare_symbols(tmp_path, config, m
 
     monkeypatch.setitem(TOKENIZERS, "char", Plain)
     assert isinstance(prepare(config).tokenizer, Plain)
+
+
+class Overreaching(CharTokenizer):
+    """Makes an id that its vocabulary does not have."""
+
+    def encode(self, text):
+        ids = super().encode(text)
+        ids[5] = len(self.vocabulary)
+        return ids
+
+
+@pytest.mark.parametrize("memory_map", [False, True])
+def test_a_tokenizer_that_makes_ids_outside_its_vocabulary_is_found_out(tmp_path, config, memory_map):
+    config = dataclasses.replace(config, memory_map=memory_map)
+    with pytest.raises(InputError, match="token ids run from 0 to 6, the vocabulary has 6"):
+        prepare(config, tokenizer=Overreaching.train(TEXT), token_file=tmp_path / "tokens.npy")
+
+
+def test_a_damaged_token_file_is_told_and_written_anew_only_when_asked(tmp_path, config):
+    config = dataclasses.replace(config, memory_map=True)
+    file = tmp_path / "tokens.npy"
+    tokenizer, corpus = prepare(config, token_file=file)
+    ids, whole = corpus.ids.tolist(), file.read_bytes()
+    file.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
+    for read in (prepare, prepared_before):
+        with pytest.raises(DamagedTokenFileError, match=r"tokens\.npy is damaged"):
+            read(config, tokenizer=tokenizer, token_file=file)
+    assert prepare(config, tokenizer=tokenizer, token_file=file, anew=True).corpus.ids.tolist() == ids
+    assert file.read_bytes() == whole
+
+
+def test_a_token_file_of_another_vocabulary_is_damaged_whatever_its_fingerprint_says(tmp_path, config):
+    config = dataclasses.replace(config, memory_map=True)
+    file = tmp_path / "tokens.npy"
+    tokenizer, _ = prepare(config, token_file=file)
+    write_token_file(
+        file,
+        [TokenChunk(np.array([255, 1]), True)],
+        vocab_size=256,
+        tokenizer=tokenizer.fingerprint,
+        source=source_fingerprint(config.source),
+    )
+    with pytest.raises(DamagedTokenFileError, match="a vocabulary of 256, the tokenizer has 6"):
+        prepare(config, tokenizer=tokenizer, token_file=file)
+
+
+def test_the_fingerprint_of_a_mapped_corpus_is_worked_out_while_its_file_is_checked(tmp_path, config, monkeypatch):
+    config = dataclasses.replace(config, memory_map=True)
+    prepared = prepare(config, token_file=tmp_path / "tokens.npy")
+    expected = f"440-{zlib.crc32(np.asarray(prepared.corpus.ids).tobytes()):08x}"
+    monkeypatch.setattr("jaxseq.tasks.corpora.zlib", None)  # the ids are not gone through again
+    assert prepared.fingerprint() == expected
+
+
+def test_loaders_know_the_vocabulary_of_their_ids(config):
+    _, corpus = prepare(config)
+    loaders = [
+        training_loader(config, corpus, seed=0),
+        training_loader(dataclasses.replace(config, layout="windows"), corpus, seed=0),
+        row_loader(config, corpus, rows=2),
+        window_loader(config, corpus, shift=8),
+    ]
+    assert [loader.vocab_size for loader in loaders] == [6] * 4

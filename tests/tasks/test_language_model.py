@@ -193,7 +193,7 @@ def test_a_validation_split_shorter_than_a_window_is_told_as_such():
 
 
 def test_layers_and_shapes_are_known_without_computing():
-    params, outputs = layer_outputs(build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), batch_size=3, length=4)
+    params, outputs, _ = layer_outputs(build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), batch_size=3, length=4)
     assert params["embedding"].shape == (SYMBOLS, 3)
     assert outputs["layer_0"]["__call__"][0][0].shape == (3, 4, 5)
     rows = [(layer.name, layer.output) for layer in layers_of(params, outputs)]
@@ -278,3 +278,60 @@ def test_training_in_a_script_that_diverges_says_so():
             steps=25,
             optimizer=OptimizerConfig(name="sgd", learning_rate=3e38),
         )
+
+
+@pytest.mark.parametrize("last", [SYMBOLS, -1, 2**33], ids=["above", "negative", "past int32"])
+def test_ids_outside_the_vocabulary_of_a_model_are_refused_once_before_training(last):
+    model = build_model(MODELS["lstm"], vocabulary_size=SYMBOLS)
+    ids = np.arange(400) % SYMBOLS
+    ids[-1] = last
+    sizes = {"length": 8, "batch_size": 4}
+    for loader in (RowLoader(ids, **sizes), WindowLoader(ids, **sizes), RowLoader(ids, pad=True, **sizes)):
+        with pytest.raises(InputError, match=rf"token ids run from .*, the vocabulary has {SYMBOLS}: "):
+            train_model(model, loader, steps=1)
+
+
+def test_ids_are_looked_through_only_where_their_vocabulary_is_not_known(monkeypatch):
+    looked = []
+    monkeypatch.setattr("jaxseq.tasks.language_model.require_ids", lambda ids, *, vocab_size: looked.append(vocab_size))
+    model = build_model(MODELS["lstm"], vocabulary_size=SYMBOLS)
+    for known in (None, SYMBOLS - 1, SYMBOLS, SYMBOLS + 1):
+        make_loss_fn(model, RowLoader(np.zeros(400, np.int32), length=8, batch_size=4, vocab_size=known))
+    assert looked == [SYMBOLS, SYMBOLS]  # of the first and the last
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (
+            RNNConfig(features=5, layers=2, embedding=3),
+            ["embedding Embedding 3", "layer_0 LSTM 5", "layer_1 LSTM 5", f"head Linear {SYMBOLS}"],
+        ),
+        (RNNConfig(features=5, cell="gru"), ["layer_0 GRU 5", f"head Linear {SYMBOLS}"]),
+        (RNNConfig(features=5, cell="rnn"), ["layer_0 SimpleRNN 5", f"head Linear {SYMBOLS}"]),
+        (
+            TransformerConfig(features=8, heads=2, layers=1, positions="learned", tie_embedding=False),
+            [
+                "embedding Embedding 8",
+                "position_table Embedding 8",
+                "block_0/attention_norm LayerNorm 8",
+                "block_0/attention/input Linear 24",
+                "block_0/attention/output Linear 8",
+                "block_0/feed_forward_norm LayerNorm 8",
+                "block_0/feed_forward/input Linear 32",
+                "block_0/feed_forward/output Linear 8",
+                "norm LayerNorm 8",
+                f"head_kernel Linear {SYMBOLS}",
+            ],
+        ),
+    ],
+    ids=["lstm", "gru", "rnn", "transformer"],
+)
+def test_the_layers_of_every_model_stand_where_the_data_meets_them_with_kind_and_shape(config, expected):
+    model = build_model(config, vocabulary_size=SYMBOLS)
+    layers = layers_of(*layer_outputs(model, batch_size=3, length=4))
+    assert [f"{layer.name} {layer.kind} {layer.output}" for layer in layers] == [
+        "{} {} (3, 4, {})".format(*line.split()) for line in expected
+    ]
+    shapes = jax.tree.leaves(jax.eval_shape(lambda: init_params(model, seed=0)))
+    assert sum(layer.parameters for layer in layers) == sum(math.prod(leaf.shape) for leaf in shapes)

@@ -1,7 +1,10 @@
 """The training loop: exact resume, stopping, early stopping, devices, what it writes."""
 
+import json
 import os
+import shutil
 import signal
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,6 +18,7 @@ from jaxseq.training import loop
 from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.loop import fit
 from jaxseq.training.metrics import read_metrics
+from jaxseq.training.snapshot import _sealed
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -215,7 +219,7 @@ def test_meta_and_files_go_into_every_checkpoint(tmp_path):
         opened = store.open(step)
         assert opened is not None
         assert opened[0].meta["tokenizer"] == "abc"
-        assert opened[0].files == {"config.json": "{}"}
+        assert opened[0].files["config.json"] == "{}"
 
 
 def test_a_batch_that_devices_cannot_share_equally_is_said_once(tmp_path):
@@ -237,3 +241,57 @@ def test_fewer_devices_than_a_run_was_begun_with_are_told(tmp_path, monkeypatch)
     monkeypatch.setattr(loop.jax, "devices", lambda: few)
     run(tmp_path, devices=0, notes=notes)
     assert notes.said[0].startswith("this run was begun on 2 devices, there are 1: its figures will not be")
+
+
+def without_record(store):
+    """Makes the checkpoints what the first version wrote: without the rows of metrics."""
+    for step in store.steps():
+        snapshot, _ = store.open(step)
+        (snapshot.path / "metrics.csv").unlink()
+        meta = json.loads((snapshot.path / "meta.json").read_bytes())
+        del meta["files"]["metrics.csv"], meta["sha256"]
+        meta["texts"].remove("metrics.csv")
+        (snapshot.path / "meta.json").write_text(_sealed(meta))
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"\xff" * 999)], ids=["deleted", "junk"])
+def test_rows_that_were_lost_come_back_from_the_checkpoint(tmp_path, unbroken, change):
+    with pytest.raises(Crash):
+        run(tmp_path, loader=CrashingLoader(11))
+    change(tmp_path / "metrics.csv")
+    notes = Notes()
+    assert_same_run(tmp_path, run(tmp_path, notes=notes), *unbroken[1])
+    assert [line for line in notes.said if "metrics.csv" in line] == [notes.said[0]]
+    assert "restored from the checkpoint of step 8" in notes.said[0]
+
+
+def test_every_checkpoint_holds_the_rows_up_to_its_step(unbroken):
+    directory = unbroken[1][0]
+    whole = (directory / "metrics.csv").read_text()
+    store = CheckpointStore(directory / "checkpoints")
+    for step in store.steps():
+        record = store.open(step)[0].files["metrics.csv"]
+        rows = [line for line in whole.splitlines()[1:] if int(line.split(",")[0]) <= step]
+        assert record.splitlines()[1:] == rows
+    assert record == whole
+
+
+def test_an_earlier_version_s_checkpoint_goes_on_with_the_rows_there_are(tmp_path, unbroken):
+    whole = (unbroken[1][0] / "metrics.csv").read_bytes()
+    assert whole.count(b"\n") == 1 + 3 + 3  # header; steps 5, 10, 13; steps 6, 12, 13
+    with pytest.raises(Crash):
+        run(tmp_path, loader=CrashingLoader(11))
+    without_record(CheckpointStore(tmp_path / "checkpoints"))
+    told = []
+    for content in (whole, whole.replace(b"6,1,validation", b"x,1,validation")):
+        directory = tmp_path / f"copy{len(told)}"
+        shutil.copytree(tmp_path / "checkpoints", directory / "checkpoints")
+        (directory / "metrics.csv").write_bytes(content)
+        notes = Notes()
+        result = run(directory, notes=notes)
+        told += [notes.said]
+        rows = (directory / "metrics.csv").read_bytes().splitlines()
+        assert rows == [row for row in whole.splitlines() if content is whole or not row.startswith(b"6,")]
+        assert_same(result.state.params, unbroken[1][1].state.params)
+    assert told[0] == ["going on from step 8"]
+    assert told[1][0].startswith("metrics.csv lacks 1 of the 2 rows up to step 8, missing or damaged; this checkpoint")
