@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxseq.data.corpus import Corpus, DocumentStarts, TokenChunk
 from jaxseq.errors import InputError
+from jaxseq.opening import open_new, open_regular
 
 _END = struct.Struct("<Q8s")
 _MAGIC = b"jaxseq\x00\x01"
@@ -53,7 +54,7 @@ def write_token_file(
     path = Path(path)
     partial = path.with_name(f"{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with open_new(partial) as file:
             _write(file, chunks, vocab_size, {"tokenizer": tokenizer, "source": source}, progress)
             file.flush()
             os.fsync(file.fileno())
@@ -82,7 +83,7 @@ def open_token_file(path: str | Path, *, tokenizer: str | None = None, source: s
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             record, starts = _read_trailer(file)
     except OSError as error:
         raise InputError(f"the token file {path} cannot be read ({error.strerror}): write it again") from error

@@ -16,6 +16,7 @@ from jaxseq.data.corpus import Corpus, take_split
 from jaxseq.errors import CheckpointError, InputError
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
+from jaxseq.opening import read_text
 from jaxseq.ops.losses import Tally
 from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_json
@@ -186,7 +187,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
         CheckpointError: it cannot be read, or holds no tokenizer.
     """
     try:
-        return tokenizer_from_json(json.loads(path.read_text(encoding="utf-8")))
+        return tokenizer_from_json(json.loads(read_text(path)))
     except (OSError, ValueError) as error:  # json's, UTF-8's and the tokenizer's errors are ValueErrors
         reason = f"{error}".splitlines()[0]
         raise CheckpointError(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from jaxseq.opening import open_append, open_new
 from jaxseq.training.files import writing
 
 _LARGEST = 3.4028234e38  # in float32
@@ -30,6 +31,7 @@ class EventFile:
         self._path = directory / f"events.out.tfevents.{time.time_ns()}"
         with writing(self._path):
             directory.mkdir(parents=True, exist_ok=True)
+            open_new(self._path).close()
         self._write(_message(3, b"brain.Event:2"), step=0)
         self._write(_message(7, _number(1, 1)), step=purge_after + 1)  # session_log: start
 
@@ -45,7 +47,7 @@ class EventFile:
     def _write(self, content: bytes, *, step: int) -> None:
         event = _key(1, 1) + struct.pack("<d", time.time()) + _number(2, step) + content
         length = struct.pack("<Q", len(event))
-        with writing(self._path), open(self._path, "ab") as file:
+        with writing(self._path), open_append(self._path) as file:
             file.write(length + _checksum(length) + event + _checksum(event))
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxseq.errors import InputError
+from jaxseq.opening import open_append, read_text
 from jaxseq.ops.losses import Tally
 from jaxseq.training.files import sync, write_atomic, writing
 
@@ -88,8 +90,8 @@ class MetricsFile:
         csv.DictWriter(text, self._columns, extrasaction="ignore", lineterminator="\n").writerow(
             {name: f"{value:.9g}" if isinstance(value, float) else value for name, value in row.items()}
         )
-        with writing(self._path), open(self._path, "a", encoding="utf-8", newline="") as file:
-            file.write(text.getvalue())
+        with writing(self._path), open_append(self._path) as file:
+            file.write(text.getvalue().encode())
 
     def sync(self) -> None:
         """Forces the rows to disk."""
@@ -97,7 +99,14 @@ class MetricsFile:
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """The rows of a metrics.csv, whole ones only."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    """The rows of a metrics.csv, whole ones only.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        lines = read_text(path, errors="replace", most=2**31).splitlines(keepends=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): remove it, and check the directory") from error
     rows = csv.DictReader(line for line in lines if line.endswith("\n"))
     return [row for row in rows if None not in row and None not in row.values() and row.get("step", "").isdigit()]
