@@ -5,6 +5,7 @@ in a run directory is read or written by name is opened here.
 """
 
 import errno
+import io
 import os
 import stat
 from contextlib import suppress
@@ -31,7 +32,7 @@ class IrregularFileError(OSError):
     """Something other than a regular file stands under the name of one; `strerror` says what."""
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_regular(path: Path) -> io.BufferedReader:
     """Opens a file to read its bytes. A link to a file is as good as the file.
 
     Raises:
@@ -39,7 +40,9 @@ def open_regular(path: Path) -> IO[bytes]:
         OSError: it cannot be opened.
     """
     _require_regular(os.stat(path), path)  # first, since with some devices opening alone does something
-    return _as_file(os.open(path, os.O_RDONLY | _NO_WAITING | getattr(os, "O_BINARY", 0)), path, "rb")
+    descriptor = os.open(path, os.O_RDONLY | _NO_WAITING | getattr(os, "O_BINARY", 0))
+    _require_regular(os.fstat(descriptor), path, close=descriptor)
+    return os.fdopen(descriptor, "rb")
 
 
 def read_bytes(path: Path, *, most: int = LARGEST_TEXT) -> bytes:
@@ -73,7 +76,7 @@ def open_new(path: Path) -> IO[bytes]:
     """
     with suppress(FileNotFoundError):
         os.unlink(path)
-    return _as_file(_open_in_place(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), path, "wb")
+    return os.fdopen(_open_in_place(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")
 
 
 def open_append(path: Path) -> IO[bytes]:
@@ -83,7 +86,7 @@ def open_append(path: Path) -> IO[bytes]:
         IrregularFileError: something else has its name.
         OSError: it is a link (ELOOP), or cannot be opened.
     """
-    return _as_file(_open_in_place(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), path, "ab")
+    return os.fdopen(_open_in_place(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
 
 
 def open_to_keep(path: Path) -> int:
@@ -106,11 +109,6 @@ def _open_in_place(path: Path, flags: int) -> int:
     descriptor = os.open(path, flags | _NO_LINK | _NO_WAITING | getattr(os, "O_BINARY", 0), 0o666)
     _require_regular(os.fstat(descriptor), path, close=descriptor)
     return descriptor
-
-
-def _as_file(descriptor: int, path: Path, mode: str) -> IO[bytes]:
-    _require_regular(os.fstat(descriptor), path, close=descriptor)
-    return os.fdopen(descriptor, mode)
 
 
 def _require_regular(there: os.stat_result, path: Path, *, close: int | None = None) -> None:
