@@ -47,10 +47,11 @@ def find(directory: Path) -> dict[int, Path]:
 
 
 def unfinished(directory: Path) -> list[Path]:
-    """Work in progress, or what a killed process left of it; and checkpoints that were about to be replaced."""
+    """Work in progress, or what a killed process left of it; and after that, checkpoints that were about to be replaced
+    and may need its place."""
     return [
         path
-        for path in directory.iterdir()
+        for path in sorted(directory.iterdir())
         if path.name in _UNFINISHED or (path.suffix == ".replaced" and is_named(path) and is_ours(path))
     ]
 

@@ -134,7 +134,7 @@ def _checked(path: Path, content: dict[str, Any]) -> Manifest:
     def wrong(what: str) -> NoReturn:
         raise CheckpointError(f"{path} is damaged: {META} {what}")
 
-    if content.get("format") != FORMAT:
+    if not _is_count(content.get("format")):
         wrong("names no format")
     step, best, meta = (content.get(name) for name in ("step", "best", "meta"))
     if not isinstance(step, int) or not _is_count(step):
