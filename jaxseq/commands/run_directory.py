@@ -1,35 +1,26 @@
-"""The run directory around a training: whose it is, and that a run which never began leaves nothing in it."""
+"""The run directory around a training: whose it is, and that a run which never began leaves nothing in it.
 
-import shutil
+A directory is a run's that holds a configuration of ours or a checkpoint of ours. Others are left alone; and in a run's
+own, nothing is deleted or overwritten that is not ours (`jaxseq.commands.belongings`).
+"""
+
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from fnmatch import fnmatch
 from pathlib import Path
 
+from jaxseq.commands import belongings
+from jaxseq.commands.belongings import CONFIG, TOKENS
 from jaxseq.config import ExperimentConfig, differences, read_config
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.files import writing
 from jaxseq.training.lock import RunLock
 
-_KEPT = ("lock", "tokens.npy")
-_MADE = (
-    "config.json",
-    "tokenizer.json",
-    "tokens.npy.partial",
-    "checkpoints",
-    "metrics.csv",
-    "events.out.tfevents.*",
-    "curves.png",
-    "samples.txt",
-    ".*.tmp",
-)
-"""Names of what a run writes. `_KEPT` outlives a fresh start: the token file says by itself whether it still fits."""
-
 
 def has_begun(run_dir: Path) -> bool:
     """Whether there is a run to go on with: one with a checkpoint."""
-    return bool(CheckpointStore(run_dir / "checkpoints").steps())
+    return bool(_store(run_dir).steps())
 
 
 def check(run_dir: Path, config: ExperimentConfig, *, fresh: bool) -> None:
@@ -41,18 +32,19 @@ def check(run_dir: Path, config: ExperimentConfig, *, fresh: bool) -> None:
     with writing(run_dir):
         if not run_dir.exists():
             return
-    if not run_dir.is_dir():
-        raise InputError(f"{run_dir} is a file: give another --run-dir or --name")
-    if not has_begun(run_dir):
-        strange = sorted(path.name for path in run_dir.iterdir() if not _is_named(path, (*_KEPT, *_MADE)))
-        if strange:
+        if not run_dir.is_dir():
+            raise InputError(f"{run_dir} is a file: give another --run-dir or --name")
+        begun = has_begun(run_dir)
+        if not begun and os.path.lexists(run_dir / CONFIG):
+            read_config(run_dir / CONFIG)  # another program's has the same name
+        elif not begun and (strange := belongings.strangers(run_dir)):
             raise InputError(f"{run_dir} holds no run, but {strange[0]}: give another --run-dir or --name")
-        if (run_dir / "config.json").exists():
-            read_config(run_dir / "config.json")  # another program's has the same name
+    tokens = run_dir / TOKENS
+    if fresh and config.data.memory_map and os.path.lexists(tokens) and not belongings.is_token_file(tokens):
+        raise InputError(f"{tokens} is none that jaxseq wrote: move it, or give another --run-dir")
+    if fresh or not begun:
         return
-    if fresh:
-        return
-    changed = differences(read_config(run_dir / "config.json"), config)
+    changed = differences(read_config(run_dir / CONFIG), config)
     if changed:
         raise ConfigError(
             f"{run_dir} was made with another configuration ({'; '.join(changed)}): go on with that one, choose "
@@ -76,7 +68,7 @@ def held(run_dir: Path) -> Iterator[None]:
                 yield
             except BaseException:
                 if not has_begun(run_dir):
-                    _remove(path for path in run_dir.iterdir() if path not in before)
+                    _remove_new(run_dir, before)
                 raise
     except BaseException:
         for path in new:
@@ -86,17 +78,35 @@ def held(run_dir: Path) -> Iterator[None]:
 
 
 def clear(run_dir: Path) -> None:
-    """Removes what a run has written there, and nothing else."""
-    _remove(path for path in run_dir.iterdir() if _is_named(path, _MADE))
+    """Removes what a run has written there, and nothing else. The configuration stays until the next one takes its
+    place: it says whose the directory is, if this process is killed in between.
+
+    Raises:
+        InputError: something cannot be removed.
+    """
+    with writing(run_dir):
+        _store(run_dir).clear()
+        for path in belongings.written(run_dir):
+            path.unlink()
 
 
-def _is_named(path: Path, names: tuple[str, ...]) -> bool:
-    return any(fnmatch(path.name, name) for name in names)
+def make_way(run_dir: Path) -> list[str]:
+    """Moves aside what would be overwritten and is not ours; a line for each.
+
+    Raises:
+        InputError: something cannot be moved.
+    """
+    with writing(run_dir):
+        return list(belongings.make_way(run_dir))
 
 
-def _remove(paths: Iterator[Path]) -> None:
-    for path in list(paths):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
+def _store(run_dir: Path) -> CheckpointStore:
+    return CheckpointStore(run_dir / "checkpoints")
+
+
+def _remove_new(run_dir: Path, before: set[Path]) -> None:
+    if run_dir / "checkpoints" not in before:
+        _store(run_dir).clear()
+    for path in [*belongings.written(run_dir), *belongings.kept(run_dir)]:
+        if path not in before:
             path.unlink(missing_ok=True)

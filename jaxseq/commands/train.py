@@ -88,6 +88,8 @@ def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False, sampler
         parts = _build(config, _prepare(config, run_dir, going_on=going_on, fresh=fresh))
         if fresh:
             run_directory.clear(run_dir)
+        for line in run_directory.make_way(run_dir):
+            print(line, file=sys.stderr)
         result = _train(config, run_dir, parts)
         if result.stopped != "signal":
             _finish(config, run_dir, result, sampler)
@@ -101,13 +103,18 @@ def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool) -> int:
         InputError: one came; the message says from where.
     """
     from jaxseq.commands import run_directory
+    from jaxseq.training.checkpoint import CheckpointStore
 
     going_on = not fresh and run_directory.has_begun(run_dir)
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / run_dir.name
         copy.mkdir()
         if going_on:
-            shutil.copytree(run_dir / "checkpoints", copy / "checkpoints")
+            to = copy / "checkpoints"
+            to.mkdir()
+            CheckpointStore(run_dir / "checkpoints").read(
+                lambda found: shutil.copytree(found.path, to / f"{found.step:08d}", dirs_exist_ok=True)
+            )
             for name in ("tokenizer.json", "tokens.npy"):  # files are replaced, never written in place
                 if (run_dir / name).exists():
                     (copy / name).symlink_to((run_dir / name).absolute())
@@ -132,11 +139,11 @@ def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool, fresh: 
 
     opened = CheckpointStore(run_dir / "checkpoints").open() if going_on else None
     tokenizer = read_tokenizer(run_dir / "tokenizer.json") if opened is not None else None
-    if opened is not None and tokenizer is not None and opened[0].meta["tokenizer"] != tokenizer.fingerprint:
+    if opened is not None and tokenizer is not None and opened[0].meta.get("tokenizer") != tokenizer.fingerprint:
         raise CheckpointError(
             f"{run_dir / 'tokenizer.json'} is not the tokenizer that the checkpoint of step {opened[0].step} was made "
-            f"with (its fingerprint is {tokenizer.fingerprint}, not {opened[0].meta['tokenizer']}): put that one back, "
-            "or start anew with --fresh"
+            f"with (its fingerprint is {tokenizer.fingerprint}, not {opened[0].meta.get('tokenizer')}): put that one "
+            "back, or start anew with --fresh"
         )
     changed = CheckpointError(
         f"{config.data.source} has changed since {run_dir} was begun with it: give the same text, or start anew with "
@@ -151,7 +158,7 @@ def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool, fresh: 
         raise
     finally:
         line.end()
-    if opened is not None and opened[0].meta["corpus"] != prepared.fingerprint():
+    if opened is not None and opened[0].meta.get("corpus") != prepared.fingerprint():
         raise changed
     return prepared
 

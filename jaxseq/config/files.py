@@ -17,6 +17,7 @@ from jaxseq.config.schema import (
     TransformerConfig,
 )
 from jaxseq.errors import ConfigError
+from jaxseq.opening import read_text
 
 _MODELS = {"rnn": RNNConfig, "transformer": TransformerConfig}
 
@@ -107,7 +108,7 @@ def read_config(path: Path) -> ExperimentConfig:
         ConfigError: it cannot be read, or is not that of an experiment.
     """
     try:
-        return from_json(path.read_text(encoding="utf-8"))
+        return from_json(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}): check the run directory") from error
     except UnicodeDecodeError as error:

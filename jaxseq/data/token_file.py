@@ -18,6 +18,7 @@ import numpy as np
 
 from jaxseq.data.corpus import Corpus, DocumentStarts, TokenChunk, require_ids
 from jaxseq.errors import InputError
+from jaxseq.opening import open_new, open_regular
 
 _END = struct.Struct("<QI8s")
 _MAGIC = b"jaxseq-2"
@@ -68,7 +69,7 @@ def write_token_file(
     path = Path(path)
     partial = path.with_name(f"{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with open_new(partial) as file:
             _write(file, chunks, vocab_size, {"tokenizer": tokenizer, "source": source}, progress)
             file.flush()
             os.fsync(file.fileno())
@@ -102,7 +103,7 @@ def open_token_file(
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             record = _read_record(file, path)
             starts, checksum = _read_through(file, record)
             for name, wanted in (("tokenizer", tokenizer), ("source", source)):

@@ -17,6 +17,7 @@ from jaxseq.data.corpus import Corpus, require_ids, take_split
 from jaxseq.errors import CheckpointError, InputError
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
+from jaxseq.opening import read_text
 from jaxseq.ops.losses import Tally
 from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_json
@@ -159,11 +160,15 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
     """
     run_dir = Path(run_dir)
     store = CheckpointStore(run_dir / "checkpoints")
-    if not run_dir.is_dir() or not store.steps():
+    opened = _opened(store, checkpoint) if run_dir.is_dir() and store.steps() else None
+    if opened is None:
         raise CheckpointError(f"{run_dir} holds no trained model: train one with `jaxseq train`, or check the path")
-    opened = _opened(store, checkpoint)
-    config = from_json(opened.files["config.json"])
-    tokenizer = tokenizer_from_json(json.loads(opened.files["tokenizer.json"]))
+    config_text, tokenizer_text = (_text_of(opened, run_dir, name) for name in ("config.json", "tokenizer.json"))
+    corpus = opened.meta.get("corpus")
+    if not isinstance(corpus, str):
+        raise CheckpointError(f"{_named(opened, run_dir)} names no corpus: {_NOT_A_RUN}")
+    config = from_json(config_text)
+    tokenizer = tokenizer_from_json(json.loads(tokenizer_text))
     model = build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
     expected = jax.eval_shape(lambda: init_params(model, seed=0))
     found = jax.tree.map(np.shape, opened.arrays)
@@ -173,22 +178,33 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
             f"vocabulary has {len(tokenizer.vocabulary)} symbols: one of them was changed by hand; train anew"
         )
     params = jax.tree.map(jnp.asarray, opened.arrays)
-    return Loaded(config, tokenizer, model, params, opened.step, opened.meta["corpus"], opened.skipped)
+    return Loaded(config, tokenizer, model, params, opened.step, corpus, opened.skipped)
 
 
-def _opened(store: CheckpointStore, checkpoint: Literal["best", "newest"]) -> Restored:
-    """The parameters asked for; where the best ones are damaged the newest, and a line in `skipped` that says so."""
+_NOT_A_RUN = "it is not of `jaxseq train`; choose another run directory"
+
+
+def _named(opened: Restored, run_dir: Path) -> str:
+    return f"the checkpoint of step {opened.step} in {run_dir}"
+
+
+def _text_of(opened: Restored, run_dir: Path, name: str) -> str:
+    if name not in opened.files:
+        raise CheckpointError(f"{_named(opened, run_dir)} holds no {name}: {_NOT_A_RUN}")
+    return opened.files[name]
+
+
+def _opened(store: CheckpointStore, checkpoint: Literal["best", "newest"]) -> Restored | None:
+    """The parameters asked for; where the best ones are damaged the newest, and a line in `skipped` that says so. None
+    where there are none, or no longer."""
     lost: list[str] = []
     if checkpoint == "best" and store.has_best():
         try:
-            best = store.restore_params(which="best")
-            assert best is not None
-            return best
+            return store.restore_params(which="best")
         except CheckpointError as error:
             lost = [f"{error}; the newest one serves instead of the best"]
     newest = store.restore_params()
-    assert newest is not None  # the caller has seen that there are steps
-    return newest._replace(skipped=[*lost, *newest.skipped])
+    return None if newest is None else newest._replace(skipped=[*lost, *newest.skipped])
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
@@ -198,7 +214,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
         CheckpointError: it cannot be read, or holds no tokenizer.
     """
     try:
-        return tokenizer_from_json(json.loads(path.read_text(encoding="utf-8")))
+        return tokenizer_from_json(json.loads(read_text(path)))
     except (OSError, ValueError) as error:  # json's, UTF-8's and the tokenizer's errors are ValueErrors
         reason = f"{error}".splitlines()[0]
         raise CheckpointError(

@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxseq.errors import CheckpointError
 
 PyTree = Any
 
@@ -89,26 +92,65 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     disk = os.statvfs(path.parent)
     if disk.f_bavail * disk.f_frsize < needed:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    from orbax import checkpoint as ocp  # 0.6 s, and only runs that save or restore need it
-
-    with _quiet_orbax(path), ocp.PyTreeCheckpointer(use_ocdbt=True, use_compression=False) as checkpointer:
-        checkpointer.save(path.absolute(), args=ocp.args.PyTreeSave(stored))
+    ocp = load_orbax()
+    with (
+        _quiet_orbax(path),
+        _spelled_plainly(path) as place,
+        ocp.PyTreeCheckpointer(use_ocdbt=True, use_compression=False) as checkpointer,
+    ):
+        checkpointer.save(place, args=ocp.args.PyTreeSave(stored))
 
 
 def read_arrays(path: Path, specs: Mapping[str, Spec]) -> dict[str, np.ndarray]:
-    """Those arrays of the directory `path` that `specs` names; others are not read."""
+    """Those arrays of the directory `path` that `specs` names; others are not read.
+
+    Raises:
+        CheckpointError: they are not there, or not of those shapes and types.
+    """
     stored = {name: spec for name, spec in specs.items() if math.prod(spec.shape)}
     arrays = {name: np.zeros(spec.shape, jnp.dtype(spec.dtype)) for name, spec in specs.items() if name not in stored}
     if stored:
-        from orbax import checkpoint as ocp
-
-        wanted = {name: jax.ShapeDtypeStruct(spec.shape, jnp.dtype(spec.dtype)) for name, spec in stored.items()}
-        how = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in stored}
-        with ocp.PyTreeCheckpointer(use_ocdbt=True) as checkpointer:
-            arrays |= checkpointer.restore(
-                path.absolute(), args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True)
-            )
+        try:
+            arrays |= _restored(path, stored)
+        except MemoryError:
+            raise
+        except Exception as error:  # Orbax and TensorStore raise whatever comes up when files are not what they wrote
+            first = next(iter(str(error).splitlines()), type(error).__name__)
+            raise CheckpointError(f"{path} is damaged: its arrays cannot be read ({first[:200]})") from error
+    for name, spec in specs.items():
+        found = arrays.get(name)
+        if not isinstance(found, np.ndarray) or spec_of(found) != spec:
+            there = spec_of(found) if isinstance(found, np.ndarray) else "absent"
+            raise CheckpointError(f"{path} is damaged: {name} is {there} there, its manifest says {spec}")
     return {name: arrays[name] for name in specs}
+
+
+def load_orbax() -> Any:
+    """Orbax's checkpointing: imported late, as it takes 0.6 s and only runs that save or restore need it."""
+    from orbax import checkpoint as ocp
+
+    return ocp
+
+
+def _restored(path: Path, specs: Mapping[str, Spec]) -> dict[str, Any]:
+    ocp = load_orbax()
+    wanted = {name: jax.ShapeDtypeStruct(spec.shape, jnp.dtype(spec.dtype)) for name, spec in specs.items()}
+    how = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in specs}
+    with _spelled_plainly(path) as place, ocp.PyTreeCheckpointer(use_ocdbt=True) as checkpointer:
+        return checkpointer.restore(place, args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True))
+
+
+@contextmanager
+def _spelled_plainly(path: Path) -> Iterator[Path]:
+    """An absolute path for `path` that TensorStore takes as it is: it fails at names that are no UTF-8, reads brackets
+    as a pattern and writes "a\\b" into a folder a. Such a path is gone to by a link elsewhere."""
+    whole = path.absolute()
+    if re.fullmatch(r"[\w/. +=@,:~-]*", str(whole)):
+        yield whole
+        return
+    with tempfile.TemporaryDirectory(prefix="jaxseq-") as folder:
+        (Path(folder) / "there").symlink_to(whole.parent)
+        yield Path(folder) / "there" / whole.name
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxseq.errors import CheckpointError
 from jaxseq.ops.losses import Tally
 from jaxseq.training.metrics import Meter, derived
 from jaxseq.training.step import LEARNING_RATE, SKIPPED
@@ -85,6 +86,38 @@ class Book:
         return {**fields, "meter": self.meter.to_json()}
 
     @classmethod
-    def from_json(cls, tree: Mapping[str, Any]) -> "Book":
-        """Inverse of `to_json`."""
-        return cls(**{**tree, "meter": Meter(tree["meter"])})
+    def from_json(cls, tree: Any) -> "Book":
+        """Inverse of `to_json`.
+
+        Raises:
+            CheckpointError: `tree` is not what that writes.
+        """
+        known = {field.name: field for field in dataclasses.fields(cls)}
+        if not isinstance(tree, dict) or not set(tree) <= set(known):
+            raise CheckpointError(f'the entry "training" of the checkpoint is none that a run writes: {_REMEDY}')
+        for name, value in tree.items():
+            fits = _is_meter(value) if name == "meter" else _is_like(value, known[name].default)
+            if not fits:
+                raise CheckpointError(f'the entry "training" of the checkpoint says {name} {value!r:.80}: {_REMEDY}')
+        return cls(**{**tree, "meter": Meter(tree.get("meter"))})
+
+
+_REMEDY = "start anew with --fresh"
+
+
+def _is_meter(value: Any) -> bool:
+    """Whether `value` maps names to pairs of numbers."""
+    if not isinstance(value, dict):
+        return False
+    return all(isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair)) for pair in value.values())
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    """Whether a field whose default is a count, a number or None may hold `value`."""
+    if type(default) is int:
+        return type(value) is int and 0 <= value < 2**63
+    return _is_number(value) or (default is None and value is None)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or (type(value) is int and abs(value) < 2**63)

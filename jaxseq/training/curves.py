@@ -10,6 +10,8 @@ from jaxseq.training.metrics import read_metrics
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+SOFTWARE = "jaxseq"
+"""What the picture says it was made by."""
 _COLORS = {"train": "#4c72b0", "validation": "#dd8452", "test": "#55a868"}
 _LARGEST = 3.4028234e38  # in float32
 _LONGEST_TITLE = 120
@@ -52,7 +54,7 @@ def draw_curves(metrics: Path, picture: Path, *, title: str = "") -> None:
     if rows:
         axes.legend(frameon=False)
     png = io.BytesIO()
-    figure.savefig(png, format="png")
+    figure.savefig(png, format="png", metadata={"Software": SOFTWARE})
     write_atomic(picture, png.getvalue())
 
 
@@ -106,3 +108,12 @@ def _characters(file: str, wanted: set[str]) -> set[str]:
     except (OSError, RuntimeError):  # gone since the list was made, or damaged
         return set()
     return {char for char in wanted if font.get_char_index(ord(char))} if font.scalable else set()
+
+
+def is_picture(begin: bytes) -> bool:
+    """Whether the first thousand bytes of a file are those of a picture of `draw_curves`, an earlier version's too."""
+    if not begin.startswith(b"\x89PNG\r\n\x1a\n"):
+        return False
+    size = (int.from_bytes(begin[16:20]), int.from_bytes(begin[20:24]))
+    by_version_1 = size == (960, 600) and b"tEXtSoftware\0Matplotlib version" in begin
+    return b"tEXtSoftware\0" + SOFTWARE.encode() in begin or by_version_1

@@ -5,14 +5,19 @@ both few enough bytes to write by hand: the packages that can do it start thread
 imports PyTorch wherever that is installed.
 """
 
+import re
 import struct
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from jaxseq.opening import open_append, open_new, open_regular
 from jaxseq.training.files import writing
 
+EVENT_FILE = re.compile(r"events\.out\.tfevents\.\d{18,20}")
+"""Names of the files: other programs add the computer's name and more."""
 _LARGEST = 3.4028234e38  # in float32
+_VERSION = b"brain.Event:2"
 
 
 class EventFile:
@@ -30,7 +35,8 @@ class EventFile:
         self._path = directory / f"events.out.tfevents.{time.time_ns()}"
         with writing(self._path):
             directory.mkdir(parents=True, exist_ok=True)
-        self._write(_message(3, b"brain.Event:2"), step=0)
+            open_new(self._path).close()
+        self._write(_message(3, _VERSION), step=0)
         self._write(_message(7, _number(1, 1)), step=purge_after + 1)  # session_log: start
 
     def add(self, step: int, scalars: Mapping[str, float]) -> None:
@@ -45,8 +51,22 @@ class EventFile:
     def _write(self, content: bytes, *, step: int) -> None:
         event = _key(1, 1) + struct.pack("<d", time.time()) + _number(2, step) + content
         length = struct.pack("<Q", len(event))
-        with writing(self._path), open(self._path, "ab") as file:
+        with writing(self._path), open_append(self._path) as file:
             file.write(length + _checksum(length) + event + _checksum(event))
+
+
+def is_event_file(path: Path) -> bool:
+    """Whether a file is an `EventFile`, if only the beginning of one: the library of TensorBoard writes the first event
+    in fewer bytes, without its step."""
+    first = _number(2, 0) + _message(3, _VERSION)
+    try:
+        with open_regular(path) as file:
+            begin = file.read(12 + 9 + len(first))
+    except OSError:
+        return False
+    length = struct.pack("<Q", 9 + len(first))
+    wanted = length + _checksum(length) + _key(1, 1)
+    return begin[: len(wanted)] == wanted[: len(begin)] and begin[21:] == first[: max(0, len(begin) - 21)]
 
 
 def _varint(number: int) -> bytes:

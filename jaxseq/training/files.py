@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jaxseq.errors import InputError
+from jaxseq.opening import IrregularFileError, open_new, open_regular
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space, or choose another disk",
@@ -20,6 +21,8 @@ _REMEDIES = {
     errno.EEXIST: "a file stands where a directory is needed: choose another directory",
     errno.EISDIR: "a directory stands where a file is needed: choose another name",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+    errno.ELOOP: "a link stands in its place, and nothing is written through one: remove it",
+    errno.ENOENT: "its directory is no longer there: was it removed or renamed?",
 }
 
 
@@ -28,10 +31,13 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turns the OSErrors a person can do something about, raised inside, into an InputError about `path`.
 
     Raises:
-        InputError: the disk is full or read-only, a permission is missing, or the like. Other OSErrors pass.
+        InputError: the disk is full or read-only, a permission is missing, a link or a named pipe stands where a file
+            is to be, or the like. Other OSErrors pass.
     """
     try:
         yield
+    except IrregularFileError as error:
+        raise InputError(f"cannot write {os.fspath(path)}: {error.strerror}: remove it") from error
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0)
         if remedy is None:
@@ -42,9 +48,9 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Writes `content` (text as UTF-8, line ends as they are) to `path`, replacing what was there in one move.
 
-    The content goes to a temporary sibling, is forced to disk and renamed. The sibling's name is always the same, so a
-    killed process leaves at most one, which the next call takes over; two writers at a time are for `RunLock` to
-    prevent.
+    The content goes to a temporary sibling, is forced to disk and renamed; a link of either name is replaced and its
+    target left alone. The sibling's name is always the same, so a killed process leaves at most one, which the next
+    call removes; two writers at a time are for `RunLock` to prevent.
 
     Raises:
         InputError: the file cannot be written; what was there before still is.
@@ -63,8 +69,8 @@ def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
 
 
 def write_synced(path: Path, content: str | bytes) -> None:
-    """Writes `content` to `path` and forces it to disk."""
-    with open(path, "wb") as file:
+    """Writes `content` to `path`, a new file even where there was one, and forces it to disk."""
+    with open_new(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
@@ -72,7 +78,7 @@ def write_synced(path: Path, content: str | bytes) -> None:
 
 def sync(path: Path) -> None:
     """Forces a file, or the entries of a directory, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         os.fsync(descriptor)
     finally:
@@ -80,6 +86,6 @@ def sync(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's content."""
-    with open(path, "rb") as file:
+    """Hex SHA-256 of a regular file's content."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

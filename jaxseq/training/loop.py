@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from jaxseq.config import TrainConfig
-from jaxseq.errors import InputError
+from jaxseq.errors import CheckpointError, InputError
 from jaxseq.training.book import Book, DivergedError
 from jaxseq.training.checkpoint import CheckpointStore, Restored
 from jaxseq.training.debug import explain_nonfinite
@@ -131,7 +131,12 @@ class _Run:
         """Devices to train on: as many as the run was begun with, for sums and dropout depend on their number."""
         if self.restored is None or self.config.devices:
             return self.config.devices
-        begun_with, there = self.restored.meta[DEVICES], len(jax.devices())
+        begun_with, there = self.restored.meta.get(DEVICES), len(jax.devices())
+        if type(begun_with) is not int or begun_with < 1:
+            raise CheckpointError(
+                f"the checkpoint of step {self.restored.step} was made on {begun_with!r} devices, which cannot be: "
+                "start anew with --fresh"
+            )
         if begun_with > there:
             self.reporter.say(
                 f"this run was begun on {begun_with} devices, there are {there}: its figures will not be, to the last "
@@ -237,7 +242,7 @@ class _Run:
         """Takes a checkpoint's place in the run."""
         self.state = self.layout.put_state(restored.arrays)
         self.step = self.saved = restored.step
-        self.book = Book.from_json(restored.meta["training"])
+        self.book = Book.from_json(restored.meta.get("training"))
         if RECORD in restored.files:
             self.metrics.restore(restored.files[RECORD], self.step)
         else:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxseq.opening import open_append, open_regular
 from jaxseq.ops.losses import Tally
 from jaxseq.training.files import sync, write_atomic, writing
 
@@ -123,10 +124,10 @@ class MetricsFile:
         """
         line = self._line(row)
         self._parts.append(line)
-        with writing(self._path), open(self._path, "a", encoding="utf-8", newline="") as file:
+        with writing(self._path), open_append(self._path) as file:
             whole = file.tell() == self._size
             if whole:
-                file.write(line)
+                file.write(line.encode())
                 self._size += len(line.encode())
         if not whole:
             self._mend()
@@ -195,9 +196,7 @@ _SOUND = re.compile(rb"\d{1,10},%b,(?:train|validation|test)(?:,(?:%b)?)*" % (_N
 def _first_bytes(path: Path, count: int = -1) -> bytes | None:
     """What a regular file begins with, all of it for -1; None where there is none or it cannot be read."""
     try:
-        if not path.is_file():
-            return None
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return file.read(count)
     except OSError:
         return None

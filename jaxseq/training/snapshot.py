@@ -9,9 +9,11 @@ In it stand
 """
 
 import dataclasses
-import hashlib
-import json
-from collections.abc import Mapping
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,17 @@ import jax
 import numpy as np
 
 from jaxseq.errors import CheckpointError
+from jaxseq.opening import read_text
 from jaxseq.training.arrays import PyTree, Spec, named_leaves, read_arrays, spec_of, to_host, write_arrays
 from jaxseq.training.files import sha256, sync, write_synced
+from jaxseq.training.manifest import ARRAYS, META, Manifest, is_plain, read_manifest, render
 
-FORMAT = 1
-_META, _ARRAYS = "meta.json", "arrays"
+_TEXTS = ("config.json", "tokenizer.json")
+_WRITTEN_BY_ORBAX = re.compile(
+    r"arrays(\.orbax-checkpoint-tmp[-.\d]*)?(/ocdbt\.process_\d+)?"
+    r"(/d|/array_metadatas|(/manifest\.ocdbt|/d/[0-9a-f]{32})(\.__lock)?"
+    r"|/_METADATA|/_CHECKPOINT_METADATA|/_sharding|/commit_success\.txt|/array_metadatas/process_\d+)?"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +49,7 @@ class Snapshot:
 
     def load(self) -> dict[str, np.ndarray]:
         """All arrays, by name."""
-        return read_arrays(self.path / _ARRAYS, self.specs)
+        return read_arrays(self.path / ARRAYS, self.specs)
 
     def restore(self, template: PyTree) -> PyTree:
         """The arrays in the structure of `template`, as NumPy arrays.
@@ -63,11 +71,15 @@ class Snapshot:
         if template is not None:
             return self._restore(template, {leaf: f"{name}/{leaf}" for leaf in named_leaves(template)}, set(inside))
         tree: dict[str, Any] = {}
-        for full, array in read_arrays(self.path / _ARRAYS, {full: self.specs[full] for full in inside}).items():
+        for full, array in read_arrays(self.path / ARRAYS, {full: self.specs[full] for full in inside}).items():
             *parents, last = inside[full].split("/")
             node = tree
             for parent in parents:
                 node = node.setdefault(parent, {})
+                if not isinstance(node, dict):
+                    raise CheckpointError(f"{self.path} is damaged: {full} lies inside of another array")
+            if last in node:
+                raise CheckpointError(f"{self.path} is damaged: {full} holds other arrays")
             node[last] = array
         return tree
 
@@ -80,7 +92,7 @@ class Snapshot:
                     f"{self.path} does not fit: {name} is {stored or 'absent'} there and {wanted or 'absent'} here; "
                     "use the configuration it was made with"
                 )
-        arrays = read_arrays(self.path / _ARRAYS, specs)
+        arrays = read_arrays(self.path / ARRAYS, specs)
         return jax.tree.unflatten(jax.tree.structure(template), [arrays[name] for name in specs])
 
 
@@ -96,29 +108,21 @@ def write_snapshot(
     """
     path.mkdir()
     for name, text in files.items():
-        if name in ("", "..", _META, _ARRAYS) or Path(name).name != name:
+        if not is_plain(name) or "/" in name or name in (META, ARRAYS):
             raise ValueError(f"{name!r} cannot name a file of a checkpoint: choose another name, without a folder")
         write_synced(path / name, text)
     host = to_host(arrays)
-    write_arrays(path / _ARRAYS, host)
-    manifest: dict[str, dict[str, Any]] = {}
+    write_arrays(path / ARRAYS, host)
+    written: dict[str, tuple[int, str]] = {}
     folders = [path]
     for entry in sorted(path.rglob("*")):
         sync(entry)
         if entry.is_dir():
             folders.append(entry)
         else:
-            manifest[entry.relative_to(path).as_posix()] = {"size": entry.stat().st_size, "sha256": sha256(entry)}
-    content = {
-        "format": FORMAT,
-        "step": step,
-        "best": best,
-        "meta": dict(meta),
-        "texts": list(files),
-        "arrays": {name: {"shape": list(array.shape), "dtype": array.dtype.name} for name, array in host.items()},
-        "files": manifest,
-    }
-    write_synced(path / _META, _sealed(content))
+            written[entry.relative_to(path).as_posix()] = (entry.stat().st_size, sha256(entry))
+    specs = {name: Spec(array.shape, array.dtype.name) for name, array in host.items()}
+    write_synced(path / META, render(Manifest(step, best, dict(meta), list(files), specs, written)))
     for folder in folders:
         sync(folder)
 
@@ -126,7 +130,7 @@ def write_snapshot(
 def is_marked_best(path: Path) -> bool | None:
     """Whether the checkpoint at `path` was the best when saved, by its meta.json alone; None where that is unusable."""
     try:
-        return _read_meta(path)["best"]
+        return read_manifest(path).best
     except CheckpointError:
         return None
 
@@ -134,63 +138,75 @@ def is_marked_best(path: Path) -> bool | None:
 def open_snapshot(path: Path) -> Snapshot:
     """The checkpoint at `path`, after reading all of its files and comparing them with its manifest.
 
-    A file that the manifest does not list is ignored.
+    A file that the manifest does not list is ignored; links and what is no file at all are not, as the library that
+    reads the arrays would follow them.
 
     Raises:
         CheckpointError: it is missing, damaged, incomplete or of another format; the message says which and where.
     """
-    content = _read_meta(path)
+    manifest = read_manifest(path)
     try:
-        for name, entry in content["files"].items():
+        for name in _irregular(path):
+            raise CheckpointError(f"{path} is damaged: {name} is a link, or neither file nor directory: remove it")
+        for name, (size, digest) in manifest.files.items():
             file = path / name
             if not file.is_file():
                 raise CheckpointError(f"{path} is damaged: {name} is missing")
-            size = file.stat().st_size
-            if size != entry["size"]:
-                raise CheckpointError(f"{path} is damaged: {name} has {size} bytes instead of {entry['size']}")
-            if sha256(file) != entry["sha256"]:
+            found = file.stat().st_size
+            if found != size:
+                raise CheckpointError(f"{path} is damaged: {name} has {found} bytes instead of {size}")
+            if sha256(file) != digest:
                 raise CheckpointError(f"{path} is damaged: the content of {name} has changed")
-        texts = {name: (path / name).read_bytes().decode() for name in content["texts"]}
+        texts = {name: read_text(path / name) for name in manifest.texts}
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
-    specs = {name: Spec(tuple(spec["shape"]), spec["dtype"]) for name, spec in content["arrays"].items()}
-    return Snapshot(path, content["step"], content["best"], content["meta"], texts, specs)
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{path} is damaged: a text in it is no UTF-8") from error
+    return Snapshot(path, manifest.step, manifest.best, manifest.meta, texts, manifest.specs)
 
 
-def _sealed(content: dict[str, Any]) -> str:
-    """`content` as JSON with the SHA-256 of this JSON as its last entry."""
+def remove_snapshot(path: Path, *, texts: Collection[str] = ()) -> None:
+    """Deletes what a checkpoint, finished or not, consists of, and the directory unless something else lies in it.
 
-    def render(tree: dict[str, Any]) -> str:
-        return json.dumps(tree, indent=1) + "\n"
+    Where `path` or an entry is a link, the link goes and its target stays.
 
-    return render({**content, "sha256": hashlib.sha256(render(content).encode()).hexdigest()})
+    Args:
+        texts: names of texts beside those that a finished one names and those that every run has.
 
-
-def _unsealed(raw: bytes) -> dict[str, Any] | None:
-    """Inverse of `_sealed`; None where `raw` differs from what that gave by as much as a byte of white space."""
+    Raises:
+        OSError: something cannot be deleted.
+    """
+    if path.is_symlink():
+        path.unlink()
+        return
     try:
-        content = json.loads(raw)
-        del content["sha256"]
-        return content if _sealed(content).encode() == raw else None
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
+        listed: Collection[str] = read_manifest(path).files
+    except CheckpointError:
+        listed = ()
+
+    def is_ours(name: str) -> bool:
+        return name == META or name in (*_TEXTS, *texts, *listed) or bool(_WRITTEN_BY_ORBAX.fullmatch(name))
+
+    for name, is_folder in _entries(path):
+        if is_ours(name) and not is_folder:
+            (path / name).unlink()
+        elif is_folder and (is_ours(name) or any(file.startswith(f"{name}/") for file in listed)):
+            with suppress(OSError):  # not empty
+                (path / name).rmdir()
+    with suppress(OSError):
+        path.rmdir()
 
 
-def _read_meta(path: Path) -> dict[str, Any]:
-    if not path.is_dir():
-        raise CheckpointError(f"{path} is no checkpoint: there is no such directory")
-    try:
-        raw = (path / _META).read_bytes()
-    except FileNotFoundError as error:
-        what = "it is empty" if not any(path.iterdir()) else f"{_META} is missing"
-        raise CheckpointError(f"{path} is damaged: {what}") from error
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
-    content = _unsealed(raw)
-    if content is None:
-        raise CheckpointError(f"{path} is damaged: the content of {_META} has changed")
-    if content["format"] != FORMAT:
-        raise CheckpointError(
-            f"{path} has format {content['format']}, this jaxseq reads {FORMAT}: use the one that wrote it"
-        )
-    return content
+def _entries(path: Path) -> Iterator[tuple[str, bool]]:
+    """Everything below the directory `path`, what lies in a folder before it: name, and whether it is a folder."""
+    for folder, subfolders, files in os.walk(path, topdown=False):
+        for entry in [*files, *subfolders]:
+            name = Path(folder, entry).relative_to(path).as_posix()
+            yield name, entry in subfolders and not Path(folder, entry).is_symlink()
+
+
+def _irregular(path: Path) -> Iterator[str]:
+    """Names of what is neither a regular file nor a directory in the directory `path`."""
+    for name, is_folder in _entries(path):
+        if not is_folder and not stat.S_ISREG((path / name).lstat().st_mode):
+            yield name

@@ -70,11 +70,11 @@ def _file_instead(checkpoint: Path) -> None:
 
 
 def _other_format(checkpoint: Path) -> None:
-    from jaxseq.training import snapshot
+    from jaxseq.training.manifest import seal
 
     content = json.loads((checkpoint / "meta.json").read_text())
     del content["sha256"]
-    (checkpoint / "meta.json").write_text(snapshot._sealed({**content, "format": 2}))
+    (checkpoint / "meta.json").write_text(seal({**content, "format": 2}))
 
 
 _DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -167,11 +167,11 @@ def test_a_damaged_best_is_not_replaced_by_one_that_is_not_the_best(store: Check
 
 
 def test_extra_files_and_leftovers_of_a_killed_save_do_no_harm(store: CheckpointStore) -> None:
-    (store.directory / "00000200" / "notes.txt").write_text("learning rate was too high")
-    (store.directory / "00000200" / "arrays" / ".DS_Store").write_bytes(b"\0")
     shutil.copytree(store.directory / "00000200", store.directory / ".building")
     _truncate(store.directory / ".building")
     shutil.copytree(store.directory / ".building", store.directory / ".discard")
+    (store.directory / "00000200" / "notes.txt").write_text("learning rate was too high")
+    (store.directory / "00000200" / "arrays" / ".DS_Store").write_bytes(b"\0")
     (store.directory / "readme").write_text("")
     restored = store.restore(_TREE)
     assert restored is not None
@@ -206,7 +206,7 @@ def test_a_damaged_checkpoint_in_the_way_of_a_save_is_set_aside_and_not_deleted(
 
 
 def test_damaged_ones_are_not_counted_among_those_kept(store: CheckpointStore) -> None:
-    _empty(store.directory / "00000200")
+    (store.directory / "00000200" / "meta.json").write_bytes((store.directory / "00000200/meta.json").read_bytes()[1:])
     store.save(250, _tree(250), {})
     assert store.steps() == [100, 150, 200, 250]
     store.save(300, _tree(300), {})

@@ -18,7 +18,7 @@ from jaxseq.training import loop
 from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.loop import fit
 from jaxseq.training.metrics import read_metrics
-from jaxseq.training.snapshot import _sealed
+from jaxseq.training.manifest import sealed as _sealed
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
