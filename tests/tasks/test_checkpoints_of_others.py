@@ -36,7 +36,7 @@ def test_a_checkpoint_that_names_no_corpus_is_told(tmp_path: Path, meta: dict[st
 def test_a_run_whose_checkpoints_are_all_damaged_names_a_remedy(tmp_path: Path) -> None:
     path = CheckpointStore(tmp_path / "checkpoints").save(3, {}, {}, files=_TEXTS)
     (path / "meta.json").write_text("{}")
-    with pytest.raises(CheckpointError, match="no usable checkpoint: .*: put a copy of one back, or train anew with"):
+    with pytest.raises(CheckpointError, match=r"no usable checkpoint: .*: put a copy of one back, or train anew with"):
         load_run(tmp_path)
 
 
