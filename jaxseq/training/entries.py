@@ -76,11 +76,12 @@ def replaced(path: Path) -> Path:
 
 
 def free_name(path: Path) -> Path:
-    """`path` with ".aside" added, and a number where that is taken."""
-    name = path.with_name(f"{path.name}.aside")
+    """`path` with ".aside" added, a number where that is taken, and no dot before, which would hide it."""
+    visible = path.name.lstrip(".")
+    name = path.with_name(f"{visible}.aside")
     number = 2
     while os.path.lexists(name):
-        name = path.with_name(f"{path.name}.aside-{number}")
+        name = path.with_name(f"{visible}.aside-{number}")
         number += 1
     return name
 

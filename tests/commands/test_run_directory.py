@@ -137,7 +137,10 @@ def test_a_clearing_killed_at_any_operation_leaves_what_the_same_command_goes_on
         run_directory.check(work, config, fresh=True)
         run_directory.check(work, config, fresh=False)
         run_directory.clear(work)
-        assert set(there(work)) == {"config.json", "lock", "notes.md", "checkpoints/00000016/notes.txt"}, number
+        left = there(work)
+        note = next(name for name in left if name.endswith("notes.txt"))  # in mid-removal its folder has no name
+        assert note in ("checkpoints/00000016/notes.txt", "checkpoints/discard.aside/notes.txt")
+        assert set(left) == {"config.json", "lock", "notes.md", note}, number
         number += 7  # many of them are alike
     assert number > 20
 
