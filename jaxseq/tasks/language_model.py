@@ -1,7 +1,6 @@
 """Language models: ties a corpus, a model of any family, the loss and the metrics together."""
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,7 +17,7 @@ from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.ops.losses import Tally
 from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
-from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_json
+from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 from jaxseq.training.checkpoint import CheckpointStore, Restored
 from jaxseq.training.evaluate import Evaluator
 from jaxseq.training.sharding import choose_layout
@@ -151,7 +150,13 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
         raise CheckpointError(f"{run_dir} holds no trained model: train one with `jaxseq train`, or check the path")
     opened = _opened(store, checkpoint)
     config = from_json(opened.files["config.json"])
-    tokenizer = tokenizer_from_json(json.loads(opened.files["tokenizer.json"]))
+    try:
+        tokenizer = tokenizer_from_text(opened.files.get("tokenizer.json", ""))
+    except InputError as error:
+        raise CheckpointError(
+            f"the checkpoint of step {opened.step} in {run_dir} cannot be used, its tokenizer.json was changed by hand "
+            f"({error}): train anew"
+        ) from error
     model = build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
     expected = jax.eval_shape(lambda: init_params(model, seed=0))
     found = jax.tree.map(np.shape, opened.arrays)
@@ -186,11 +191,10 @@ def read_tokenizer(path: Path) -> Tokenizer:
         CheckpointError: it cannot be read, or holds no tokenizer.
     """
     try:
-        return tokenizer_from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:  # json's, UTF-8's and the tokenizer's errors are ValueErrors
-        reason = f"{error}".splitlines()[0]
+        return tokenizer_from_text(path.read_bytes())
+    except (OSError, InputError) as error:
         raise CheckpointError(
-            f"{path} cannot be used ({reason}): take the one of a checkpoint, or start anew with --fresh"
+            f"{path} cannot be used ({error}): take the one of a checkpoint, or start anew with --fresh"
         ) from error
 
 

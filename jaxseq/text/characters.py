@@ -1,5 +1,6 @@
 """The tokenizer of characters, and what it shares with that of jamo."""
 
+import reprlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -46,7 +47,7 @@ class SymbolTokenizer(ABC):
         wrong += [special for special in self.vocabulary.specials if len(special) == 1]
         if wrong:
             raise InputError(
-                f"{wrong[0]!r} cannot stand in the vocabulary of a {self.kind} tokenizer: its symbols are single "
+                f"{reprlib.repr(wrong[0])} cannot stand in the vocabulary of a {self.kind} tokenizer: its symbols are single "
                 "characters, its specials longer"
             )
         normalizer(self.normalizers)
