@@ -149,6 +149,8 @@ def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool) -> "Pre
         line.end()
     if opened is not None and opened[0].meta["corpus"] != prepared.fingerprint():
         raise changed
+    if opened is None and (remark := getattr(prepared.tokenizer, "remark", None)):
+        print(remark, file=sys.stderr)
     return prepared
 
 
@@ -174,7 +176,7 @@ def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
     Raises:
         InputError: the parts do not fit each other or the text.
     """
-    from jaxseq.decoding import prompt_ids
+    from jaxseq.decoding import prompt_ids, prompt_remark
     from jaxseq.tasks import language_model as task
     from jaxseq.tasks.corpora import training_loader
     from jaxseq.training.optim import make_optimizer
@@ -186,6 +188,8 @@ def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
         prompt_ids(tokenizer, config.sample.prompt)
     except UnknownSymbolError as error:
         raise InputError(f"sample.prompt is {config.sample.prompt!r}: {error}") from error
+    if remark := prompt_remark(tokenizer, config.sample.prompt):
+        print(f"sample.prompt: {remark}", file=sys.stderr)
     choose_layout(config.train.devices, config.data.batch_size)  # complains here, before anything is written
     loader = training_loader(config.data, corpus, seed=config.train.seed)
     model = task.build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
