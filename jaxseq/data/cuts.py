@@ -63,8 +63,8 @@ def _forms(character: str) -> tuple[str, str, str]:
 
 
 def _joins_nothing_before(character: str) -> bool:
-    first = (unicodedata.normalize(form, character)[0] for form in ("NFD", "NFKD"))
-    return all(not c.isspace() and not unicodedata.combining(c) and c not in _joined() for c in (character, *first))
+    first = unicodedata.normalize("NFD", character)[0]
+    return not any(c.isspace() or unicodedata.combining(c) or c in _joined() for c in (character, first))
 
 
 def _settles_sigma(character: str) -> bool:
