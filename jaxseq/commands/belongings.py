@@ -3,7 +3,6 @@
 Somebody's own `metrics.csv` or `samples.txt` is not ours for being called so.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,8 +12,8 @@ import numpy as np
 
 from jaxseq.config import read_config
 from jaxseq.errors import InputError
-from jaxseq.opening import open_regular, read_text
-from jaxseq.text.tokenizers import tokenizer_from_json
+from jaxseq.opening import open_regular, read_bytes
+from jaxseq.text.tokenizers import tokenizer_from_text
 from jaxseq.training.curves import is_picture
 from jaxseq.training.entries import free_name
 from jaxseq.training.events import EVENT_FILE, is_event_file
@@ -33,8 +32,8 @@ def _is_config(path: Path) -> bool:
 
 def _is_tokenizer(path: Path) -> bool:
     try:
-        tokenizer_from_json(json.loads(read_text(path)))
-    except (OSError, ValueError, RecursionError):
+        tokenizer_from_text(read_bytes(path))
+    except (OSError, InputError):
         return False
     return True
 

@@ -107,7 +107,16 @@ def _output(arguments: SampleArguments) -> Iterator[str]:
     import numpy as np
 
     from jaxseq import runtime
-    from jaxseq.decoding import Sampling, Transcript, next_tokens, prompt_ids, stream
+    from jaxseq.decoding import (
+        Sampling,
+        Transcript,
+        next_tokens,
+        prompt_ids,
+        prompt_remark,
+        readable,
+        stop_remark,
+        stream,
+    )
     from jaxseq.tasks.language_model import load_run
 
     runtime.use_compilation_cache()
@@ -124,12 +133,17 @@ def _output(arguments: SampleArguments) -> Iterator[str]:
     model, params, tokenizer, defaults = loaded.model, loaded.params, loaded.tokenizer, loaded.config.sample
     prompt = defaults.prompt if arguments.prompt is None else arguments.prompt
     ids = prompt_ids(tokenizer, prompt)
+    remarks = [prompt_remark(tokenizer, prompt), *(stop_remark(tokenizer, stop) for stop in arguments.stop)]
+    for remark in filter(None, remarks):
+        print(remark, file=sys.stderr)
     if arguments.next:
         tokens, probabilities = next_tokens(model, params, ids, count=arguments.next)
         symbols = [tokenizer.vocabulary.symbols[token] for token in tokens]
         likeliest = list(zip(symbols, tokens.tolist(), probabilities.tolist(), strict=True))
         yield from (
-            _next_as_json(tokenizer.normalize(prompt), likeliest) if arguments.json else _next_as_table(likeliest)
+            _next_as_json(tokenizer.normalize(readable(tokenizer, prompt)), likeliest)
+            if arguments.json
+            else _next_as_table(likeliest)
         )
         return
 

@@ -160,6 +160,8 @@ def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool, fresh: 
         line.end()
     if opened is not None and opened[0].meta.get("corpus") != prepared.fingerprint():
         raise changed
+    if opened is None and (remark := getattr(prepared.tokenizer, "remark", None)):
+        print(remark, file=sys.stderr)
     return prepared
 
 
@@ -185,7 +187,7 @@ def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
     Raises:
         InputError: the parts do not fit each other or the text.
     """
-    from jaxseq.decoding import prompt_ids
+    from jaxseq.decoding import prompt_ids, prompt_remark
     from jaxseq.tasks import language_model as task
     from jaxseq.tasks.corpora import training_loader
     from jaxseq.training.optim import make_optimizer
@@ -197,6 +199,8 @@ def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
         prompt_ids(tokenizer, config.sample.prompt)
     except UnknownSymbolError as error:
         raise InputError(f"sample.prompt is {config.sample.prompt!r}: {error}") from error
+    if remark := prompt_remark(tokenizer, config.sample.prompt):
+        print(f"sample.prompt: {remark}", file=sys.stderr)
     choose_layout(config.train.devices, config.data.batch_size)  # complains here, before anything is written
     loader = training_loader(config.data, corpus, seed=config.train.seed)
     model = task.build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)

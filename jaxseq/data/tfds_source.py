@@ -54,11 +54,21 @@ def read_tfds(spec: str) -> Iterator[str]:
         yield _text_of(example, feature, f"tfds:{spec}", number)
 
 
-def tfds_identity(spec: str) -> list[str | None]:
-    """What tells the texts of a data set from others: full name with version, split, feature."""
+def tfds_identity(spec: str) -> list[object]:
+    """What tells the texts of a data set from others: full name with version, split, feature, and the files it is in.
+
+    Raises:
+        InputError: as in `read_tfds`.
+    """
     wanted = _parse(spec)
     builder = _prepared(wanted.name)
-    return [builder.info.full_name, _split(wanted, builder), wanted.feature]
+    try:
+        files = sorted(os.scandir(builder.data_path), key=lambda entry: entry.name)
+        stats = [(file.name, file.stat()) for file in files]
+    except OSError as error:
+        raise InputError(f"tfds:{spec} cannot be read ({error.strerror}): check {builder.data_path}") from error
+    times = [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
+    return [builder.info.full_name, _split(wanted, builder), wanted.feature, times]
 
 
 def _parse(spec: str) -> _Spec:
@@ -144,7 +154,7 @@ def _text_of(example: dict[str, Any], feature: str, source: str, number: int) ->
     if not isinstance(text, bytes):
         raise InputError(f"{source}: the feature {feature!r} is no text; there are {', '.join(sorted(example))}")
     try:
-        return text.decode("utf-8")
+        return text.decode("utf-8").removeprefix("\ufeff")  # a byte-order mark
     except UnicodeDecodeError as error:
         raise InputError(
             f"{source}: example {number} is not valid utf-8: byte 0x{text[error.start]:02x} at offset {error.start} "

@@ -2,9 +2,10 @@
 
 from jaxseq.decoding.filters import Sampling, filter_logits
 from jaxseq.decoding.generate import generate, next_tokens, stream
+from jaxseq.decoding.prompts import prompt_ids, prompt_remark, readable, stop_remark
 from jaxseq.decoding.sampling import sample_tokens
 from jaxseq.decoding.stopping import StopFilter
-from jaxseq.decoding.transcript import Transcript, prompt_ids
+from jaxseq.decoding.transcript import Transcript
 
 __all__ = [
     "Sampling",
@@ -14,6 +15,9 @@ __all__ = [
     "generate",
     "next_tokens",
     "prompt_ids",
+    "prompt_remark",
+    "readable",
     "sample_tokens",
+    "stop_remark",
     "stream",
 ]

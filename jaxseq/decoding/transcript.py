@@ -1,13 +1,12 @@
 """A sample as text, while it grows."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from jaxseq.decoding.prompts import TextReader, readable
 from jaxseq.decoding.stopping import StopFilter
-from jaxseq.errors import UnknownSymbolError
 
 
 class StreamDecoder(Protocol):
@@ -18,17 +17,8 @@ class StreamDecoder(Protocol):
     def flush(self) -> str: ...
 
 
-class TextCodec(Protocol):
+class TextCodec(TextReader, Protocol):
     """What is asked of a tokenizer here."""
-
-    @property
-    def vocabulary(self) -> Any: ...
-
-    def normalize(self, text: str) -> str: ...
-
-    def encode(self, text: str) -> NDArray[np.int32]: ...
-
-    def decode(self, ids: ArrayLike) -> str: ...
 
     def stream(self) -> StreamDecoder: ...
 
@@ -41,8 +31,9 @@ class Transcript:
 
     Args:
         tokenizer: that of the model.
-        prompt: the text the sample goes on from.
-        stop: strings that end the sample; they are normalised as the tokenizer does, for so is all that it can say.
+        prompt: the text the sample goes on from, read as `prompt_ids` does.
+        stop: strings that end the sample, in the Unicode form that the vocabulary has symbols for; they are normalised
+            as the tokenizer does, for so is all that it can say.
     """
 
     prompt: str
@@ -52,8 +43,8 @@ class Transcript:
 
     def __init__(self, tokenizer: TextCodec, prompt: str, *, stop: Sequence[str] = ()) -> None:
         self._decoder = tokenizer.stream()
-        self._filter = StopFilter([tokenizer.normalize(string) for string in stop])
-        self.prompt = self._decoder.push(tokenizer.encode(prompt))
+        self._filter = StopFilter([tokenizer.normalize(readable(tokenizer, string)) for string in stop])
+        self.prompt = self._decoder.push(tokenizer.encode(readable(tokenizer, prompt)))
         self.text = ""
 
     @property
@@ -73,26 +64,3 @@ class Transcript:
     def _add(self, text: str) -> str:
         self.text += text
         return text
-
-
-def prompt_ids(tokenizer: TextCodec, prompt: str) -> NDArray[np.int32]:
-    """The ids [t] of a prompt; of an empty one, that of a line's end, or else of the most frequent symbol.
-
-    Raises:
-        UnknownSymbolError: the prompt has a symbol that the vocabulary lacks.
-    """
-    try:
-        ids = tokenizer.encode(prompt)
-    except UnknownSymbolError as error:
-        raise UnknownSymbolError(f"the prompt cannot be read: {error}") from error
-    return ids if len(ids) else _start_ids(tokenizer)
-
-
-def _start_ids(tokenizer: TextCodec) -> NDArray[np.int32]:
-    try:
-        ids = tokenizer.encode("\n")
-    except UnknownSymbolError:
-        ids = np.zeros(0, np.int32)
-    if len(ids) and tokenizer.decode(ids) == "\n":
-        return ids
-    return np.array([len(tokenizer.vocabulary.specials)], np.int32)

@@ -1,7 +1,6 @@
 """Language models: ties a corpus, a model of any family, the loss and the metrics together."""
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,10 +16,10 @@ from jaxseq.data.corpus import Corpus, require_ids, take_split
 from jaxseq.errors import CheckpointError, InputError
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
-from jaxseq.opening import read_text
+from jaxseq.opening import read_bytes
 from jaxseq.ops.losses import Tally
 from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
-from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_json
+from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 from jaxseq.training.checkpoint import CheckpointStore, Restored
 from jaxseq.training.evaluate import Evaluator
 from jaxseq.training.sharding import choose_layout
@@ -168,7 +167,12 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
     if not isinstance(corpus, str):
         raise CheckpointError(f"{_named(opened, run_dir)} names no corpus: {_NOT_A_RUN}")
     config = from_json(config_text)
-    tokenizer = tokenizer_from_json(json.loads(tokenizer_text))
+    try:
+        tokenizer = tokenizer_from_text(tokenizer_text)
+    except InputError as error:
+        raise CheckpointError(
+            f"{_named(opened, run_dir)} cannot be used, its tokenizer.json was changed by hand ({error}): train anew"
+        ) from error
     model = build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
     expected = jax.eval_shape(lambda: init_params(model, seed=0))
     found = jax.tree.map(np.shape, opened.arrays)
@@ -214,11 +218,10 @@ def read_tokenizer(path: Path) -> Tokenizer:
         CheckpointError: it cannot be read, or holds no tokenizer.
     """
     try:
-        return tokenizer_from_json(json.loads(read_text(path)))
-    except (OSError, ValueError) as error:  # json's, UTF-8's and the tokenizer's errors are ValueErrors
-        reason = f"{error}".splitlines()[0]
+        return tokenizer_from_text(read_bytes(path))
+    except (OSError, InputError) as error:
         raise CheckpointError(
-            f"{path} cannot be used ({reason}): take the one of a checkpoint, or start anew with --fresh"
+            f"{path} cannot be used ({error}): take the one of a checkpoint, or start anew with --fresh"
         ) from error
 
 

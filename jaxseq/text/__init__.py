@@ -4,7 +4,7 @@ from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.normalize import NORMALIZERS
 from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
-from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer, encode_all, tokenizer_from_json
+from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer, encode_all, tokenizer_from_json, tokenizer_from_text
 from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.vocab import UNKNOWN, Vocabulary
 
@@ -21,4 +21,5 @@ __all__ = [
     "Vocabulary",
     "encode_all",
     "tokenizer_from_json",
+    "tokenizer_from_text",
 ]

@@ -1,5 +1,7 @@
 """The tokenizer of characters, and what it shares with that of jamo."""
 
+import reprlib
+import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -46,8 +48,8 @@ class SymbolTokenizer(ABC):
         wrong += [special for special in self.vocabulary.specials if len(special) == 1]
         if wrong:
             raise InputError(
-                f"{wrong[0]!r} cannot stand in the vocabulary of a {self.kind} tokenizer: its symbols are single "
-                "characters, its specials longer"
+                f"{reprlib.repr(wrong[0])} cannot stand in the vocabulary of a {self.kind} tokenizer: its symbols are "
+                "single characters, its specials longer"
             )
         normalizer(self.normalizers)
 
@@ -141,10 +143,13 @@ class SymbolTokenizer(ABC):
                 if symbol not in self.vocabulary:
                     part = "" if symbol == character else f" needs {_named(symbol)}, which"
                     where = "the normalised text" if self.normalizers else "the text"
+                    # A part of a letter: the whole one may be known.
+                    compose = "give the text in Unicode's form C, " if _is_part(character) else ""
                     raise UnknownSymbolError(
                         f"{_named(character)} at offset {offset} of {where}{part} is not among the "
                         f"{len(self.vocabulary)} symbols of the vocabulary: "
-                        "leave it out, or train with <unk> for rare symbols (--data.min-count 2, or unknown=True)"
+                        f"{compose}leave it out, or train with <unk> for rare symbols (--data.min-count 2, or "
+                        "unknown=True)"
                     )
         raise AssertionError("no symbol of the piece is unknown")
 
@@ -230,6 +235,11 @@ def build_vocabulary(counts: Counter[str], *, specials: Sequence[str], unknown: 
         raise InputError(f"min_count is {min_count}, the most frequent symbol occurs {most} times: lower it")
     needed = (unknown or min_count > 1) and UNKNOWN not in specials
     return Vocabulary.build(counts, specials=(*specials, UNKNOWN) if needed else specials, min_count=min_count)
+
+
+def _is_part(character: str) -> bool:
+    """Whether it is a mark or a conjoining jamo."""
+    return unicodedata.combining(character) > 0 or "\u1100" <= character < "\u1200"
 
 
 def _named(symbol: str) -> str:

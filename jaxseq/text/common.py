@@ -1,5 +1,6 @@
 """What every tokenizer does in the same way, one of your own included."""
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -45,5 +46,5 @@ def tokenizer_fields(tree: object, kind: str, *more: str) -> tuple[dict[str, Any
     """
     fields = json_fields(tree, ("kind", "normalize", *more), what=f"a {kind} tokenizer")
     if fields["kind"] != kind:
-        raise InputError(f"kind is {fields['kind']!r}: a {kind} tokenizer is read from kind {kind!r}")
+        raise InputError(f"kind is {reprlib.repr(fields['kind'])}: a {kind} tokenizer is read from kind {kind!r}")
     return fields, json_texts(fields["normalize"], where="a tokenizer's normalisers")

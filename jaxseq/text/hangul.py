@@ -21,6 +21,7 @@ jamo together that lack their mark. Archaic jamo and the conjoining ones of Unic
 both; `jaxseq.text.normalize.nfc` makes syllables of the latter.
 """
 
+import reprlib
 from functools import cache, lru_cache
 
 import numpy as np
@@ -83,7 +84,7 @@ def mark_point(mark: str) -> int:
         InputError: `mark` is not one character, or is Hangul itself.
     """
     if not isinstance(mark, str) or len(mark) != 1 or ord(mark) in _JAMO or ord(mark) in _SYLLABLES:
-        raise InputError(f"syllable mark {mark!r} must be one character that is no Hangul: use {MARK!r}")
+        raise InputError(f"syllable mark {reprlib.repr(mark)} must be one character that is no Hangul: use {MARK!r}")
     return ord(mark)
 
 

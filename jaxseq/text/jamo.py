@@ -13,6 +13,11 @@ from jaxseq.text.characters import SymbolTokenizer, build_vocabulary, count_symb
 from jaxseq.text.codepoints import text_of
 from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
 
+# Those that form C makes syllables of; the archaic ones, of which it makes none, are symbols like others.
+_CONJOINING_INITIALS = frozenset(map(chr, range(0x1100, 0x1113)))
+_CONJOINING_VOWELS = frozenset(map(chr, range(0x1161, 0x1176)))
+_CONJOINING_FINALS = frozenset(map(chr, range(0x11A8, 0x11C3)))
+
 
 @dataclass(frozen=True)
 class JamoTokenizer(SymbolTokenizer):
@@ -59,6 +64,21 @@ class JamoTokenizer(SymbolTokenizer):
                 counts[symbol] += count
         vocabulary = build_vocabulary(counts, specials=specials, unknown=unknown, min_count=min_count)
         return cls(vocabulary, tuple(normalize), mark)
+
+    @property
+    def remark(self) -> str | None:
+        """A line for whoever trained it on syllables that were taken apart before, as a Mac does in form D; else None.
+
+        They are kept as they are, each conjoining jamo a symbol, for what is decoded is the text that was encoded.
+        """
+        symbols = set(self.vocabulary.ranked)
+        if not (symbols & _CONJOINING_INITIALS and symbols & _CONJOINING_VOWELS):
+            return None
+        count = len(symbols & (_CONJOINING_INITIALS | _CONJOINING_VOWELS | _CONJOINING_FINALS))
+        return (
+            f"the text has Hangul in Unicode's form D: {count} conjoining jamo are symbols beside those of syllables; "
+            "train with --data.normalize nfc to make syllables of them"
+        )
 
     @classmethod
     def from_json(cls, tree: object) -> Self:

@@ -1,5 +1,6 @@
 """Normalisers: pure functions from text to text, named in a configuration and applied before a tokenizer reads."""
 
+import reprlib
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -7,6 +8,8 @@ from functools import reduce
 from jaxseq.errors import InputError
 
 Normalizer = Callable[[str], str]
+
+_MOST = 16
 
 
 def lowercase(text: str) -> str:
@@ -63,9 +66,11 @@ def normalizer(names: Sequence[str]) -> Normalizer:
     """The composition of the `NORMALIZERS` with these names.
 
     Raises:
-        InputError: there is no normaliser of that name.
+        InputError: there is no normaliser of that name, or there are more than 16.
     """
+    if len(names) > _MOST:
+        raise InputError(f"there are {len(names)} normalisers: name {_MOST} at most, to be applied one after another")
     for name in names:
         if name not in NORMALIZERS:
-            raise InputError(f"there is no normaliser {name!r}: choose among {', '.join(NORMALIZERS)}")
+            raise InputError(f"there is no normaliser {reprlib.repr(name)}: choose among {', '.join(NORMALIZERS)}")
     return compose(*(NORMALIZERS[name] for name in names))

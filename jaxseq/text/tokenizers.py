@@ -4,6 +4,8 @@ A tokenizer is frozen and pure. `decode(encode(text)) == normalize(text)` whenev
 the text. A class that does what `Tokenizer` says joins the others by an entry in `TOKENIZERS`.
 """
 
+import json
+import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
@@ -89,8 +91,57 @@ def tokenizer_from_json(tree: object) -> Tokenizer:
     """
     kind = tree.get("kind") if isinstance(tree, dict) else None
     if not isinstance(kind, str) or kind not in TOKENIZERS:
-        raise InputError(f"a tokenizer in JSON must have a 'kind' among {', '.join(TOKENIZERS)}, not {kind!r}")
+        raise InputError(
+            f"a tokenizer in JSON must have a 'kind' among {', '.join(TOKENIZERS)}, not {reprlib.repr(kind)}"
+        )
     return TOKENIZERS[kind].from_json(tree)
+
+
+def tokenizer_from_text(text: str | bytes) -> Tokenizer:
+    """The tokenizer in a tokenizer.json, whoever wrote it.
+
+    Raises:
+        InputError: the file is no JSON in UTF-8, holds no tokenizer or one without symbols, or has a symbol that no
+            text in UTF-8 has.
+    """
+    tree = _tree_of(text)
+    tokenizer = tokenizer_from_json(tree)
+    if len(tokenizer.vocabulary) == len(tokenizer.vocabulary.specials):
+        raise InputError(f"the vocabulary of a {tokenizer.kind} tokenizer holds no symbol of a text")
+    try:
+        json.dumps(tree, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise InputError(f"{half!r} in a tokenizer is half of a surrogate pair, which no text in UTF-8 has") from error
+    return tokenizer
+
+
+def _tree_of(text: str | bytes) -> object:
+    """JSON with each name once and nothing that is none; InputError where it is something else."""
+    try:
+        text = text if isinstance(text, str) else text.decode("utf-8")
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_name_twice)
+    except RecursionError as error:
+        raise InputError("a tokenizer in JSON is an object of a few lists, not one nested so deeply") from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"a tokenizer in JSON is UTF-8, this is not at offset {error.start} ({error.reason})"
+        ) from error
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"this is no JSON ({error})") from error
+
+
+def _no_constant(name: str) -> None:
+    raise InputError(f"{name} is no JSON")
+
+
+def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise InputError("a tokenizer in JSON has a field twice")
+    return fields
 
 
 def encode_all(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[NDArray[np.int32]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import reprlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,10 +31,12 @@ class Vocabulary:
         for index, symbol in enumerate(self.symbols):
             if not isinstance(symbol, str) or not symbol:
                 raise InputError(
-                    f"symbol {symbol!r} at id {index} of a vocabulary must be a text of 1 character or more"
+                    f"symbol {reprlib.repr(symbol)} at id {index} of a vocabulary must be a text of 1 character or more"
                 )
             if symbol in seen:
-                raise InputError(f"symbol {symbol!r} at id {index} of a vocabulary occurs before: keep one of the two")
+                raise InputError(
+                    f"symbol {reprlib.repr(symbol)} at id {index} of a vocabulary occurs before: keep one of the two"
+                )
             seen.add(symbol)
 
     @classmethod
@@ -128,7 +131,7 @@ def json_fields(tree: object, names: Sequence[str], *, what: str) -> dict[str, A
     if not isinstance(tree, dict):
         raise InputError(f"{what} in JSON must be an object with {', '.join(names)}, not {type(tree).__name__}")
     missing = [f"lacks {name!r}" for name in names if name not in tree]
-    strange = [f"has a strange field {name!r}" for name in tree if name not in names]
+    strange = [f"has a strange field {reprlib.repr(name)}" for name in tree if name not in names][:3]
     if missing or strange:
         raise InputError(f"{what} in JSON {', '.join(missing + strange)}: it must have {', '.join(names)}")
     return tree
@@ -141,5 +144,5 @@ def json_texts(value: object, *, where: str) -> tuple[str, ...]:
         InputError: it is something else.
     """
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise InputError(f"{where} in JSON must be a list of texts, not {str(value)[:60]!r}")
+        raise InputError(f"{where} in JSON must be a list of texts, not {reprlib.repr(value)}")
     return tuple(value)

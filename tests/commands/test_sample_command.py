@@ -212,3 +212,22 @@ def test_a_reader_that_has_gone_away_ends_it_quietly(tmp_path):
         process.stdout.close()
         assert process.wait(120) == 0
         assert process.stderr.read() == b""
+
+
+def test_a_prompt_in_another_form_and_a_stop_text_that_cannot_match_are_told(capsys, monkeypatch):
+    tokenizer = CharTokenizer.train("café hello\n")
+    model = ToyModel(len(tokenizer.vocabulary))
+    loaded = SimpleNamespace(
+        config=ExperimentConfig(), tokenizer=tokenizer, model=model, params=model.init(0), step=1, skipped=[]
+    )
+    monkeypatch.setattr("jaxseq.tasks.language_model.load_run", lambda path, *, checkpoint: loaded)
+    words = ["runs/hello", "--prompt", "cafe\u0301", "--length", "5", "--seed", "0", "--stop", r"\n"]
+    assert run(tyro.cli(SampleArguments, args=words)) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("café")
+    prompt, stop = captured.err.splitlines()
+    assert "the prompt is read in Unicode's form NFC" in prompt
+    assert r"--stop '\n' can never match, as '\' (U+005C) is not among the 10 symbols" in stop
+    assert stop.endswith(r"write --stop $'\n'")
+    assert run(tyro.cli(SampleArguments, args=[*words[:3], "--next", "2", "--json"])) == 0
+    assert json.loads(capsys.readouterr().out)["prompt"] == "café"

@@ -1,15 +1,18 @@
 """`jaxseq train` from the first line it prints to the run directory it leaves."""
 
 import csv
+import dataclasses
 import json
 import re
 import shlex
 import shutil
+import unicodedata
 
 import pytest
 from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, refused, snapshot
 
-from jaxseq.commands.train import _beginning
+from jaxseq.commands.train import _beginning, _prepare
+from jaxseq.config import DataConfig, ExperimentConfig
 from jaxseq.training.checkpoint import CheckpointStore
 
 PNG = b"\x89PNG\r\n"
@@ -205,3 +208,12 @@ def test_a_failure_leaves_a_directory_that_was_there_as_it_was(folder):
     before = snapshot(folder)
     refused("train", *TINY, "--run-dir", "work", "--train.devices", "5", folder=folder)
     assert snapshot(folder) == before
+
+
+def test_hangul_that_is_taken_apart_is_told_once_where_a_tokenizer_of_jamo_is_made(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text(unicodedata.normalize("NFD", "한글 값이\n" * 20), encoding="utf-8")
+    data = DataConfig(source=str(tmp_path / "a.txt"), tokenizer="jamo")
+    for normalize, said in (((), True), (("nfc",), False)):
+        config = ExperimentConfig(data=dataclasses.replace(data, normalize=normalize))
+        _prepare(config, tmp_path, going_on=False)
+        assert ("train with --data.normalize nfc" in capsys.readouterr().err) == said

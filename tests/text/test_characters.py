@@ -175,3 +175,10 @@ def test_a_vocabulary_of_other_than_characters_is_refused(vocabulary: Vocabulary
 def test_a_minimal_count_that_no_symbol_reaches_is_refused() -> None:
     with pytest.raises(InputError, match="min_count is 4, the most frequent symbol occurs 3 times"):
         CharTokenizer.train("aaab", min_count=4)
+
+
+def test_a_text_in_another_form_than_the_vocabulary_is_told_to_compose_its_letters() -> None:
+    tokenizer = CharTokenizer.train("café e 한글")
+    for text in ("cafe\u0301", "\u1112\u1161\u11ab"):
+        with pytest.raises(UnknownSymbolError, match=r"give the text in Unicode's form C, leave it out, or train with"):
+            tokenizer.encode(text)

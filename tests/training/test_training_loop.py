@@ -17,8 +17,8 @@ from jaxseq.errors import InputError
 from jaxseq.training import loop
 from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.loop import fit
+from jaxseq.training.manifest import seal
 from jaxseq.training.metrics import read_metrics
-from jaxseq.training.manifest import sealed as _sealed
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -251,7 +251,7 @@ def without_record(store):
         meta = json.loads((snapshot.path / "meta.json").read_bytes())
         del meta["files"]["metrics.csv"], meta["sha256"]
         meta["texts"].remove("metrics.csv")
-        (snapshot.path / "meta.json").write_text(_sealed(meta))
+        (snapshot.path / "meta.json").write_text(seal(meta))
 
 
 @pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"\xff" * 999)], ids=["deleted", "junk"])

@@ -1,0 +1,99 @@
+"""Where texts are cut: whatever stands there, normalising the parts gives what normalising the whole gives."""
+
+import unicodedata
+from functools import reduce
+from itertools import pairwise, product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxseq.data.cuts import last_cut
+from jaxseq.text.normalize import NORMALIZERS
+
+MARKS = (
+    "\u0301\u0327\u0338\u0345\u0307\u3099\u09be\u0dca\u0dcf\u102e\U00011127\u05b0\u093c\u0653\u302e\U0001d165\U0001d16d"
+)
+HANGUL = "\u1112\u1161\u11ab\ud558\ud55c\u3131\uffa1\uffc2"
+SPACES = " \n\r\t\u00a0\u2003\u3000\u0085\u2028\x1c"
+SPACE_LIKE = "\u00a8\u00b4\u200b\u037a\ufe70\uff9e\u309b\ufdfa\u203e"
+SIGMAS = "ΣσςίΣ'’:.·\u00ad\u02b0\U0001d6ba\U0001d6d3"
+CASES = "İIıiẞßŉǅﬁÅK\u212b\u2126aA1漢"
+ALPHABET = sorted(set(MARKS + HANGUL + SPACES + SPACE_LIKE + SIGMAS + CASES))
+NAMES = st.lists(st.sampled_from(sorted(NORMALIZERS)), max_size=4)
+
+
+def normalized(text, names):
+    return reduce(lambda value, name: NORMALIZERS[name](value), names, text)
+
+
+def cut_everywhere(text):
+    """`text` at every place that is a cut when nothing better follows."""
+    cuts = {last_cut(text[:end]) for end in range(2, len(text) + 1)}
+    return [text[a:b] for a, b in pairwise([0, *sorted(cuts - {0}), len(text)])]
+
+
+@settings(deadline=None, max_examples=1500)
+@given(text=st.text(st.sampled_from(ALPHABET), max_size=14), names=NAMES)
+def test_parts_normalise_to_what_the_whole_does_under_any_list_of_normalisers(text, names):
+    assert "".join(normalized(part, names) for part in cut_everywhere(text)) == normalized(text, names)
+
+
+def strange_characters():
+    """All that a normaliser changes, that is a mark, or that a sigma looks past."""
+    for code in range(0x30000):
+        character = chr(code)
+        if unicodedata.category(character) in ("Cn", "Co", "Cs") or 0x4E00 <= code < 0xA000 or 0xAC20 <= code < 0xD780:
+            continue
+        changed = any(function(character) != character for function in NORMALIZERS.values())
+        looked_past = ("aΣ" + character + "a").lower()[1] == "σ" != ("aΣ" + character).lower()[1]
+        if changed or looked_past or unicodedata.category(character)[0] in "MZ" or unicodedata.combining(character):
+            yield character
+
+
+LISTS = [(name,) for name in NORMALIZERS] + list(product(("lowercase", "nfc", "nfkc"), repeat=2))
+LISTS += [("nfkc", "collapse_whitespace"), ("nfkc", "lowercase", "nfc", "lowercase", "nfkc", "collapse_whitespace")]
+
+
+def test_every_character_that_a_normaliser_knows_is_kept_with_what_it_needs():
+    checked = 0
+    for character in strange_characters():
+        for before, after in (
+            (" ", "\u0301a"),
+            ("aΣ", "a"),
+            ("b", "\u0338"),
+            ("\u1112", "\u1161"),
+            ("\u302e", "Σ"),
+            (character, "Σ"),
+        ):
+            text = before + character + after
+            for at in range(1, len(text)):
+                if last_cut(text[: at + 1]) == at:
+                    checked += 1
+                    for names in LISTS:
+                        parts = normalized(text[:at], names) + normalized(text[at:], names)
+                        assert parts == normalized(text, names), (ascii(text), at, names)
+    assert checked > 10_000
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("one\ntwo three", 4),
+        ("one two\n  three", 10),
+        ("one\r\ntwo", 5),
+        ("one\r\n", 2),
+        ("to be ", 3),
+        ("漢字漢字", 3),
+        ("e\u0301e\u0301", 0),
+        ("ab e\u0301\u0301", 3),
+        ("\u1112\u1161\u11ab", 0),
+        ("ΑΣ'", 0),
+        ("a\u00a0b", 2),
+        ("\n\u0301x", 0),
+        ("", 0),
+        ("a", 0),
+    ],
+)
+def test_a_cut_is_before_a_line_or_a_word_or_else_where_nothing_is_torn(text, at):
+    assert last_cut(text) == at
