@@ -47,7 +47,7 @@ def test_a_run_directory_holds_all_that_is_promised(trained):
 def test_it_prints_the_layers_and_ends_with_bits_per_character_a_sample_and_how_to_make_more(trained):
     folder, (_, out, err) = trained
     assert re.search(r"^tiny: 4,000 tokens, vocabulary \d+, \d+ batches of 4 x 16 an epoch$", out, re.M)
-    assert re.search(r"^layer_0 +\(4, 16, 16\) +[\d,]+$", out, re.M)
+    assert re.search(r"^layer_0 +LSTM +\(4, 16, 16\) +[\d,]+$", out, re.M)
     assert re.search(r"^total +[\d,]+$", out, re.M)
     assert re.search(
         r"^validation: \d\.\d{4} bits per character, loss \d\.\d{4}, accuracy [\d.]+%; best loss", out, re.M
