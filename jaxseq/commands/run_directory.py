@@ -6,8 +6,9 @@ from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
-from jaxseq.config import ExperimentConfig, differences, read_config
-from jaxseq.errors import ConfigError, InputError
+from jaxseq.commands.resuming import require_same
+from jaxseq.config import ExperimentConfig, read_config
+from jaxseq.errors import InputError
 from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.files import writing
 from jaxseq.training.lock import RunLock
@@ -33,7 +34,7 @@ def has_begun(run_dir: Path) -> bool:
 
 
 def check(run_dir: Path, config: ExperimentConfig, *, fresh: bool) -> None:
-    """Refuses a directory of something else, and unless `fresh` a run of another configuration.
+    """Refuses a directory of something else, and unless `fresh` a run that cannot go on with `config`.
 
     Raises:
         InputError: as told.
@@ -52,12 +53,7 @@ def check(run_dir: Path, config: ExperimentConfig, *, fresh: bool) -> None:
         return
     if fresh:
         return
-    changed = differences(read_config(run_dir / "config.json"), config)
-    if changed:
-        raise ConfigError(
-            f"{run_dir} was made with another configuration ({'; '.join(changed)}): go on with that one, choose "
-            "another --name or --run-dir, or start anew with --fresh"
-        )
+    require_same(run_dir, config)
 
 
 @contextmanager
