@@ -141,13 +141,14 @@ def _checked(name: str, value: Any, rule: Rule) -> Any:
     return value
 
 
-def _in_bounds(name: str, value: Any, kind: type, bounds: Any) -> Any:
+def _in_bounds(name: str, value: Any, kind: Any, bounds: Any) -> Any:
     # NumPy's numbers are registered there, its bool is not.
     is_number = isinstance(value, numbers.Integral if kind is int else numbers.Real) and not isinstance(value, bool)
+    number: Any = value
     if not is_number or value not in bounds:
         noun = "number" if is_number or kind is float else "whole number"
         raise refuse(name, value, f"give {'0, or ' if bounds.zero else ''}a {noun} from {bounds}")
-    return value if type(value) is kind else kind(value)
+    return value if type(value) is kind else kind(number)
 
 
 def _require_text(name: str, value: Any, limit: Any) -> None:

@@ -17,14 +17,13 @@ NormalizerName = Literal["lowercase", "nfc", "nfkc", "unix_newlines", "collapse_
 
 _COUNTED = 2**31 - 1
 """Steps are counted in int32."""
-_LONGEST, _WIDEST, _DEEPEST = 2**20, 2**16, 2**7
-"""Of windows and batches; of layers; of stacks. Whether a model fits into memory is seen where its text is known."""
+_LONGEST, _WIDEST = 2**20, 2**16
+"""Of windows and batches; of layers. Whether a model fits into memory is seen where its text is known."""
 
 Count = Annotated[int, Bounds(1, _COUNTED)]
 CountOrZero = Annotated[int, Bounds(0, _COUNTED)]
 Length = Annotated[int, Bounds(1, _LONGEST)]
 Width = Annotated[int, Bounds(1, _WIDEST)]
-Depth = Annotated[int, Bounds(1, _DEEPEST)]
 DropoutRate = Annotated[float, Bounds(0, 0.9999)]
 DecayRate = Annotated[float, Bounds(0, 0.999999)]
 """From 1 - 2^-25 on it is 1 in float32."""
@@ -79,7 +78,7 @@ class RNNConfig:
     """GRU: apply the reset gate after the recurrent product (PyTorch, Keras's default) or before it."""
     features: Annotated[Width, FIXED] = 256
     """Width of each layer's state."""
-    layers: Annotated[Depth, FIXED] = 1
+    layers: Annotated[int, Bounds(1, 64), FIXED] = 1
     """Stacked layers."""
     embedding: Annotated[int, Bounds(0, _WIDEST), FIXED] = 0
     """Width of the token embedding; 0 feeds one-hot vectors."""
@@ -106,7 +105,7 @@ class TransformerConfig:
 
     features: Annotated[Width, FIXED] = 128
     """Width of the residual stream."""
-    layers: Annotated[Depth, FIXED] = 4
+    layers: Annotated[int, Bounds(1, 128), FIXED] = 4
     """Blocks."""
     heads: Annotated[Width, FIXED] = 4
     """Attention heads; they share the width equally."""
