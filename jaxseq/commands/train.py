@@ -163,7 +163,7 @@ def _prepare(config: ExperimentConfig, run_dir: Path, checkpoint: "Snapshot | No
         raise
     finally:
         line.end()
-    if checkpoint is not None and checkpoint.meta["corpus"] != prepared.fingerprint():
+    if checkpoint is not None and not prepared.has_fingerprint(checkpoint.meta["corpus"]):
         raise changed
     return prepared
 
