@@ -37,10 +37,11 @@ def require_end(run_dir: Path, config: ExperimentConfig, checkpoint: Snapshot, *
     Raises:
         ConfigError: as told, or the checkpoint was made with another configuration altogether.
     """
-    text = checkpoint.files.get("config.json")
-    if text is None:
-        return
-    before = from_json(text)
+    try:
+        before = from_json(checkpoint.files["config.json"])
+    except (ConfigError, KeyError) as error:
+        reason = error if isinstance(error, ConfigError) else "config.json is missing"
+        raise ConfigError(f"{checkpoint.path} cannot be used: {reason}; start anew with --fresh") from error
     if told := _told(before, config):
         raise ConfigError(f"{checkpoint.path} was made with another configuration ({told}): start anew with --fresh")
     old, new, step = (
@@ -61,7 +62,9 @@ def require_end(run_dir: Path, config: ExperimentConfig, checkpoint: Snapshot, *
             "another; leave the end where it is, or train a new run under another --name"
         )
     if new <= step:
-        raise ConfigError(f"{moved}, and step {step:,} has been reached: give an end beyond it")
+        raise ConfigError(
+            f"{moved}, and step {step:,} has been reached: give an end beyond it, or leave it where it is"
+        )
     left, accumulate = step % config.optimizer.accumulate, config.optimizer.accumulate
     if step == old and left:
         raise ConfigError(

@@ -13,7 +13,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxseq.config import DataConfig, ExperimentConfig, ModelConfig, RNNConfig, from_json
 from jaxseq.data.corpus import Corpus, take_split
-from jaxseq.errors import CheckpointError, InputError
+from jaxseq.errors import CheckpointError, ConfigError, InputError
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.ops.losses import Tally
@@ -150,7 +150,7 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
     if not run_dir.is_dir() or not store.steps():
         raise CheckpointError(f"{run_dir} holds no trained model: train one with `jaxseq train`, or check the path")
     opened = _opened(store, checkpoint)
-    config = from_json(opened.files["config.json"])
+    config = _config_of(opened, run_dir)
     tokenizer = tokenizer_from_json(json.loads(opened.files["tokenizer.json"]))
     model = build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
     expected = jax.eval_shape(lambda: init_params(model, seed=0))
@@ -162,6 +162,18 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
         )
     params = jax.tree.map(jnp.asarray, opened.arrays)
     return Loaded(config, tokenizer, model, params, opened.step, opened.meta["corpus"], opened.skipped)
+
+
+def _config_of(opened: Restored, run_dir: Path) -> ExperimentConfig:
+    """The experiment that a checkpoint says it is of."""
+    try:
+        return from_json(opened.files["config.json"])
+    except (ConfigError, KeyError) as error:
+        reason = error if isinstance(error, ConfigError) else "config.json is missing"
+        raise CheckpointError(
+            f"the checkpoint of step {opened.step} in {run_dir} cannot be used: {reason}; it was changed by hand: "
+            "train anew"
+        ) from error
 
 
 def _opened(store: CheckpointStore, checkpoint: Literal["best", "newest"]) -> Restored:
