@@ -11,8 +11,9 @@ from pathlib import Path
 
 from jaxseq.commands import belongings
 from jaxseq.commands.belongings import CONFIG, TOKENS
-from jaxseq.config import ExperimentConfig, differences, read_config
-from jaxseq.errors import ConfigError, InputError
+from jaxseq.commands.resuming import require_same
+from jaxseq.config import ExperimentConfig, read_config
+from jaxseq.errors import InputError
 from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.files import writing
 from jaxseq.training.lock import RunLock
@@ -24,7 +25,7 @@ def has_begun(run_dir: Path) -> bool:
 
 
 def check(run_dir: Path, config: ExperimentConfig, *, fresh: bool) -> None:
-    """Refuses a directory of something else, and unless `fresh` a run of another configuration.
+    """Refuses a directory of something else, and unless `fresh` a run that cannot go on with `config`.
 
     Raises:
         InputError: as told.
@@ -44,12 +45,7 @@ def check(run_dir: Path, config: ExperimentConfig, *, fresh: bool) -> None:
         raise InputError(f"{tokens} is none that jaxseq wrote: move it, or give another --run-dir")
     if fresh or not begun:
         return
-    changed = differences(read_config(run_dir / CONFIG), config)
-    if changed:
-        raise ConfigError(
-            f"{run_dir} was made with another configuration ({'; '.join(changed)}): go on with that one, choose "
-            "another --name or --run-dir, or start anew with --fresh"
-        )
+    require_same(run_dir, config)
 
 
 @contextmanager

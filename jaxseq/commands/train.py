@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jaxseq.tasks.language_model import LanguageModel
     from jaxseq.training.loop import Result
     from jaxseq.training.optim import Optimizer
+    from jaxseq.training.snapshot import Snapshot
 
 _QUICKSTART = "Trains a character model on Python's own manual; no download. Give a file of configs/ for another one."
 
@@ -85,7 +86,7 @@ def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False, sampler
         return _search(config, run_dir, fresh=fresh)
     with run_directory.held(run_dir):
         going_on = not fresh and run_directory.has_begun(run_dir)
-        parts = _build(config, _prepare(config, run_dir, going_on=going_on, fresh=fresh))
+        parts = _parts(config, run_dir, going_on=going_on, fresh=fresh)
         if fresh:
             run_directory.clear(run_dir)
         for line in run_directory.make_way(run_dir):
@@ -120,47 +121,64 @@ def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool) -> int:
                     (copy / name).symlink_to((run_dir / name).absolute())
             if (run_dir / "metrics.csv").is_file():
                 shutil.copy(run_dir / "metrics.csv", copy)
-        result = _train(config, copy, _build(config, _prepare(config, copy, going_on=going_on)))
+        result = _train(config, copy, _parts(config, copy, going_on=going_on))
     if result.stopped != "signal":
         print(f"every loss and gradient up to step {result.step} was finite")
     return result.exit_code
 
 
-def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool, fresh: bool = False) -> "Prepared":
-    """The corpus; of a run that is gone on with, by its tokenizer, and the same as then. A fresh one has a token file
-    of its own, whatever is there.
+def _parts(config: ExperimentConfig, run_dir: Path, *, going_on: bool, fresh: bool = False) -> _Parts:
+    """What `config` describes, which fits the run where one is gone on with.
+
+    Raises:
+        InputError: something given cannot be used, or another end of the run would make another run of it.
+    """
+    from jaxseq.commands.resuming import require_end
+    from jaxseq.training.checkpoint import CheckpointStore
+
+    opened = CheckpointStore(run_dir / "checkpoints").open() if going_on else None
+    checkpoint = opened and opened[0]
+    parts = _build(config, _prepare(config, run_dir, checkpoint, fresh=fresh))
+    if checkpoint is not None:
+        require_end(run_dir, config, checkpoint, steps_per_epoch=parts.loader.steps_per_epoch)
+    return parts
+
+
+def _prepare(
+    config: ExperimentConfig, run_dir: Path, checkpoint: "Snapshot | None", *, fresh: bool = False
+) -> "Prepared":
+    """The corpus; of a run that goes on from `checkpoint`, by its tokenizer, and the same as then. A fresh one has a
+    token file of its own, whatever is there.
 
     Raises:
         InputError: the source cannot be used, or has changed; or the token file is damaged.
     """
     from jaxseq.tasks.corpora import prepare
     from jaxseq.tasks.language_model import read_tokenizer
-    from jaxseq.training.checkpoint import CheckpointStore
 
-    opened = CheckpointStore(run_dir / "checkpoints").open() if going_on else None
-    tokenizer = read_tokenizer(run_dir / "tokenizer.json") if opened is not None else None
-    if opened is not None and tokenizer is not None and opened[0].meta.get("tokenizer") != tokenizer.fingerprint:
+    tokenizer = read_tokenizer(run_dir / "tokenizer.json") if checkpoint is not None else None
+    if checkpoint is not None and tokenizer is not None and checkpoint.meta.get("tokenizer") != tokenizer.fingerprint:
         raise CheckpointError(
-            f"{run_dir / 'tokenizer.json'} is not the tokenizer that the checkpoint of step {opened[0].step} was made "
-            f"with (its fingerprint is {tokenizer.fingerprint}, not {opened[0].meta.get('tokenizer')}): put that one "
+            f"{run_dir / 'tokenizer.json'} is not the tokenizer that the checkpoint of step {checkpoint.step} was made "
+            f"with (its fingerprint is {tokenizer.fingerprint}, not {checkpoint.meta.get('tokenizer')}): put that one "
             "back, or start anew with --fresh"
         )
     changed = CheckpointError(
-        f"{config.data.source} has changed since {run_dir} was begun with it: give the same text, or start anew with "
-        "--fresh"
+        f"{config.data.source} has changed since {run_dir} was begun with it, or is another text: give the same text, "
+        "or start anew with --fresh"
     )
     line, file = _ProgressLine(), run_dir / "tokens.npy"
     try:
         prepared = prepare(config.data, tokenizer=tokenizer, token_file=file, anew=fresh, progress=line.show)
     except UnknownSymbolError as error:
-        if going_on:
+        if checkpoint is not None:
             raise changed from error
         raise
     finally:
         line.end()
-    if opened is not None and opened[0].meta.get("corpus") != prepared.fingerprint():
+    if checkpoint is not None and not prepared.has_fingerprint(str(checkpoint.meta.get("corpus"))):
         raise changed
-    if opened is None and (remark := getattr(prepared.tokenizer, "remark", None)):
+    if checkpoint is None and (remark := getattr(prepared.tokenizer, "remark", None)):
         print(remark, file=sys.stderr)
     return prepared
 
@@ -190,6 +208,7 @@ def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
     from jaxseq.decoding import prompt_ids, prompt_remark
     from jaxseq.tasks import language_model as task
     from jaxseq.tasks.corpora import training_loader
+    from jaxseq.tasks.memory import available_memory, require_memory, sampling_parts, training_parts
     from jaxseq.training.optim import make_optimizer
     from jaxseq.training.plan import total_steps
     from jaxseq.training.sharding import choose_layout
@@ -206,6 +225,10 @@ def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
     model = task.build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
     evaluate = task.validation_evaluator(config, model, corpus)
     optimizer = make_optimizer(config.optimizer, steps=total_steps(config.train, loader.steps_per_epoch))
+    available = available_memory()
+    require_memory("training", training_parts(config, model, loader, optimizer), available)
+    sample = sampling_parts(model, rows=1, length=config.sample.length)
+    require_memory("the sample at the end", sample, available)
     return _Parts(prepared, loader, model, evaluate, optimizer)
 
 

@@ -2,11 +2,14 @@
 
 import dataclasses
 import json
+import os
 import runpy
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from jaxseq.config.fields import FIXED, Resuming, on_one_line, refuse, rules_of, shown
 from jaxseq.config.schema import (
     DataConfig,
     ExperimentConfig,
@@ -20,42 +23,56 @@ from jaxseq.errors import ConfigError
 from jaxseq.opening import read_text
 
 _MODELS = {"rnn": RNNConfig, "transformer": TransformerConfig}
+_MOST_BYTES = 2**24
+_SECTIONS = ("name", "data", "model", "optimizer", "train", "sample")
 
 
 def to_dict(config: ExperimentConfig) -> dict[str, Any]:
     """`config` as JSON-ready dicts; the kind of model stands in model.family."""
     tree = dataclasses.asdict(config)
-    family = next(name for name, kind in _MODELS.items() if type(config.model) is kind)
+    family = next(name for name, kind in _MODELS.items() if isinstance(config.model, kind))
     tree["model"] = {"family": family, **tree["model"]}
     return tree
 
 
 def from_dict(tree: dict[str, Any]) -> ExperimentConfig:
-    """Inverse of `to_dict`.
+    """Inverse of `to_dict`. A field that is missing, as one of a later version's is in an older file, has its default.
 
     Raises:
-        ConfigError: a section or field is unknown, missing, or holds an impossible value.
+        ConfigError: a section is missing, a section or a field unknown, or a value impossible.
     """
+    missing = [name for name in _SECTIONS if name not in tree]
+    if missing:
+        raise ConfigError(f"this is no jaxseq configuration: it has no {missing[0]}")
+    for name in _SECTIONS[1:]:
+        if not isinstance(tree[name], dict):
+            raise ConfigError(f"this is no jaxseq configuration: {name} is {shown(tree[name])}, not a section")
+    _require_known(tree, _SECTIONS, "")
+    model = dict(tree["model"])
+    family = model.pop("family", None)
+    if not isinstance(family, str) or family not in _MODELS:
+        raise refuse("model.family", family, f"choose {' or '.join(_MODELS)}")
+    kinds = {
+        "data": DataConfig,
+        "model": _MODELS[family],
+        "optimizer": OptimizerConfig,
+        "train": TrainConfig,
+        "sample": SampleConfig,
+    }
+    sections = {}
+    for name, kind in kinds.items():
+        values = model if name == "model" else tree[name]
+        _require_known(values, rules_of(kind), f"{name}.")
+        sections[name] = kind(**values)
+    return ExperimentConfig(name=tree["name"], **sections)
 
-    def build(kind: type, values: dict[str, Any], where: str) -> Any:
-        names = {f.name for f in dataclasses.fields(kind)}
-        strange = sorted(set(values) ^ names)
-        if strange:
-            raise ConfigError(f"{where} and this version of jaxseq disagree on the fields {', '.join(strange)}")
-        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
-    try:
-        model = dict(tree["model"])
-        sections = {
-            "data": build(DataConfig, tree["data"], "data"),
-            "model": build(_MODELS[model.pop("family")], model, "model"),
-            "optimizer": build(OptimizerConfig, tree["optimizer"], "optimizer"),
-            "train": build(TrainConfig, tree["train"], "train"),
-            "sample": build(SampleConfig, tree["sample"], "sample"),
-        }
-        return ExperimentConfig(name=tree["name"], **sections)
-    except (KeyError, TypeError) as error:
-        raise ConfigError(f"this is no jaxseq configuration: {error!r}") from error
+def _require_known(names: Iterable[str], known: Iterable[str], prefix: str) -> None:
+    strange = sorted(set(names) - set(known))
+    if strange:
+        raise ConfigError(
+            f"{shown(prefix + strange[0])[1:-1]} is unknown to this version of jaxseq: use the one that wrote it"
+        )
 
 
 def to_json(config: ExperimentConfig) -> str:
@@ -74,31 +91,62 @@ def from_json(text: str) -> ExperimentConfig:
     Raises:
         ConfigError: the text is no JSON, or not that of a configuration.
     """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        tree = dict(pairs)
+        if len(tree) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ConfigError(f"config.json gives {shown(twice)} twice")
+        return tree
+
     try:
-        tree = json.loads(text)
-    except json.JSONDecodeError as error:
+        tree = json.loads(text, object_pairs_hook=once)
+    except ConfigError:
+        raise
+    except ValueError as error:  # a number of thousands of digits is one too
         raise ConfigError(f"config.json is no JSON: {error}") from error
+    except RecursionError as error:
+        raise ConfigError("config.json is nested too deeply to be an experiment") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"config.json holds a {type(tree).__name__}, not an experiment")
     return from_dict(tree)
 
 
-def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
-    """The fields in which two experiments differ, as "model.features: 128 -> 256".
+class Difference(NamedTuple):
+    """A field in which two experiments differ; "absent" where the other family of models has no such field."""
 
-    Names do not count, nor does the switch that looks for the cause of a run's trouble.
-    """
+    name: str
+    old: Any
+    new: Any
+    resuming: Resuming
 
-    def flat(tree: dict[str, Any]) -> dict[str, Any]:
-        return {f"{s}.{k}": v for s, section in tree.items() if isinstance(section, dict) for k, v in section.items()}
+    def __str__(self) -> str:
+        return f"{self.name}: {shown(self.old)} -> {shown(self.new)}"
 
-    a, b = flat(to_dict(old)), flat(to_dict(new))
-    a["train.debug_nonfinite"] = b["train.debug_nonfinite"]
+
+def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[Difference]:
+    """The fields in which two experiments differ, as "model.features: 128 -> 256". Names do not count."""
+    a, b = _flat(old), _flat(new)
     return [
-        f"{name}: {a.get(name, 'absent')!r} -> {b.get(name, 'absent')!r}"
+        Difference(name, a.get(name, "absent"), b.get(name, "absent"), _resuming(name, old, new))
         for name in dict.fromkeys([*a, *b])
         if a.get(name) != b.get(name)
     ]
+
+
+def _flat(config: ExperimentConfig) -> dict[str, Any]:
+    """Every field by its full name."""
+    tree = to_dict(config)
+    return {f"{s}.{k}": v for s, section in tree.items() if isinstance(section, dict) for k, v in section.items()}
+
+
+def _resuming(name: str, *configs: ExperimentConfig) -> Resuming:
+    """What is declared beside a field, in the first of `configs` that has it."""
+    section, _, field = name.partition(".")
+    rules = [rules_of(type(getattr(config, section))) for config in configs]
+    declared = next((known[field].resuming for known in rules if field in known), FIXED)  # model.family is no field
+    return declared or FIXED
 
 
 def read_config(path: Path) -> ExperimentConfig:
@@ -108,7 +156,7 @@ def read_config(path: Path) -> ExperimentConfig:
         ConfigError: it cannot be read, or is not that of an experiment.
     """
     try:
-        return from_json(read_text(path))
+        return from_json(read_text(path, most=_MOST_BYTES))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}): check the run directory") from error
     except UnicodeDecodeError as error:
@@ -124,7 +172,7 @@ def load_config(path: str | Path) -> tuple[ExperimentConfig, str]:
         ConfigError: there is no such file, it fails, or it defines no ExperimentConfig named `config`.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # the method complains of a name that is too long
         folder = Path("configs") if Path("configs").is_dir() else path.parent
         near = ", ".join(sorted(str(file) for file in folder.glob("*.py"))) or "none"
         raise ConfigError(f"there is no configuration {path}; those in {folder}/ are: {near}")
@@ -150,4 +198,5 @@ def _place(path: Path, error: Exception) -> str:
 def _told(error: Exception) -> str:
     if isinstance(error, ConfigError):
         return str(error)
-    return f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    message = str(error.msg if isinstance(error, SyntaxError) else error)
+    return f"{type(error).__name__}: {on_one_line(' '.join(message.split()))}"

@@ -32,6 +32,19 @@ class Prepared(NamedTuple):
             checksum = zlib.crc32(np.ascontiguousarray(ids).data)
         return f"{len(ids)}-{checksum:08x}"
 
+    def has_fingerprint(self, fingerprint: str) -> bool:
+        """Whether these ids had that fingerprint, be it in memory or, where they take less room, in a token file."""
+        if self.fingerprint() == fingerprint:
+            return True
+        ids, at_once = self.corpus.ids, 2**20
+        for kind in (np.dtype(np.int32), np.min_scalar_type(len(self.tokenizer.vocabulary) - 1)):
+            checksum = 0
+            for at in range(0, len(ids), at_once):
+                checksum = zlib.crc32(ids[at : at + at_once].astype(kind).tobytes(), checksum)
+            if f"{len(ids)}-{checksum:08x}" == fingerprint:
+                return True
+        return False
+
 
 def prepare(
     config: DataConfig,

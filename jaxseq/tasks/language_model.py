@@ -166,12 +166,11 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
     corpus = opened.meta.get("corpus")
     if not isinstance(corpus, str):
         raise CheckpointError(f"{_named(opened, run_dir)} names no corpus: {_NOT_A_RUN}")
-    config = from_json(config_text)
     try:
-        tokenizer = tokenizer_from_text(tokenizer_text)
+        config, tokenizer = from_json(config_text), tokenizer_from_text(tokenizer_text)
     except InputError as error:
         raise CheckpointError(
-            f"{_named(opened, run_dir)} cannot be used, its tokenizer.json was changed by hand ({error}): train anew"
+            f"{_named(opened, run_dir)} cannot be used, it was changed by hand ({error}): train anew"
         ) from error
     model = build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
     expected = jax.eval_shape(lambda: init_params(model, seed=0))

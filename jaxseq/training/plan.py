@@ -3,11 +3,25 @@
 from typing import NamedTuple
 
 from jaxseq.config import TrainConfig
+from jaxseq.errors import ConfigError
+
+_COUNTED = 2**31 - 1
+"""Most steps: their number is an int32 in the state."""
 
 
 def total_steps(config: TrainConfig, steps_per_epoch: int) -> int:
-    """Batches that a run trains on."""
-    return config.steps or config.epochs * steps_per_epoch
+    """Batches that a run trains on.
+
+    Raises:
+        ConfigError: there are more than can be counted.
+    """
+    total = config.steps or config.epochs * steps_per_epoch
+    if total > _COUNTED:
+        raise ConfigError(
+            f"train.epochs is {config.epochs}: with {steps_per_epoch:,} batches in an epoch these are more steps than "
+            f"can be counted, {_COUNTED:,}; give at most {_COUNTED // steps_per_epoch:,}"
+        )
+    return total
 
 
 class Plan(NamedTuple):

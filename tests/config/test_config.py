@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from jaxseq.config import (
     to_dict,
     to_json,
 )
+from jaxseq.config.fields import Resuming
 from jaxseq.errors import ConfigError
 
 OTHER = ExperimentConfig(
@@ -43,7 +45,7 @@ def test_json_gives_the_same_experiment_back(config):
     assert json.loads(text)["model"]["family"] in ("rnn", "transformer")
 
 
-@given(st.integers(1, 10**6), st.floats(1e-12, 1e6), st.text())
+@given(st.integers(1, 2**16), st.floats(1e-12, 1e6), st.text())
 @settings(deadline=None, max_examples=30)
 def test_json_keeps_numbers_and_text_exactly(size, rate, text):
     config = ExperimentConfig(
@@ -63,11 +65,13 @@ def test_differences_are_named_field_by_field_and_names_do_not_count():
     old = ExperimentConfig(model=RNNConfig(features=16), train=TrainConfig(epochs=1))
     assert differences(old, dataclasses.replace(old, name="renamed")) == []
     new = dataclasses.replace(old, model=RNNConfig(features=17), train=TrainConfig(epochs=2))
-    assert differences(old, new) == ["model.features: 16 -> 17", "train.epochs: 1 -> 2"]
+    assert list(map(str, differences(old, new))) == ["model.features: 16 -> 17", "train.epochs: 1 -> 2"]
 
 
 def test_another_family_of_model_is_a_difference():
-    told = differences(ExperimentConfig(), dataclasses.replace(ExperimentConfig(), model=TransformerConfig()))
+    found = differences(ExperimentConfig(), dataclasses.replace(ExperimentConfig(), model=TransformerConfig()))
+    assert {each.resuming for each in found} == {Resuming.FIXED}
+    told = list(map(str, found))
     assert "model.family: 'rnn' -> 'transformer'" in told
     assert "model.cell: 'lstm' -> 'absent'" in told
     assert "model.heads: 'absent' -> 4" in told
@@ -83,14 +87,15 @@ def test_another_family_of_model_is_a_difference():
         (DataConfig, {"tokenizer": "byte", "min_count": 2}, "data.min_count is 2: the byte tokenizer"),
         (DataConfig, {"split": (0.5, 0.6, 0.1)}, "data.split is"),
         (DataConfig, {"split": (0.0, 0.5, 0.5)}, "data.split is"),
-        (DataConfig, {"split": (1.5, -0.5, 0.0)}, "data.split is"),
-        (DataConfig, {"split": (math.nan, 0.5, 0.5)}, "data.split is"),
+        (DataConfig, {"split": (1.5, -0.5, 0.0)}, r"data.split\[0\] is 1.5: give a number from 0 to 1"),
+        (DataConfig, {"split": (math.nan, 0.5, 0.5)}, r"data.split\[0\] is nan"),
         (RNNConfig, {"features": 0}, "model.features is 0"),
         (RNNConfig, {"layers": 0}, "model.layers is 0"),
         (RNNConfig, {"embedding": -1}, "model.embedding is -1"),
         (RNNConfig, {"dropout": 1.0}, "model.dropout is 1.0"),
         (RNNConfig, {"recurrent_dropout": -0.1}, "model.recurrent_dropout is -0.1"),
         (TransformerConfig, {"features": 10, "heads": 4}, "model.features is 10: it must be a multiple"),
+        (TransformerConfig, {"features": 12, "heads": 4}, "model.features / model.heads is 3: rotary positions"),
         (TransformerConfig, {"context": 0}, "model.context is 0"),
         (TransformerConfig, {"dropout": math.nan}, "model.dropout is nan"),
         (OptimizerConfig, {"learning_rate": 0.0}, "optimizer.learning_rate is 0.0"),
@@ -133,18 +138,53 @@ def changed(**sections) -> str:
     [
         ("{", "config.json is no JSON"),
         ("[1]", "config.json holds a list"),
-        ("{}", "no jaxseq configuration"),
-        (changed(data=3), "no jaxseq configuration"),
-        (changed(model={"family": "markov"}), "no jaxseq configuration"),
-        (changed(train={"steps": 3}), "disagree on the fields"),
-        (changed(sample={"prompt": "", "length": 3, "temperature": 1.0, "top_k": 3}), "disagree on the fields top_k"),
-        (changed(sample={"prompt": "", "length": "3", "temperature": 1.0}), "no jaxseq configuration"),
-        (changed(sample={"prompt": "", "length": 0, "temperature": 1.0}), "sample.length is 0"),
+        ("{}", "no jaxseq configuration: it has no name"),
+        (changed(data=3), "no jaxseq configuration: data is 3, not a section"),
+        (changed(model={"family": "markov"}), "model.family is 'markov': choose rnn or transformer"),
+        (changed(model={}), "model.family is None: choose rnn or transformer"),
+        (changed(model={"family": []}), r"model.family is \[\]: choose"),
+        (changed(sample={"top_k": 3}), "sample.top_k is unknown to this version of jaxseq"),
+        (changed(task={}), "task is unknown to this version of jaxseq"),
+        (changed(sample={"length": 0}), "sample.length is 0: give a number from 1 to 10,000,000"),
+        (changed(sample={"length": "3"}), "sample.length is '3': give a whole number from 1"),
+        (changed(sample={"length": None}), "sample.length is None: give a whole number"),
+        (changed(sample={"length": True}), "sample.length is True: give a whole number"),
+        (changed(sample={"prompt": "\ud800"}), "sample.prompt is .*half of a surrogate pair"),
+        (changed(data={"source": 5}), "data.source is 5: give text"),
+        (changed(data={"source": ["a"]}), r"data.source is \['a'\]: give text"),
+        (changed(data={"source": "a\0b"}), "data.source is .*no file has a name with a NUL"),
+        (changed(data={"source": "\ud800"}), "data.source is .*half of a surrogate pair"),
+        (changed(data={"source": "long" * 2000}), "data.source is 'longlong.*: give at most 4,096 characters"),
+        (changed(data={"split": [0.4, 0.3, 0.2, 0.1]}), r"data.split is \[0.4, 0.3, 0.2, 0.1\]: give 3 items"),
+        (changed(data={"split": [0.5, "0.5", 0]}), r"data.split\[1\] is '0.5': give a number from 0 to 1"),
+        (changed(data={"split": 1}), "data.split is 1: give a list"),
+        (changed(data={"normalize": "nfc"}), "data.normalize is 'nfc': give a list"),
+        (changed(data={"normalize": ["nfc", 3]}), r"data.normalize\[1\] is 3: choose lowercase"),
+        (changed(data={"normalize": ["nfc"] * 17}), "data.normalize is .*: give at most 16 items"),
+        (changed(data={"shuffle": 1}), "data.shuffle is 1: give true or false"),
+        (changed(model={"family": "rnn", "cell": "foo"}), "model.cell is 'foo': choose lstm, gru or rnn"),
+        (changed(model={"family": "rnn", "cell": {}}), "model.cell is {}: choose lstm, gru or rnn"),
+        (changed(model={"family": "rnn", "features": 16.5}), "model.features is 16.5: give a whole number from 1 to"),
+        (changed(model={"family": "rnn", "heads": 4}), "model.heads is unknown"),
+        (changed(model={"family": "transformer", "features": 6}), "model.features is 6: it must be a multiple"),
+        (changed(optimizer={"learning_rate": math.nan}), "optimizer.learning_rate is nan: give a number from 1e-37"),
+        (changed(optimizer={"learning_rate": 10**400}), "optimizer.learning_rate is 1000"),
+        (changed(optimizer={"learning_rate": {"a": 1}}), "optimizer.learning_rate is {'a': 1}: give a number"),
+        (changed(optimizer={"clip_norm": 1e-45}), "optimizer.clip_norm is 1e-45: give 0, or a number from 1e-12 to"),
+        (changed(name="a/b"), "name is 'a/b'"),
+        (changed(name="\x1b[2J\n/"), r"name is '\\x1b\[2J\\n/'"),
+        ('{"a": 1e400, "a": 2}', "config.json gives 'a' twice"),
+        ('{"a": {"b": 1, "b": 1}}', "config.json gives 'b' twice"),
+        ('{"a": ' + "1" * 5000 + "}", "config.json is no JSON: Exceeds the limit"),
+        ("[" * 100_000 + "]" * 100_000, "config.json is nested too deeply"),
+        (changed(data=[[]]).replace("[[]]", "[" * 400 + "]" * 400), "data is .*, not a section"),
+        (changed(train=None).replace("null", '{"steps": 1e400}'), "train.steps is inf: give a whole number"),
     ],
 )
 def test_what_is_no_configuration_is_refused_with_the_reason(text, told, tmp_path):
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=told) as caught:
         from_json(text)
+    assert str(caught.value).isprintable()
     file = tmp_path / "config.json"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=f"{file}: .*{told}"):
@@ -157,6 +197,22 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "config.json").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match=r"config\.json is damaged"):
         read_config(tmp_path / "config.json")
+    with open(tmp_path / "config.json", "wb") as file:
+        file.truncate(2**25)
+    with pytest.raises(ConfigError, match=r"config\.json: it is too long"):
+        read_config(tmp_path / "config.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_in_place_of_a_configuration_keeps_nobody_waiting(tmp_path):
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(ConfigError, match=r"config\.json: it is no regular file"):
+        read_config(tmp_path / "config.json")
+
+
+def test_a_field_that_an_older_version_did_not_have_takes_its_default():
+    assert from_json(changed(train={"steps": 3})).train == TrainConfig(steps=3)
+    assert from_json(changed(model={"family": "rnn"})).model == RNNConfig()
 
 
 def written(folder, text):
@@ -181,6 +237,11 @@ def test_a_python_file_gives_its_config_and_its_docstring(tmp_path):
         ("", "defines no `config`"),
         ("config = 3", "defines no `config`"),
         ("\nx = (", r"mine\.py:2: SyntaxError: '\(' was never closed"),
+        ("raise ValueError('a\\n\\x1b[2Jb')", r"mine\.py:1: ValueError: a \\x1b\[2Jb$"),
+        (
+            "from jaxseq.config import *\nconfig = ExperimentConfig(data=RNNConfig())",
+            r"mine\.py:2: data is RNNConfig\(.*: give a DataConfig$",
+        ),
         ("import nowhere", r"mine\.py:1: ModuleNotFoundError: No module named 'nowhere'"),
         (
             "from jaxseq.config import *\n\nconfig = ExperimentConfig(data=DataConfig(lenght=3))",
@@ -188,7 +249,7 @@ def test_a_python_file_gives_its_config_and_its_docstring(tmp_path):
         ),
         (
             "from jaxseq.config import *\nconfig = ExperimentConfig(data=DataConfig(length=0))",
-            r"mine\.py:2: data\.length is 0: give a number above 0$",
+            r"mine\.py:2: data\.length is 0: give a number from 1 to 1,048,576$",
         ),
     ],
 )
@@ -206,6 +267,8 @@ def test_where_there_is_no_such_file_those_there_are_are_named(tmp_path, monkeyp
         load_config("fist")
     with pytest.raises(ConfigError, match="no configuration configs; "):
         load_config("configs")
+    with pytest.raises(ConfigError, match="no configuration long"):
+        load_config("long" * 100)
 
 
 def test_a_file_name_that_is_no_utf8_is_kept():

@@ -18,6 +18,7 @@ from jaxseq.config import (
     RNNConfig,
     TrainConfig,
     TransformerConfig,
+    to_dict,
     to_json,
 )
 from jaxseq.data import Corpus, RowLoader, WindowLoader
@@ -244,6 +245,32 @@ def test_what_is_no_run_is_refused(tmp_path):
 def test_a_vocabulary_that_does_not_match_the_checkpoint_is_refused(saved):
     with pytest.raises(CheckpointError, match="does not fit its tokenizer and configuration, whose vocabulary has 3"):
         load_run(saved(CharTokenizer.train("abc")))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "config.json is missing"),
+        ("[" * 100_000, "config.json is nested too deeply"),
+        ({"cell": "foo"}, "model.cell is 'foo': choose"),
+        ({"features": 5.5}, r"model.features is 5.5: give a whole number"),
+        ({"colour": 1}, "model.colour is unknown to this version"),
+    ],
+)
+def test_a_configuration_changed_by_hand_in_a_checkpoint_is_told_in_one_line(tmp_path, content, told):
+    """As in a checkpoint whose checksums were made anew."""
+    tree = to_dict(ExperimentConfig(model=MODELS["lstm"]))
+    if isinstance(content, dict):
+        tree["model"].update(content)
+        content = json.dumps(tree)
+    files = {"tokenizer.json": json.dumps(TOKENIZER.to_json()), **({} if content is None else {"config.json": content})}
+    params = {"params": {"a": np.zeros(1)}}
+    CheckpointStore(tmp_path / "checkpoints").save(1, params, {"corpus": "c"}, files=files)
+    with pytest.raises(
+        CheckpointError, match=f"the checkpoint of step 1 in {tmp_path} cannot be used: {told}"
+    ) as caught:
+        load_run(tmp_path)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"kind": "word"}', b"\xff\xfe"])
