@@ -7,13 +7,17 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jaxseq import console
 from jaxseq.commands.arguments import parse
 from jaxseq.config import ExperimentConfig, load_config, to_json
 from jaxseq.errors import CheckpointError, InputError, UnknownSymbolError
+from jaxseq.paths import run_path
+from jaxseq.signals import StopRequest, own_unless
 
 if TYPE_CHECKING:
     from jaxseq.tasks.corpora import Prepared, TextLoader
@@ -44,7 +48,7 @@ class _Parts(NamedTuple):
     optimizer: "Optimizer"
 
 
-def main(argv: Sequence[str], *, program: str) -> int:
+def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) -> int:
     """Parses, trains, reports; returns the exit code."""
     argv, named = list(argv), ""
     config, description = ExperimentConfig(), _QUICKSTART
@@ -62,19 +66,36 @@ def main(argv: Sequence[str], *, program: str) -> int:
     )
     config = ExperimentConfig(**{name: getattr(arguments, name) for name in fields})
     sampler = "jaxseq sample" if program.startswith("jaxseq") else "python3 sample.py"
-    return run(config, arguments.run_dir or Path("runs") / config.name, fresh=arguments.fresh, sampler=sampler)
+    run_dir = run_path(arguments.run_dir or Path("runs") / config.name)
+    return run(config, run_dir, fresh=arguments.fresh, sampler=sampler, stop=stop)
 
 
-def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False, sampler: str = "jaxseq sample") -> int:
+def run(
+    config: ExperimentConfig,
+    run_dir: Path,
+    *,
+    fresh: bool = False,
+    sampler: str = "jaxseq sample",
+    stop: StopRequest | None = None,
+) -> int:
     """Trains `config` in `run_dir`, or goes on there; returns the exit code.
+
+    What it prints is a courtesy: where it can no longer be printed, the run goes on without.
 
     Args:
         fresh: start anew where there is a run; it is deleted when all else is known to be in order.
         sampler: command that samples, named at the end.
+        stop: what signals are noted by; by default one of its own.
 
     Raises:
         InputError: the directory belongs to another configuration or process, or something given cannot be used.
+        Stopped: a signal came before there was anything to save, or after all of it was.
     """
+    with console.courtesy(), own_unless(stop) as stop:
+        return _run(config, run_dir, fresh=fresh, sampler=sampler, stop=stop)
+
+
+def _run(config: ExperimentConfig, run_dir: Path, *, fresh: bool, sampler: str, stop: StopRequest) -> int:
     from jaxseq import runtime
 
     runtime.configure(devices=config.train.devices, allocator=config.train.allocator)
@@ -82,18 +103,20 @@ def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False, sampler
 
     run_directory.check(run_dir, config, fresh=fresh)
     if config.train.debug_nonfinite:
-        return _search(config, run_dir, fresh=fresh)
+        return _search(config, run_dir, fresh=fresh, stop=stop)
+    stop.poll()
     with run_directory.held(run_dir):
-        parts = _build(config, _prepare(config, run_dir, going_on=not fresh and run_directory.has_begun(run_dir)))
+        going_on = not fresh and run_directory.has_begun(run_dir)
+        parts = _build(config, _prepare(config, run_dir, going_on=going_on, stop=stop), stop)
         if fresh:
             run_directory.clear(run_dir)
-        result = _train(config, run_dir, parts)
+        result = _train(config, run_dir, parts, stop)
         if result.stopped != "signal":
             _finish(config, run_dir, result, sampler)
     return result.exit_code
 
 
-def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool) -> int:
+def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool, stop: StopRequest) -> int:
     """Trains on in a copy of the run, to see where a number that is not finite comes from.
 
     Raises:
@@ -110,18 +133,20 @@ def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool) -> int:
             for name in ("tokenizer.json", "tokens.npy"):  # files are replaced, never written in place
                 if (run_dir / name).exists():
                     (copy / name).symlink_to((run_dir / name).absolute())
-        result = _train(config, copy, _build(config, _prepare(config, copy, going_on=going_on)))
+        parts = _build(config, _prepare(config, copy, going_on=going_on, stop=stop), stop)
+        result = _train(config, copy, parts, stop)
     if result.stopped != "signal":
-        print(f"every loss and gradient up to step {result.step} was finite")
+        console.show(f"every loss and gradient up to step {result.step} was finite")
     return result.exit_code
 
 
-def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool) -> "Prepared":
+def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool, stop: StopRequest) -> "Prepared":
     """The corpus; of a run that is gone on with, by its tokenizer, and the same as then.
 
     Raises:
         InputError: the source cannot be used, or has changed.
     """
+    from jaxseq.data.sources import waits
     from jaxseq.tasks.corpora import prepare
     from jaxseq.tasks.language_model import read_tokenizer
     from jaxseq.training.checkpoint import CheckpointStore
@@ -140,7 +165,14 @@ def _prepare(config: ExperimentConfig, run_dir: Path, *, going_on: bool) -> "Pre
     )
     line = _ProgressLine()
     try:
-        prepared = prepare(config.data, tokenizer=tokenizer, token_file=run_dir / "tokens.npy", progress=line.show)
+        with stop.raising() if waits(config.data.source) else nullcontext():
+            prepared = prepare(
+                config.data,
+                tokenizer=tokenizer,
+                token_file=run_dir / "tokens.npy",
+                progress=line.show,
+                poll=stop.poll,
+            )
     except UnknownSymbolError as error:
         if going_on:
             raise changed from error
@@ -168,7 +200,7 @@ class _ProgressLine:
             print(file=sys.stderr)
 
 
-def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
+def _build(config: ExperimentConfig, prepared: "Prepared", stop: StopRequest) -> _Parts:
     """What `config` describes; writes nothing.
 
     Raises:
@@ -189,12 +221,12 @@ def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
     choose_layout(config.train.devices, config.data.batch_size)  # complains here, before anything is written
     loader = training_loader(config.data, corpus, seed=config.train.seed)
     model = task.build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
-    evaluate = task.validation_evaluator(config, model, corpus)
+    evaluate = task.validation_evaluator(config, model, corpus, poll=stop.poll)
     optimizer = make_optimizer(config.optimizer, steps=total_steps(config.train, loader.steps_per_epoch))
     return _Parts(prepared, loader, model, evaluate, optimizer)
 
 
-def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts) -> "Result":
+def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopRequest) -> "Result":
     """Shows what is trained, and trains it."""
     import jax
 
@@ -207,6 +239,7 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts) -> "Result":
     from jaxseq.training.table import format_table, layers_of
 
     (tokenizer, corpus), loader, model, evaluate, optimizer = parts
+    stop.poll()
     texts = {
         "config.json": to_json(config),
         "tokenizer.json": json.dumps(tokenizer.to_json(), ensure_ascii=False) + "\n",
@@ -215,15 +248,17 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts) -> "Result":
         write_atomic(run_dir / name, text)
 
     batches = f"{loader.steps_per_epoch:,} batches of {loader.batch_size} x {loader.length} an epoch"
-    print(f"{config.name}: {len(corpus.ids):,} tokens, vocabulary {len(tokenizer.vocabulary)}, {batches}")
+    console.show(f"{config.name}: {len(corpus.ids):,} tokens, vocabulary {len(tokenizer.vocabulary)}, {batches}")
     shapes = task.layer_outputs(model, batch_size=config.data.batch_size, length=config.data.length)
-    print(format_table(layers_of(*shapes)), flush=True)
+    console.show(format_table(layers_of(*shapes)))
     # Different keys for parameters and for the draws while training.
     init_seed, run_key = config.train.seed, jax.random.fold_in(jax.random.key(config.train.seed), 1)
     carry = model.initial_carry(config.data.batch_size) if loader.carried else None
+    state = init_state(task.init_params(model, seed=init_seed), optimizer, key=run_key, carry=carry)
+    stop.poll()  # from here on there is something to save
     return fit(
         task.make_loss_fn(model, loader),
-        init_state(task.init_params(model, seed=init_seed), optimizer, key=run_key, carry=carry),
+        state,
         loader,
         optimizer=optimizer,
         config=config.train,
@@ -233,6 +268,7 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts) -> "Result":
         reporter=Reporters(Console(), TensorBoard(run_dir)),
         meta={"corpus": parts.prepared.fingerprint(), "tokenizer": tokenizer.fingerprint},
         files=texts,
+        stop=stop,
     )
 
 
@@ -262,18 +298,23 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: 
     transcript.finish()
     sample = transcript.prompt + transcript.text
     write_atomic(run_dir / "samples.txt", f"step {loaded.step}, temperature {choice.temperature}\n\n{sample}\n")
-    print()
+    console.show()
     measured = [row for row in read_metrics(run_dir / "metrics.csv") if row["split"] == "validation"]
     if measured:
         last = {name: float(measured[-1][name]) for name in ("bits_per_token", "loss", "accuracy")}
         kind = "character" if config.data.tokenizer == "char" else "symbol"
-        print(
+        console.show(
             f"validation: {last['bits_per_token']:.4f} bits per {kind}, loss {last['loss']:.4f}, "
             f"accuracy {last['accuracy']:.2%}; best loss {result.best_loss:.4f} at step {result.best_step}"
         )
-    print(f"\n{sample}\n")
-    again = f"{sampler} {shlex.quote(str(run_dir))} --prompt {shlex.quote(prompt or _beginning(sample))}"
-    print(f"everything is in {run_dir}; sample more with:\n  {again}")
+    console.show(f"\n{sample}\n")
+    again = f"{sampler} {shlex.quote(str(run_dir))} {_prompt_option(prompt or _beginning(sample))}"
+    console.show(f"everything is in {run_dir}; sample more with:\n  {again}")
+
+
+def _prompt_option(prompt: str) -> str:
+    """As it is typed; a value that begins with a dash looks like an option of its own."""
+    return f"--prompt{'=' if prompt.startswith('-') else ' '}{shlex.quote(prompt)}"
 
 
 def _beginning(text: str) -> str:

@@ -17,6 +17,7 @@ from jaxseq.config.schema import (
     TransformerConfig,
 )
 from jaxseq.errors import ConfigError
+from jaxseq.paths import expanded
 
 _MODELS = {"rnn": RNNConfig, "transformer": TransformerConfig}
 
@@ -122,7 +123,7 @@ def load_config(path: str | Path) -> tuple[ExperimentConfig, str]:
     Raises:
         ConfigError: there is no such file, it fails, or it defines no ExperimentConfig named `config`.
     """
-    path = Path(path)
+    path = expanded(path)
     if not path.is_file():
         folder = Path("configs") if Path("configs").is_dir() else path.parent
         near = ", ".join(sorted(str(file) for file in folder.glob("*.py"))) or "none"

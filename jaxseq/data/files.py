@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from jaxseq.errors import InputError
+from jaxseq.paths import expanded
 
 _TEXT_SUFFIXES = (".txt", ".txt.gz", ".txt.xz", ".txt.zip")
 _DAMAGED = (gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, EOFError, NotImplementedError)
@@ -45,12 +46,10 @@ def find_files(source: str) -> list[Path]:
         return _found(source)
     except OSError as error:
         raise InputError(f"{source} cannot be looked up ({error.strerror}): check the name and permissions") from error
-    except RuntimeError as error:  # ~user, of whom there is no home
-        raise InputError(f"{source} cannot be looked up ({error}): give the whole path") from error
 
 
 def _found(source: str) -> list[Path]:
-    path = Path(source).expanduser()
+    path = expanded(source)
     if path.is_dir():
         below = (file for file in path.rglob("*") if not any(p.startswith(".") for p in file.relative_to(path).parts))
         files = sorted(file for file in below if file.name.lower().endswith(_TEXT_SUFFIXES) and file.is_file())

@@ -1,7 +1,7 @@
 """From the data section of a configuration to token ids, splits and loaders."""
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.sources import read_pieces, source_fingerprint
 from jaxseq.data.token_file import StaleTokenFileError, open_token_file, write_token_file
 from jaxseq.errors import UnknownSymbolError
+from jaxseq.signals import Poll, never
 from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer
 
 TextLoader = WindowLoader | RowLoader
@@ -36,6 +37,7 @@ def prepare(
     tokenizer: Tokenizer | None = None,
     token_file: Path | None = None,
     progress: Callable[[int], None] | None = None,
+    poll: Poll = never,
 ) -> Prepared:
     """Reads the source and makes token ids of it.
 
@@ -43,6 +45,7 @@ def prepare(
         tokenizer: one that is there already; None trains one on the whole source.
         token_file: where ids are kept with `config.memory_map`; written when it is missing or out of date.
         progress: called with the number of tokens written so far.
+        poll: called before each piece of text.
 
     Raises:
         InputError: the source cannot be read, has no text, or has symbols that `tokenizer` does not know.
@@ -50,19 +53,23 @@ def prepare(
     if config.memory_map:
         if token_file is None:
             raise ValueError("data.memory_map needs a place for the token file")
-        return _prepare_on_disk(config, tokenizer, token_file, progress)
-    pieces = list(read_pieces(config.source, encoding=config.encoding))
-    tokenizer = tokenizer or _train(config, (piece.text for piece in pieces))
-    return Prepared(tokenizer, join_chunks(_encoded(tokenizer, iter(pieces), config.source)))
+        return _prepare_on_disk(config, tokenizer, token_file, progress, poll)
+    pieces = list(_polled(read_pieces(config.source, encoding=config.encoding), poll))
+    tokenizer = tokenizer or _train(config, (piece.text for piece in _polled(pieces, poll)))
+    return Prepared(tokenizer, join_chunks(_encoded(tokenizer, _polled(pieces, poll), config.source)))
 
 
 def _prepare_on_disk(
-    config: DataConfig, tokenizer: Tokenizer | None, token_file: Path, progress: Callable[[int], None] | None
+    config: DataConfig,
+    tokenizer: Tokenizer | None,
+    token_file: Path,
+    progress: Callable[[int], None] | None,
+    poll: Poll,
 ) -> Prepared:
     """The same, holding one piece of the source in memory at a time; the source is read twice when it is new."""
 
     def pieces() -> Iterator[TextPiece]:
-        return read_pieces(config.source, encoding=config.encoding)
+        return _polled(read_pieces(config.source, encoding=config.encoding), poll)
 
     source = source_fingerprint(config.source, encoding=config.encoding)
     tokenizer = tokenizer or _train(config, (piece.text for piece in pieces()))
@@ -93,6 +100,12 @@ def prepared_before(config: DataConfig, tokenizer: Tokenizer, token_file: Path) 
         return Prepared(tokenizer, open_token_file(token_file, tokenizer=tokenizer.fingerprint, source=source))
     except StaleTokenFileError:
         return None
+
+
+def _polled(pieces: Iterable[TextPiece], poll: Poll) -> Iterator[TextPiece]:
+    for piece in pieces:
+        poll()
+        yield piece
 
 
 def _train(config: DataConfig, texts: Iterator[str]) -> Tokenizer:

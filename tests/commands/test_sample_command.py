@@ -193,7 +193,7 @@ def test_a_reader_that_has_gone_away_ends_it_quietly(tmp_path):
     program.write_text(
         "import sys\n"
         "from jaxseq.commands import main, sample\n"
-        "def endless(arguments):\n"
+        "def endless(arguments, poll):\n"
         "    while True:\n"
         "        yield 'hello world\\n'\n"
         "sample._output = endless\n"
