@@ -45,11 +45,11 @@ def configure(*, devices: int = 0, allocator: Literal["tuned", "default"] = "tun
     use_compilation_cache()
     try:
         jax.devices()
-    except RuntimeError as error:
-        first = str(error).splitlines()[0]
+    except (RuntimeError, AssertionError, AttributeError) as error:  # the latter two for a platform without its plugin
+        reason = f"{error}".splitlines()[0] if isinstance(error, RuntimeError) else "its plugin is not installed"
         raise InputError(
-            f"JAX finds no device ({first}): JAX_PLATFORMS is {os.environ.get('JAX_PLATFORMS', '')!r}, set it to "
-            "a platform that is there, as cpu, or unset it"
+            f"JAX finds no device of the platform that JAX_PLATFORMS asks for, {os.environ.get('JAX_PLATFORMS')!r} "
+            f"({reason}): set it to one that is there, as cpu, or unset it"
         ) from error
 
 

@@ -1,13 +1,9 @@
-"""The command `jaxseq`: finds the subcommand, and turns bad input into one line and exit code 2."""
+"""The command `jaxseq`: finds the subcommand. It imports next to nothing until a signal cannot show where it hit."""
 
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 
-from jaxseq import __version__, console
-from jaxseq.errors import InputError
-from jaxseq.signals import Stopped, StopRequest
+from jaxseq import __version__
 
 COMMANDS = {
     "train": "train a model, or go on with a run",
@@ -24,75 +20,57 @@ _SMALLER = {
 def main(argv: Sequence[str] | None = None, *, program: str = "jaxseq") -> int:
     """Runs a command line, that of this process by default; returns the exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
-    command = words[0] if words and words[0] in COMMANDS else None
-    if command is not None:
-        words, program = words[1:], f"{program} {command}"
-    return _guarded(command, words, program, ours=argv is None)
+    if words and words[0] in COMMANDS:
+        return _run(words[0], words[1:], f"{program} {words[0]}", ours=argv is None)
+    return _run(None, words, program, ours=argv is None)
 
 
 def run(command: str, argv: Sequence[str] | None = None, *, program: str) -> int:
-    """Runs one command, with the arguments of this process by default; returns the exit code.
-
-    Bad input, too little memory and output that cannot be written are one line on standard error and exit code 2; a
-    signal that ends it is 128 and its number, Ctrl-C 130. A reader of the output that has gone away (`| head`) ends the
-    command quietly.
-    """
-    return _guarded(command, sys.argv[1:] if argv is None else argv, program, ours=argv is None)
+    """Runs one command, with the arguments of this process by default; returns the exit code, see
+    `jaxseq.commands.guard`."""
+    return _run(command, sys.argv[1:] if argv is None else argv, program, ours=argv is None)
 
 
-def _guarded(command: str | None, argv: Sequence[str], program: str, *, ours: bool) -> int:
-    """Runs a command, or none; with `ours` the process is the command's, and ends with it."""
+def _run(command: str | None, argv: Sequence[str], program: str, *, ours: bool) -> int:
+    """With `ours` the process is the command's, and ends with it."""
     try:
-        # The first of all: what comes before is lost, and what is imported later takes seconds.
-        with StopRequest(command=True) as stop:
-            console.open_descriptors()
-            with console.outputs(stop.raising):
-                return _ending(command, argv, program, stop)
-    except KeyboardInterrupt:  # before and after that
+        from jaxseq.commands.guard import guarded
+
+        return guarded(lambda: _function(command, program), argv, smaller=_SMALLER.get(command or "", ""))
+    except KeyboardInterrupt:
         return 130
     finally:
-        if ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            # Python's own handler would show where in its end the process was hit.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if ours:
+            _end_quietly()
 
 
-def _ending(command: str | None, argv: Sequence[str], program: str, stop: StopRequest) -> int:
-    try:
-        try:
-            code = _list_commands(argv, program) if command is None else _function(command)(argv, program, stop)
-        except SystemExit:
-            sys.stdout.flush()
-            raise
-        sys.stdout.flush()
-        return code
-    except InputError as error:
-        console.tell(f"error: {error}")
-        return 2
-    except Stopped as stopped:
-        return stopped.exit_code
-    except console.ReaderGoneError:
-        return 0
-    except (MemoryError, RuntimeError) as error:  # XLA's errors are RuntimeErrors
-        if command is None or (isinstance(error, RuntimeError) and not str(error).startswith("RESOURCE_EXHAUSTED")):
-            raise
-        first = next(iter(str(error).splitlines()), "out of memory")
-        reason = first.removeprefix("RESOURCE_EXHAUSTED: ").removesuffix(".")
-        console.tell(f"error: {reason}: {_SMALLER[command]}")
-        return 2
+def _end_quietly() -> None:
+    """Python's own handler of Ctrl-C would show where in its end the process was hit."""
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _function(command: str) -> Callable[[Sequence[str], str, StopRequest], int]:
-    """The main function of a command, (argv, program, stop) -> exit code."""
+def _function(command: str | None, program: str) -> Callable[..., int]:
+    """(argv, stop) -> exit code, of a command or of none."""
+    from importlib import import_module
+
+    if command is None:
+        return lambda argv, stop: _list_commands(argv, program)
     module = import_module(f"jaxseq.commands.{command}")
-    return lambda argv, program, stop: module.main(argv, program=program, stop=stop)
+    return lambda argv, stop: module.main(argv, program=program, stop=stop)
 
 
 def _list_commands(argv: Sequence[str], program: str) -> int:
+    from jaxseq.console import show
+    from jaxseq.errors import InputError
+
     if list(argv) in (["--version"], ["-V"]):
-        console.show(f"jaxseq {__version__}")
+        show(f"jaxseq {__version__}")
         return 0
     if list(argv) in ([], ["--help"], ["-h"]):
         lines = [f"usage: {program} COMMAND ...", "", *(f"  {name:10}{what}" for name, what in COMMANDS.items())]
-        console.show("\n".join([*lines, "", f"{program} COMMAND --help lists what a command takes."]))
+        show("\n".join([*lines, "", f"{program} COMMAND --help lists what a command takes."]))
         return 0 if argv else 2
     raise InputError(f"there is no command {argv[0]!r}: choose {', '.join(COMMANDS)}")

@@ -145,9 +145,9 @@ def _output(arguments: SampleArguments, poll: Poll) -> Iterator[str]:
     seed = random.SystemRandom().getrandbits(32) if arguments.seed is None else arguments.seed
     length = defaults.length if arguments.length is None else arguments.length
     vocabulary = len(tokenizer.vocabulary)
-    for rows, option in ((1, "length"), (arguments.num_samples, "num-samples")):
+    for rows, option in ((1, "--length"), (arguments.num_samples, "--num-samples")):
         least = sampling_bytes(model, vocabulary, rows=rows, length=0 if arguments.stop else length)
-        runtime.require_memory(least, what=f"samples as asked for by --{option}", remedy=f"lower --{option}")
+        runtime.require_memory(least, what=f"{rows:,} samples of {length:,} tokens", remedy=f"lower {option}")
     transcripts = []
     for _ in range(arguments.num_samples):
         poll()
