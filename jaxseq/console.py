@@ -8,7 +8,7 @@ import os
 import re
 import select
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TextIO, cast
 
@@ -114,12 +114,16 @@ class Output:
     ) -> None:
         self.stream = stream
         self.raising = raising
-        self._courtesy = courtesy
+        self.courtesy = courtesy
         self._failed = False
 
     def write(self, text: str) -> int:
         self._attempt(lambda: self.stream.write(text))
         return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
 
     def flush(self) -> None:
         self._attempt(self.stream.flush)
@@ -137,7 +141,7 @@ class Output:
             if not isinstance(error, OSError) and not self.stream.closed:
                 raise
             self._fail()
-            if not self._courtesy:
+            if not self.courtesy:
                 if isinstance(error, BrokenPipeError):
                     raise ReaderGoneError from error
                 reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
@@ -147,7 +151,7 @@ class Output:
         except Stopped:
             if not _takes_more(self.stream):
                 self._fail()
-            if not self._courtesy:
+            if not self.courtesy:
                 raise
 
     def _fail(self) -> None:
@@ -189,31 +193,25 @@ def outputs(raising: Callable[[], AbstractContextManager[None]]) -> Iterator[Non
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    out, error = sys.stdout, Output(sys.stderr, courtesy=True, raising=raising)
+    out = Output(sys.stdout, courtesy=False, raising=raising)
+    error = Output(sys.stderr, courtesy=True, raising=raising)
     try:
-        with contextlib.redirect_stderr(cast(TextIO, error)), _standard_output(courtesy=False, raising=raising):
+        with contextlib.redirect_stderr(cast(TextIO, error)), contextlib.redirect_stdout(cast(TextIO, out)):
             yield
     finally:  # what an error has left behind
-        for rest in (Output(out, courtesy=True, raising=raising), error):
-            rest.flush()
+        out.courtesy = True
+        out.flush()
+        error.flush()
 
 
 @contextmanager
 def courtesy() -> Iterator[None]:
     """While entered, standard output is a courtesy too."""
-    with _standard_output(courtesy=True):
-        try:
+    out: Any = sys.stdout if isinstance(sys.stdout, Output) else Output(sys.stdout, courtesy=False)
+    before, out.courtesy = out.courtesy, True
+    try:
+        with contextlib.redirect_stdout(out):
             yield
-        finally:
-            sys.stdout.flush()
-
-
-@contextmanager
-def _standard_output(
-    *, courtesy: bool, raising: Callable[[], AbstractContextManager[None]] = nullcontext
-) -> Iterator[None]:
-    stream: Any = sys.stdout
-    if isinstance(stream, Output):
-        stream, raising = stream.stream, stream.raising
-    with contextlib.redirect_stdout(cast(TextIO, Output(stream, courtesy=courtesy, raising=raising))):
-        yield
+    finally:
+        out.flush()
+        out.courtesy = before

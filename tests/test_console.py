@@ -118,10 +118,10 @@ def test_a_reader_in_no_hurry_does_not_keep_a_signal_waiting(courtesy):
     code = "import os, signal, sys, time; time.sleep(0.5); os.kill(int(sys.argv[1]), signal.SIGTERM)"
     with StopRequest() as stop, os.fdopen(writer, "w") as stream:
         output = console.Output(stream, courtesy=courtesy, raising=stop.raising)
-        with subprocess.Popen([sys.executable, "-c", code, str(os.getpid())]):
-            with contextlib.nullcontext() if courtesy else pytest.raises(Stopped):
-                output.write("x" * 2**20)
-                output.flush()
+        kill = subprocess.Popen([sys.executable, "-c", code, str(os.getpid())])
+        with kill, contextlib.nullcontext() if courtesy else pytest.raises(Stopped):
+            output.write("x" * 2**20)
+            output.flush()
         output.write("more")
         assert stop.signal is not None
         os.close(reader)
