@@ -5,4 +5,4 @@ import sys
 from jaxseq.commands.main import run
 
 if __name__ == "__main__":
-    sys.exit(run("sample", sys.argv[1:], program="sample.py"))
+    sys.exit(run("sample", program="sample.py"))

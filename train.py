@@ -5,4 +5,4 @@ import sys
 from jaxseq.commands.main import run
 
 if __name__ == "__main__":
-    sys.exit(run("train", sys.argv[1:], program="train.py"))
+    sys.exit(run("train", program="train.py"))

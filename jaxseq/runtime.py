@@ -7,13 +7,18 @@ import math
 import os
 import platform
 import sys
+import warnings
 from pathlib import Path
 from typing import Literal
+
+from jaxseq.errors import InputError
 
 # Parameters of mallopt, from glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST, _LARGEST_IN_OLD_GLIBC = 2**31 - 1, 32 * 2**20
 
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
 _CONTAINER_SHARE = Path("/sys/fs/cgroup/cpu.max")
 """Microseconds of all cores, or "max", and the period they are for (Linux, cgroup 2)."""
 
@@ -24,11 +29,28 @@ def configure(*, devices: int = 0, allocator: Literal["tuned", "default"] = "tun
     Args:
         devices: CPU devices JAX shall have, 0 for one a core, see `use_cpu_devices`.
         allocator: "tuned" keeps freed memory in the process, see `tune_allocator`.
+
+    Raises:
+        InputError: the environment asks JAX for what it does not have.
     """
     if allocator == "tuned":
         tune_allocator()
+    try:
+        import jax
+    except ValueError as error:  # a variable JAX_... that is none of its values
+        raise InputError(
+            f"JAX cannot start ({error}): correct that variable of the environment, or unset it"
+        ) from error
     use_cpu_devices(devices)
     use_compilation_cache()
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError, AttributeError) as error:  # the latter two for a platform without its plugin
+        reason = f"{error}".splitlines()[0] if isinstance(error, RuntimeError) else "its plugin is not installed"
+        raise InputError(
+            f"JAX finds no device of the platform that JAX_PLATFORMS asks for, {os.environ.get('JAX_PLATFORMS')!r} "
+            f"({reason}): set it to one that is there, as cpu, or unset it"
+        ) from error
 
 
 def tune_allocator() -> bool:
@@ -73,21 +95,37 @@ def core_count() -> int:
 def use_compilation_cache() -> None:
     """Keeps compiled programs, small ones too, in the user's cache directory, so that a second start is quick.
 
-    JAX_COMPILATION_CACHE_DIR in the environment chooses another directory. Where it cannot be written there is none.
+    JAX_COMPILATION_CACHE_DIR in the environment chooses another directory. Where it cannot be written, or there is no
+    home, there is none. A program that does not fit on the disk is not kept, without a word.
     """
     import jax
 
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        directory = str(_cache_home() / "jaxseq" / f"xla-{_machine()}")
-        try:
-            os.makedirs(directory, exist_ok=True)
-        except OSError:
-            return
-        if not os.access(directory, os.W_OK):
-            return
-        jax.config.update("jax_compilation_cache_dir", directory)
+    directory = os.environ.get("JAX_COMPILATION_CACHE_DIR") or _cache_directory()
+    if directory is None or not _can_write(directory):
+        jax.config.update("jax_compilation_cache_dir", None)
+        return
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache entry")
+    jax.config.update("jax_compilation_cache_dir", directory)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _cache_directory() -> str | None:
+    try:
+        return str(_cache_home() / "jaxseq" / f"xla-{_machine()}")
+    except RuntimeError:  # no home, as a user of a container may have none
+        return None
+
+
+def _can_write(directory: str) -> bool:
+    if "://" in directory:  # in a bucket: for JAX to find out
+        return True
+    try:
+        os.makedirs(directory, exist_ok=True)
+        directory.encode()  # as libraries want it
+    except (OSError, UnicodeEncodeError):
+        return False
+    return os.access(directory, os.W_OK)
 
 
 def _cache_home() -> Path:
@@ -107,3 +145,46 @@ def _machine() -> str:
         lines = []
     text += next((line for line in lines if line.startswith(("flags", "Features"))), "")
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def memory_limit() -> int | None:
+    """Bytes of memory this process may use at most: what the machine has, its container or its user may; None where
+    the system does not tell."""
+    limits = [*_group_limits(), *_process_limits()]
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # not on Windows
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return min(filter(lambda limit: limit > 0, limits), default=None)
+
+
+def _process_limits() -> list[int]:
+    """What `ulimit` has set."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return []
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return [limit for limit in limits if limit != resource.RLIM_INFINITY]
+
+
+def _group_limits() -> list[int]:
+    """The limits of this process's control groups (Linux, of either version) and of those they are in."""
+    try:
+        lines = _OWN_GROUPS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    files = []
+    for _, controllers, group in (line.split(":", 2) for line in lines if line.count(":") >= 2):
+        if controllers == "":
+            root, name = _CONTROL_GROUPS, "memory.max"
+        elif "memory" in controllers.split(","):
+            root, name = _CONTROL_GROUPS / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        # In a container the path may be that of the host, and its own limit stand at the root.
+        path = Path(group.lstrip("/"))
+        files += [root / part / name for part in (path, *path.parents)]
+    limits = []
+    for file in files:
+        with contextlib.suppress(OSError, ValueError):  # there is no such file, or it is "max"
+            limits.append(int(file.read_text(encoding="ascii")))
+    return limits

@@ -114,6 +114,89 @@ def test_without_a_directory_to_write_to_there_is_no_cache(tmp_path):
     assert python(code, XDG_CACHE_HOME=str(tmp_path / "file")) == "None"
 
 
+def test_without_a_home_there_is_no_cache():
+    """As a user of a container, who has no entry among the users."""
+    code = (
+        "import os, pwd, jaxseq.runtime as r\n"
+        "def nobody(key): raise KeyError(key)\n"
+        "os.environ.pop('HOME', None); pwd.getpwuid = nobody\n"
+        "r.configure(); import jax; print(jax.config.jax_compilation_cache_dir)"
+    )
+    assert python(code, XDG_CACHE_HOME="") == "None"
+
+
+@pytest.mark.parametrize("chosen", ["/dev/null/cache", "/proc/cache", "\udcff"])
+def test_a_chosen_cache_that_cannot_be_written_is_none(chosen, tmp_path):
+    code = (
+        "from jaxseq import runtime; runtime.configure(); import jax, jax.numpy as jnp; jnp.ones(3) + 1\n"
+        "print(jax.config.jax_compilation_cache_dir)"
+    )
+    assert python(f"import os; os.chdir({str(tmp_path)!r})\n{code}", JAX_COMPILATION_CACHE_DIR=chosen) == "None"
+
+
+def test_a_program_that_does_not_fit_on_the_disk_is_not_kept_and_nothing_is_said(tmp_path):
+    code = (
+        "from jaxseq import runtime; runtime.configure(); import resource, signal, jax.numpy as jnp\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); print(jnp.ones(3) + 1)"
+    )
+    assert python(code, JAX_COMPILATION_CACHE_DIR=str(tmp_path)) == "[2. 2. 2.]"
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"JAX_PLATFORMS": "cuda"}, "JAX_PLATFORMS asks for, 'cuda' "),
+        ({"JAX_PLATFORMS": "klingon"}, "'klingon' is not in the list of known backends"),
+        ({"JAX_ENABLE_X64": "perhaps"}, "invalid truth value 'perhaps' for environment 'JAX_ENABLE_X64'"),
+        ({"JAX_NUM_CPU_DEVICES": "many"}, "jax_num_cpu_devices): correct that variable of the environment, or unset"),
+    ],
+)
+def test_an_environment_that_cannot_be_is_one_line(environment, told):
+    if "cuda" in environment.values() and Path("/dev/nvidiactl").exists():
+        pytest.skip("that platform is here")
+    code = (
+        "from jaxseq import runtime; from jaxseq.errors import InputError\n"
+        "try: runtime.configure()\n"
+        "except InputError as error: print(error)"
+    )
+    line = python(code, **environment)
+    assert told in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "expected"),
+    [
+        ("0::/box\n", {"box/memory.max": "3000", "memory.max": "max"}, [3000]),
+        ("0::/box/inner\n", {"box/inner/memory.max": "max", "box/memory.max": "2000"}, [2000]),
+        ("0::/host/path\n", {"memory.max": "1000"}, [1000]),
+        ("5:cpu,memory:/box\n0::/\n", {"memory/box/memory.limit_in_bytes": "4000"}, [4000]),
+        ("1:cpu:/\n", {"memory.max": "1000"}, []),
+        ("odd\n", {}, []),
+        (None, {"memory.max": "1000"}, []),
+    ],
+)
+def test_a_container_s_memory_counts_whatever_the_version_of_its_control_groups(
+    tmp_path, monkeypatch, groups, files, expected
+):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    if groups is not None:
+        (tmp_path / "own").write_text(groups)
+    monkeypatch.setattr(runtime, "_CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(runtime, "_OWN_GROUPS", tmp_path / "own")
+    assert runtime._group_limits() == expected
+    there = runtime.memory_limit()
+    assert there is not None
+    assert there > 2**20 if not expected else there == expected[0]
+
+
+def test_a_limit_that_the_user_has_set_counts():
+    code = "import resource as r, jaxseq.runtime as t; r.setrlimit(r.RLIMIT_AS, (2**30, -1)); print(t.memory_limit())"
+    assert python(code) == str(2**30)
+
+
 def test_a_container_s_share_of_the_cores_counts(tmp_path, monkeypatch):
     share = tmp_path / "cpu.max"
     monkeypatch.setattr(runtime, "_CONTAINER_SHARE", share)

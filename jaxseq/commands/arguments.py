@@ -2,15 +2,23 @@
 
 import contextlib
 import io
+import itertools
 import os
 import re
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
 import tyro
 
+from jaxseq.console import tell
+
 Arguments = TypeVar("Arguments")
+
+_NARROWEST, _WIDEST = 40, 300
+"""Columns that help is set in."""
 
 
 def parse(
@@ -31,7 +39,7 @@ def parse(
     heard = io.StringIO()
     options = {"default": default} if default is not None else {}
     try:
-        with contextlib.redirect_stderr(heard), _wide_lines(argv):
+        with contextlib.redirect_stderr(heard), _width(argv):
             return tyro.cli(
                 kind,
                 args=list(argv),
@@ -47,23 +55,25 @@ def parse(
         message = _one_line(heard.getvalue())
         if usage and message.startswith("Unrecognized options: ") and ".py" in message:
             message += f" (the order is {program} {usage} OPTIONS)"
+        if dashed := _dashed_value(message, argv):
+            message += f" (a value that begins with a dash is given as {dashed})"
         fail(f"{message}; see {program} --help")
 
 
 def fail(message: str) -> NoReturn:
     """Prints `message` as an error and leaves with exit code 2."""
-    print(f"error: {message}", file=sys.stderr)
+    tell(f"error: {message}")
     raise SystemExit(2)
 
 
 @contextlib.contextmanager
-def _wide_lines(argv: Sequence[str]):
-    """tyro folds lines at the width of the terminal: not those of an error."""
-    if "--help" in argv or "-h" in argv:
-        yield
-        return
+def _width(argv: Sequence[str]):
+    """The width at which tyro folds lines: for help that of the terminal within reason, in a narrower one it never
+    ends; for errors a large one, for they are to be one line."""
+    wanted = "--help" in argv or "-h" in argv
+    columns = min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST) if wanted else 1000
     before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "1000"
+    os.environ["COLUMNS"] = str(columns)
     try:
         yield
     finally:
@@ -71,6 +81,16 @@ def _wide_lines(argv: Sequence[str]):
             del os.environ["COLUMNS"]
         else:
             os.environ["COLUMNS"] = before
+
+
+def _dashed_value(message: str, argv: Sequence[str]) -> str | None:
+    """Where an option lacks its value and the next word begins with a dash, the two as they were perhaps meant."""
+    missing = re.search(r"Missing value for argument '([^']+)'", message)
+    names = missing[1].replace("_", "-").split("/") if missing else []
+    for word, following in itertools.pairwise(argv):
+        if word.replace("_", "-") in names and following.startswith("-"):
+            return shlex.join([f"{word}={following}"])
+    return None
 
 
 def _one_line(box: str) -> str:

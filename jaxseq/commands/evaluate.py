@@ -2,8 +2,7 @@
 
 import contextlib
 import dataclasses
-import json
-import sys
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from jaxseq import console
 from jaxseq.commands.arguments import parse
 from jaxseq.errors import InputError, UnknownSymbolError
+from jaxseq.paths import run_path
+from jaxseq.signals import PATIENCE, Poll, StopRequest, own_unless
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,23 +47,29 @@ class EvaluateArguments:
     """Print one JSON object."""
 
     def __post_init__(self) -> None:
-        if self.rows < 1:
-            raise InputError(f"--rows is {self.rows}: give a number of 1 or above")
+        if not 1 <= self.rows < 2**31:
+            raise InputError(f"--rows is {self.rows}: give a number from 1 to {2**31 - 1}")
 
 
-def main(argv: Sequence[str], *, program: str) -> int:
+def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) -> int:
     """Parses, measures, prints; returns the exit code."""
     arguments = parse(EvaluateArguments, argv, program=program)
-    results = evaluate(arguments)
-    print(json.dumps(results) if arguments.json else _table(results))
+    arguments = dataclasses.replace(arguments, run=run_path(arguments.run))
+    with own_unless(stop) as stop:
+        results = evaluate(arguments, stop=stop)
+    print(console.json_line(results) if arguments.json else _table(results) + "\n", end="")
     return 0
 
 
-def evaluate(arguments: EvaluateArguments) -> dict[str, dict[str, float]]:
+def evaluate(arguments: EvaluateArguments, *, stop: StopRequest) -> dict[str, dict[str, float]]:
     """Metrics by "carried" and "windows".
 
+    Args:
+        stop: what signals are noted by, entered.
+
     Raises:
-        InputError: the run cannot be read, or has no such split.
+        InputError: the run cannot be read, has no such split, or does not fit into memory in so many rows.
+        Stopped: a signal has come.
     """
     from jaxseq import runtime
 
@@ -69,26 +77,33 @@ def evaluate(arguments: EvaluateArguments) -> dict[str, dict[str, float]]:
     from jaxseq.data.corpus import take_split
     from jaxseq.tasks.corpora import split_names
     from jaxseq.tasks.language_model import SplitEvaluator, load_run
+    from jaxseq.tasks.memory import evaluation_parts, require_memory
 
+    stop.patience = PATIENCE
+    stop.poll()
     loaded = load_run(arguments.run, checkpoint=arguments.checkpoint)
     for line in loaded.skipped:
-        print(f"skipped a checkpoint: {line}", file=sys.stderr)
+        console.tell(f"skipped a checkpoint: {line}")
     data = loaded.config.data
     if arguments.split not in split_names(data):
         raise InputError(
             f"{arguments.run} has no {arguments.split} split (data.split is {data.split}): "
             f"choose {' or '.join(split_names(data))}"
         )
-    with _corpus(arguments, loaded) as corpus:
+    with _corpus(arguments, loaded, stop) as corpus:
         part = take_split(corpus, data.split, arguments.split)
         if arguments.rows >= len(part.ids):
             raise InputError(
                 f"--rows is {arguments.rows}, the {arguments.split} split has {len(part.ids)} tokens: give a lower one"
             )
-        text_length = _text_length(loaded.tokenizer, part.ids)
+        parts = evaluation_parts(loaded.model, rows=arguments.rows, length=data.length)
+        require_memory(f"reading {arguments.rows:,} rows of windows of {data.length:,}", parts, remedy="lower --rows")
+        text_length = _text_length(loaded.tokenizer, part.ids, stop.poll)
+        carried = SplitEvaluator(loaded.model, data, part, how="carried", rows=arguments.rows)
+        windows = SplitEvaluator(loaded.model, data, part, how="windows")
         results = {
-            "carried": SplitEvaluator(loaded.model, data, part, how="carried", rows=arguments.rows)(loaded.params),
-            "windows": SplitEvaluator(loaded.model, data, part, how="windows")(loaded.params),
+            "carried": carried(loaded.params, poll=stop.poll),
+            "windows": windows(loaded.params, poll=stop.poll),
         }
     for metrics in results.values():
         metrics["bits_per_character"] = metrics["bits_per_token"] * len(part.ids) / text_length
@@ -96,9 +111,9 @@ def evaluate(arguments: EvaluateArguments) -> dict[str, dict[str, float]]:
 
 
 @contextlib.contextmanager
-def _corpus(arguments: EvaluateArguments, loaded: "Loaded") -> Iterator["Corpus"]:
+def _corpus(arguments: EvaluateArguments, loaded: "Loaded", stop: StopRequest) -> Iterator["Corpus"]:
     """The text of the run, which must be what it was, or another one."""
-    from jaxseq.data.sources import STANDARD_INPUT
+    from jaxseq.data.sources import STANDARD_INPUT, waits
     from jaxseq.tasks.corpora import prepare, prepared_before
 
     data = loaded.config.data
@@ -115,8 +130,11 @@ def _corpus(arguments: EvaluateArguments, loaded: "Loaded") -> Iterator["Corpus"
     # The run's token file is read where it fits, and never written: that is for training to do.
     mapped = prepared_before(data, loaded.tokenizer, arguments.run / "tokens.npy") if own else None
     with tempfile.TemporaryDirectory() as scratch:
+        stop.leaving.append(lambda: shutil.rmtree(scratch, ignore_errors=True))
+        file = Path(scratch) / "tokens.npy"
         try:
-            prepared = mapped or prepare(data, tokenizer=loaded.tokenizer, token_file=Path(scratch) / "tokens.npy")
+            with stop.raising() if waits(data.source) else contextlib.nullcontext():
+                prepared = mapped or prepare(data, tokenizer=loaded.tokenizer, token_file=file, poll=stop.poll)
         except UnknownSymbolError as error:
             raise (changed if own else error) from error
         if own and not prepared.has_fingerprint(loaded.corpus):
@@ -124,11 +142,13 @@ def _corpus(arguments: EvaluateArguments, loaded: "Loaded") -> Iterator["Corpus"
         yield prepared.corpus
 
 
-def _text_length(tokenizer: "Tokenizer", ids: "np.ndarray") -> int:
+def _text_length(tokenizer: "Tokenizer", ids: "np.ndarray", poll: Poll) -> int:
     """Characters of the text of `ids`, which need not fit into memory."""
-    stream, at_once = tokenizer.stream(), 2**20
-    parts = (stream.push(ids[at : at + at_once]) for at in range(0, len(ids), at_once))
-    return sum(map(len, parts)) + len(stream.flush())
+    stream, at_once, length = tokenizer.stream(), 2**20, 0
+    for at in range(0, len(ids), at_once):
+        poll()
+        length += len(stream.push(ids[at : at + at_once]))
+    return length + len(stream.flush())
 
 
 def _table(results: dict[str, dict[str, float]]) -> str:

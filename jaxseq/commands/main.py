@@ -1,13 +1,9 @@
-"""The command `jaxseq`: finds the subcommand, and turns bad input into one line and exit code 2."""
+"""The command `jaxseq`: finds the subcommand. It imports next to nothing until a signal cannot show where it hit."""
 
-import io
-import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 
 from jaxseq import __version__
-from jaxseq.errors import InputError
 
 COMMANDS = {
     "train": "train a model, or go on with a run",
@@ -22,46 +18,59 @@ _SMALLER = {
 
 
 def main(argv: Sequence[str] | None = None, *, program: str = "jaxseq") -> int:
-    """Runs a command line; returns the exit code."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    if argv and argv[0] in COMMANDS:
-        return run(argv[0], argv[1:], program=f"{program} {argv[0]}")
-    if argv in (["--version"], ["-V"]):
-        print(f"jaxseq {__version__}")
-        return 0
-    if argv in ([], ["--help"], ["-h"]):
-        print(f"usage: {program} COMMAND ...\n")
-        print("\n".join(f"  {name:10}{what}" for name, what in COMMANDS.items()))
-        print(f"\n{program} COMMAND --help lists what a command takes.")
-        return 0 if argv else 2
-    print(f"error: there is no command {argv[0]!r}: choose {', '.join(COMMANDS)}", file=sys.stderr)
-    return 2
+    """Runs a command line, that of this process by default; returns the exit code."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words and words[0] in COMMANDS:
+        return _run(words[0], words[1:], f"{program} {words[0]}", ours=argv is None)
+    return _run(None, words, program, ours=argv is None)
 
 
-def run(command: str, argv: Sequence[str], *, program: str) -> int:
-    """Runs one command; returns the exit code.
+def run(command: str, argv: Sequence[str] | None = None, *, program: str) -> int:
+    """Runs one command, with the arguments of this process by default; returns the exit code, see
+    `jaxseq.commands.guard`."""
+    return _run(command, sys.argv[1:] if argv is None else argv, program, ours=argv is None)
 
-    Bad input and too little memory are one line on standard error and exit code 2, Ctrl-C is 130. A reader of the
-    output that has gone away (`| head`) ends the command quietly.
-    """
-    function: Callable[..., int] = import_module(f"jaxseq.commands.{command}").main
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for what it cannot
+
+def _run(command: str | None, argv: Sequence[str], program: str, *, ours: bool) -> int:
+    """With `ours` the process is the command's, and ends with it."""
     try:
-        return function(argv, program=program)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        from jaxseq.commands.guard import guarded
+
+        return guarded(lambda: _function(command, program), argv, smaller=_SMALLER.get(command or "", ""))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        if ours:
+            _end_quietly()
+
+
+def _end_quietly() -> None:
+    """Python's own handler of Ctrl-C would show where in its end the process was hit."""
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _function(command: str | None, program: str) -> Callable[..., int]:
+    """(argv, stop) -> exit code, of a command or of none."""
+    from importlib import import_module
+
+    if command is None:
+        return lambda argv, stop: _list_commands(argv, program)
+    module = import_module(f"jaxseq.commands.{command}")
+    return lambda argv, stop: module.main(argv, program=program, stop=stop)
+
+
+def _list_commands(argv: Sequence[str], program: str) -> int:
+    from jaxseq.console import show
+    from jaxseq.errors import InputError
+
+    if list(argv) in (["--version"], ["-V"]):
+        show(f"jaxseq {__version__}")
         return 0
-    except (MemoryError, RuntimeError) as error:  # XLA's errors are RuntimeErrors
-        if isinstance(error, RuntimeError) and not str(error).startswith("RESOURCE_EXHAUSTED"):
-            raise
-        first = next(iter(str(error).splitlines()), "out of memory")
-        reason = first.removeprefix("RESOURCE_EXHAUSTED: ").removesuffix(".")
-        print(f"error: {reason}: {_SMALLER[command]}", file=sys.stderr)
-        return 2
+    if list(argv) in ([], ["--help"], ["-h"]):
+        lines = [f"usage: {program} COMMAND ...", "", *(f"  {name:10}{what}" for name, what in COMMANDS.items())]
+        show("\n".join([*lines, "", f"{program} COMMAND --help lists what a command takes."]))
+        return 0 if argv else 2
+    raise InputError(f"there is no command {argv[0]!r}: choose {', '.join(COMMANDS)}")

@@ -1,9 +1,7 @@
 """`jaxseq sample`: text out of a run directory."""
 
 import dataclasses
-import json
 import random
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from jaxseq import runtime
+from jaxseq import console, runtime
 from jaxseq.commands.arguments import parse
 from jaxseq.errors import InputError
-from jaxseq.training.signals import StopRequest
+from jaxseq.paths import run_path
+from jaxseq.signals import PATIENCE, Poll, Stopped, StopRequest, own_unless
 
 if TYPE_CHECKING:
     from jaxseq.decoding import Transcript
@@ -27,7 +26,8 @@ def _of_the_run(metavar: str) -> Any:
 
 @dataclass(frozen=True)
 class SampleArguments:
-    """Go on from a prompt with the model of a run, and print the text as it is made."""
+    """Go on from a prompt with the model of a run, and print the text as it is made. Characters that act on a terminal
+    instead of showing there are printed as escapes; --json gives the text to the letter."""
 
     run: tyro.conf.Positional[Path]
     """Run directory, as runs/quickstart."""
@@ -52,61 +52,67 @@ class SampleArguments:
     stop: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="TEXT")] = ()
     """End a sample before this text."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """One JSON object a line for each sample: index, prompt, text (what follows it), finish_reason, seed."""
+    """One JSON object a line for each sample: index, prompt, text (what follows it, to the letter), finish_reason,
+    seed."""
     next: int = 0
     """Do not sample: list so many of the likeliest next tokens, with the probabilities the model gives them."""
     checkpoint: Literal["best", "newest"] = "best"
     """The checkpoint with the lowest validation loss, or the last one."""
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("length", self.length, 1),
-            ("num-samples", self.num_samples, 1),
-            ("next", self.next, 0),
-            ("seed", self.seed, 0),
+        for name, value, least, most in (
+            ("length", self.length, 1, 2**31 - 1),
+            ("num-samples", self.num_samples, 1, 2**31 - 1),
+            ("next", self.next, 0, 2**31 - 1),
+            ("seed", self.seed, 0, 2**32 - 1),
         ):
-            if value is not None and value < least:
-                raise InputError(f"--{name} is {value}: give a number of {least} or above")
-        if self.seed is not None and self.seed >= 2**32:
-            raise InputError(f"--seed is {self.seed}: give a number below 2^32 = {2**32}")
+            if value is not None and not least <= value <= most:
+                raise InputError(f"--{name} is {value}: give a number from {least} to {most}")
         if "" in self.stop:
             raise InputError("--stop is empty: give one character or more")
 
 
-def main(argv: Sequence[str], *, program: str) -> int:
+def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) -> int:
     """Parses and samples; returns the exit code."""
     arguments = parse(SampleArguments, argv, program=program)
+    arguments = dataclasses.replace(arguments, run=run_path(arguments.run))
     # Fewer are not shared among devices.
     runtime.configure(devices=1 if arguments.num_samples < 16 else 0)
-    return run(arguments)
+    return run(arguments, stop=stop)
 
 
-def run(arguments: SampleArguments) -> int:
+def run(arguments: SampleArguments, *, stop: StopRequest | None = None) -> int:
     """Prints what `arguments` ask for; returns the exit code.
 
-    Ctrl-C ends it between two pieces of text, for JAX interrupted in the middle of a compilation crashes at exit. A
-    second one does not wait.
+    A signal ends it between two pieces of text, for JAX interrupted in the middle of a compilation crashes at exit.
+
+    Args:
+        stop: what signals are noted by; by default one of its own.
 
     Raises:
-        InputError: the run cannot be read, the prompt has unknown characters, or an option is out of its range.
+        InputError: the run cannot be read, the prompt has unknown characters, an option is out of its range, or what
+            is asked for does not fit into memory.
     """
-    with StopRequest() as request:
+    with own_unless(stop) as stop:
+        stop.patience = PATIENCE
         last = "\n"
-        for text in _output(arguments):
-            print(text, end="", flush=True)
-            last = text or last
-            if request.signal is not None:
-                print(end="" if last.endswith("\n") else "\n", flush=True)
-                return 128 + request.signal
+        try:
+            stop.poll()
+            for text in _output(arguments, stop.poll):
+                print(text, end="", flush=True)
+                last = text or last
+                stop.poll()
+        except Stopped as stopped:
+            print(end="" if last.endswith("\n") else "\n", flush=True)
+            return stopped.exit_code
     return 0
 
 
-def _output(arguments: SampleArguments) -> Iterator[str]:
+def _output(arguments: SampleArguments, poll: Poll) -> Iterator[str]:
     """What to print, piece by piece."""
     import jax
     import numpy as np
 
-    from jaxseq import runtime
     from jaxseq.decoding import (
         Sampling,
         Transcript,
@@ -118,8 +124,8 @@ def _output(arguments: SampleArguments) -> Iterator[str]:
         stream,
     )
     from jaxseq.tasks.language_model import load_run
+    from jaxseq.tasks.memory import require_memory, sampling_parts
 
-    runtime.use_compilation_cache()
     sampling = Sampling(
         temperature=1.0 if arguments.temperature is None else arguments.temperature,
         top_k=arguments.top_k,
@@ -129,17 +135,18 @@ def _output(arguments: SampleArguments) -> Iterator[str]:
     )
     loaded = load_run(arguments.run, checkpoint=arguments.checkpoint)
     for line in loaded.skipped:
-        print(f"skipped a checkpoint: {line}", file=sys.stderr)
+        console.tell(f"skipped a checkpoint: {line}")
     model, params, tokenizer, defaults = loaded.model, loaded.params, loaded.tokenizer, loaded.config.sample
     prompt = defaults.prompt if arguments.prompt is None else arguments.prompt
     ids = prompt_ids(tokenizer, prompt)
     remarks = [prompt_remark(tokenizer, prompt), *(stop_remark(tokenizer, stop) for stop in arguments.stop)]
     for remark in filter(None, remarks):
-        print(remark, file=sys.stderr)
+        console.tell(remark)
     if arguments.next:
         tokens, probabilities = next_tokens(model, params, ids, count=arguments.next)
         symbols = [tokenizer.vocabulary.symbols[token] for token in tokens]
         likeliest = list(zip(symbols, tokens.tolist(), probabilities.tolist(), strict=True))
+        poll()
         yield from (
             _next_as_json(tokenizer.normalize(readable(tokenizer, prompt)), likeliest)
             if arguments.json
@@ -150,12 +157,19 @@ def _output(arguments: SampleArguments) -> Iterator[str]:
     if arguments.temperature is None:
         sampling = dataclasses.replace(sampling, temperature=defaults.temperature)
     seed = random.SystemRandom().getrandbits(32) if arguments.seed is None else arguments.seed
-    transcripts = [Transcript(tokenizer, prompt, stop=arguments.stop) for _ in range(arguments.num_samples)]
+    length = defaults.length if arguments.length is None else arguments.length
+    for rows, option in ((1, "--length"), (arguments.num_samples, "--num-samples")):
+        parts = sampling_parts(model, rows=rows, length=0 if arguments.stop else length)
+        require_memory(f"making {rows:,} samples of {length:,} tokens", parts, remedy=f"lower {option}")
+    transcripts = []
+    for _ in range(arguments.num_samples):
+        poll()
+        transcripts.append(Transcript(tokenizer, prompt, stop=arguments.stop))
     chunks = stream(
         model,
         params,
         np.tile(ids, (arguments.num_samples, 1)),
-        length=defaults.length if arguments.length is None else arguments.length,
+        length=length,
         key=jax.random.key(seed),
         sampling=sampling,
     )
@@ -165,13 +179,14 @@ def _output(arguments: SampleArguments) -> Iterator[str]:
 def _as_text(transcripts: list["Transcript"], chunks: Iterable[Any]) -> Iterator[str]:
     """For people: the first sample as it is made, then the others, which were made beside it."""
     first, *others = transcripts
+    escaper = console.Escaper()
     heading = "--- sample {} of " + str(len(transcripts)) + " ---\n"
-    yield (heading.format(1) if others else "") + first.prompt
+    yield (heading.format(1) if others else "") + escaper.push(first.prompt)
     for texts in _grow(transcripts, chunks):
-        yield texts[0]
-    yield "\n"
+        yield escaper.push(texts[0])
+    yield escaper.flush() + "\n"
     for number, transcript in enumerate(others, 2):
-        yield "\n" + heading.format(number) + transcript.prompt + transcript.text + "\n"
+        yield "\n" + heading.format(number) + console.escaped(transcript.prompt + transcript.text) + "\n"
 
 
 def _as_json(transcripts: list["Transcript"], chunks: Iterable[Any], seed: int) -> Iterator[str]:
@@ -179,13 +194,8 @@ def _as_json(transcripts: list["Transcript"], chunks: Iterable[Any], seed: int) 
     for _ in _grow(transcripts, chunks):
         yield ""
     for index, transcript in enumerate(transcripts):
-        yield _json_line(
-            index=index,
-            prompt=transcript.prompt,
-            text=transcript.text,
-            finish_reason=transcript.finish_reason,
-            seed=seed,
-        )
+        fields = {"index": index, "prompt": transcript.prompt, "text": transcript.text}
+        yield console.json_line({**fields, "finish_reason": transcript.finish_reason, "seed": seed})
 
 
 def _grow(transcripts: list["Transcript"], chunks: Iterable[Any]) -> Iterator[list[str]]:
@@ -204,8 +214,4 @@ def _next_as_table(likeliest: list[tuple[str, int, float]]) -> Iterator[str]:
 
 def _next_as_json(prompt: str, likeliest: list[tuple[str, int, float]]) -> Iterator[str]:
     rows = [{"token": symbol, "id": token, "probability": probability} for symbol, token, probability in likeliest]
-    yield _json_line(prompt=prompt, next=rows)
-
-
-def _json_line(**fields: Any) -> str:
-    return json.dumps(fields, ensure_ascii=False) + "\n"
+    yield console.json_line({"prompt": prompt, "next": rows})

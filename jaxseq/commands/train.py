@@ -7,13 +7,17 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jaxseq import console
 from jaxseq.commands.arguments import parse
 from jaxseq.config import ExperimentConfig, load_config, to_json
 from jaxseq.errors import CheckpointError, InputError, UnknownSymbolError
+from jaxseq.paths import run_path
+from jaxseq.signals import StopRequest, own_unless
 
 if TYPE_CHECKING:
     from jaxseq.tasks.corpora import Prepared, TextLoader
@@ -45,7 +49,7 @@ class _Parts(NamedTuple):
     optimizer: "Optimizer"
 
 
-def main(argv: Sequence[str], *, program: str) -> int:
+def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) -> int:
     """Parses, trains, reports; returns the exit code."""
     argv, named = list(argv), ""
     config, description = ExperimentConfig(), _QUICKSTART
@@ -63,19 +67,36 @@ def main(argv: Sequence[str], *, program: str) -> int:
     )
     config = ExperimentConfig(**{name: getattr(arguments, name) for name in fields})
     sampler = "jaxseq sample" if program.startswith("jaxseq") else "python3 sample.py"
-    return run(config, arguments.run_dir or Path("runs") / config.name, fresh=arguments.fresh, sampler=sampler)
+    run_dir = run_path(arguments.run_dir or Path("runs") / config.name)
+    return run(config, run_dir, fresh=arguments.fresh, sampler=sampler, stop=stop)
 
 
-def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False, sampler: str = "jaxseq sample") -> int:
+def run(
+    config: ExperimentConfig,
+    run_dir: Path,
+    *,
+    fresh: bool = False,
+    sampler: str = "jaxseq sample",
+    stop: StopRequest | None = None,
+) -> int:
     """Trains `config` in `run_dir`, or goes on there; returns the exit code.
+
+    What it prints is a courtesy: where it can no longer be printed, the run goes on without.
 
     Args:
         fresh: start anew where there is a run; it is deleted when all else is known to be in order.
         sampler: command that samples, named at the end.
+        stop: what signals are noted by; by default one of its own.
 
     Raises:
         InputError: the directory belongs to another configuration or process, or something given cannot be used.
+        Stopped: a signal came before there was anything to save, or after all of it was.
     """
+    with console.courtesy(), own_unless(stop) as stop:
+        return _run(config, run_dir, fresh=fresh, sampler=sampler, stop=stop)
+
+
+def _run(config: ExperimentConfig, run_dir: Path, *, fresh: bool, sampler: str, stop: StopRequest) -> int:
     from jaxseq import runtime
 
     runtime.configure(devices=config.train.devices, allocator=config.train.allocator)
@@ -83,21 +104,22 @@ def run(config: ExperimentConfig, run_dir: Path, *, fresh: bool = False, sampler
 
     run_directory.check(run_dir, config, fresh=fresh)
     if config.train.debug_nonfinite:
-        return _search(config, run_dir, fresh=fresh)
+        return _search(config, run_dir, fresh=fresh, stop=stop)
+    stop.poll()
     with run_directory.held(run_dir):
         going_on = not fresh and run_directory.has_begun(run_dir)
-        parts = _parts(config, run_dir, going_on=going_on, fresh=fresh)
+        parts = _parts(config, run_dir, going_on=going_on, fresh=fresh, stop=stop)
         if fresh:
             run_directory.clear(run_dir)
         for line in run_directory.make_way(run_dir):
-            print(line, file=sys.stderr)
-        result = _train(config, run_dir, parts)
+            console.tell(line)
+        result = _train(config, run_dir, parts, stop)
         if result.stopped != "signal":
             _finish(config, run_dir, result, sampler)
     return result.exit_code
 
 
-def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool) -> int:
+def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool, stop: StopRequest) -> int:
     """Trains on in a copy of the run, to see where a number that is not finite comes from.
 
     Raises:
@@ -121,13 +143,15 @@ def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool) -> int:
                     (copy / name).symlink_to((run_dir / name).absolute())
             if (run_dir / "metrics.csv").is_file():
                 shutil.copy(run_dir / "metrics.csv", copy)
-        result = _train(config, copy, _parts(config, copy, going_on=going_on))
+        result = _train(config, copy, _parts(config, copy, going_on=going_on, stop=stop), stop)
     if result.stopped != "signal":
-        print(f"every loss and gradient up to step {result.step} was finite")
+        console.show(f"every loss and gradient up to step {result.step} was finite")
     return result.exit_code
 
 
-def _parts(config: ExperimentConfig, run_dir: Path, *, going_on: bool, fresh: bool = False) -> _Parts:
+def _parts(
+    config: ExperimentConfig, run_dir: Path, *, going_on: bool, fresh: bool = False, stop: StopRequest
+) -> _Parts:
     """What `config` describes, which fits the run where one is gone on with.
 
     Raises:
@@ -138,14 +162,14 @@ def _parts(config: ExperimentConfig, run_dir: Path, *, going_on: bool, fresh: bo
 
     opened = CheckpointStore(run_dir / "checkpoints").open() if going_on else None
     checkpoint = opened and opened[0]
-    parts = _build(config, _prepare(config, run_dir, checkpoint, fresh=fresh))
+    parts = _build(config, _prepare(config, run_dir, checkpoint, fresh=fresh, stop=stop), stop)
     if checkpoint is not None:
         require_end(run_dir, config, checkpoint, steps_per_epoch=parts.loader.steps_per_epoch)
     return parts
 
 
 def _prepare(
-    config: ExperimentConfig, run_dir: Path, checkpoint: "Snapshot | None", *, fresh: bool = False
+    config: ExperimentConfig, run_dir: Path, checkpoint: "Snapshot | None", *, fresh: bool = False, stop: StopRequest
 ) -> "Prepared":
     """The corpus; of a run that goes on from `checkpoint`, by its tokenizer, and the same as then. A fresh one has a
     token file of its own, whatever is there.
@@ -153,6 +177,7 @@ def _prepare(
     Raises:
         InputError: the source cannot be used, or has changed; or the token file is damaged.
     """
+    from jaxseq.data.sources import waits
     from jaxseq.tasks.corpora import prepare
     from jaxseq.tasks.language_model import read_tokenizer
 
@@ -169,7 +194,10 @@ def _prepare(
     )
     line, file = _ProgressLine(), run_dir / "tokens.npy"
     try:
-        prepared = prepare(config.data, tokenizer=tokenizer, token_file=file, anew=fresh, progress=line.show)
+        with stop.raising() if waits(config.data.source) else nullcontext():
+            prepared = prepare(
+                config.data, tokenizer=tokenizer, token_file=file, anew=fresh, progress=line.show, poll=stop.poll
+            )
     except UnknownSymbolError as error:
         if checkpoint is not None:
             raise changed from error
@@ -179,7 +207,7 @@ def _prepare(
     if checkpoint is not None and not prepared.has_fingerprint(str(checkpoint.meta.get("corpus"))):
         raise changed
     if checkpoint is None and (remark := getattr(prepared.tokenizer, "remark", None)):
-        print(remark, file=sys.stderr)
+        console.tell(remark)
     return prepared
 
 
@@ -199,7 +227,7 @@ class _ProgressLine:
             print(file=sys.stderr)
 
 
-def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
+def _build(config: ExperimentConfig, prepared: "Prepared", stop: StopRequest) -> _Parts:
     """What `config` describes; writes nothing.
 
     Raises:
@@ -208,7 +236,7 @@ def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
     from jaxseq.decoding import prompt_ids, prompt_remark
     from jaxseq.tasks import language_model as task
     from jaxseq.tasks.corpora import training_loader
-    from jaxseq.tasks.memory import available_memory, require_memory, sampling_parts, training_parts
+    from jaxseq.tasks.memory import require_memory, sampling_parts, training_parts
     from jaxseq.training.optim import make_optimizer
     from jaxseq.training.plan import total_steps
     from jaxseq.training.sharding import choose_layout
@@ -223,16 +251,15 @@ def _build(config: ExperimentConfig, prepared: "Prepared") -> _Parts:
     choose_layout(config.train.devices, config.data.batch_size)  # complains here, before anything is written
     loader = training_loader(config.data, corpus, seed=config.train.seed)
     model = task.build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
-    evaluate = task.validation_evaluator(config, model, corpus)
+    evaluate = task.validation_evaluator(config, model, corpus, poll=stop.poll)
     optimizer = make_optimizer(config.optimizer, steps=total_steps(config.train, loader.steps_per_epoch))
-    available = available_memory()
-    require_memory("training", training_parts(config, model, loader, optimizer), available)
-    sample = sampling_parts(model, rows=1, length=config.sample.length)
-    require_memory("the sample at the end", sample, available)
+    require_memory("training", training_parts(config, model, loader, optimizer))
+    sample = sampling_parts(model, rows=1, length=config.sample.length, at_once=config.sample.length)
+    require_memory("the sample at the end", sample, remedy="lower sample.length, or the size of the model")
     return _Parts(prepared, loader, model, evaluate, optimizer)
 
 
-def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts) -> "Result":
+def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopRequest) -> "Result":
     """Shows what is trained, and trains it."""
     import jax
 
@@ -245,6 +272,7 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts) -> "Result":
     from jaxseq.training.table import format_table, layers_of
 
     (tokenizer, corpus), loader, model, evaluate, optimizer = parts
+    stop.poll()
     texts = {
         "config.json": to_json(config),
         "tokenizer.json": json.dumps(tokenizer.to_json(), ensure_ascii=False) + "\n",
@@ -253,15 +281,17 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts) -> "Result":
         write_atomic(run_dir / name, text)
 
     batches = f"{loader.steps_per_epoch:,} batches of {loader.batch_size} x {loader.length} an epoch"
-    print(f"{config.name}: {len(corpus.ids):,} tokens, vocabulary {len(tokenizer.vocabulary)}, {batches}")
+    console.show(f"{config.name}: {len(corpus.ids):,} tokens, vocabulary {len(tokenizer.vocabulary)}, {batches}")
     shapes = task.layer_outputs(model, batch_size=config.data.batch_size, length=config.data.length)
-    print(format_table(layers_of(*shapes)), flush=True)
+    console.show(format_table(layers_of(*shapes)))
     # Different keys for parameters and for the draws while training.
     init_seed, run_key = config.train.seed, jax.random.fold_in(jax.random.key(config.train.seed), 1)
     carry = model.initial_carry(config.data.batch_size) if loader.carried else None
+    state = init_state(task.init_params(model, seed=init_seed), optimizer, key=run_key, carry=carry)
+    stop.poll()  # from here on there is something to save
     return fit(
         task.make_loss_fn(model, loader),
-        init_state(task.init_params(model, seed=init_seed), optimizer, key=run_key, carry=carry),
+        state,
         loader,
         optimizer=optimizer,
         config=config.train,
@@ -271,6 +301,7 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts) -> "Result":
         reporter=Reporters(Console(), TensorBoard(run_dir)),
         meta={"corpus": parts.prepared.fingerprint(), "tokenizer": tokenizer.fingerprint},
         files=texts,
+        stop=stop,
     )
 
 
@@ -300,20 +331,25 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: 
     transcript.finish()
     sample = transcript.prompt + transcript.text
     write_atomic(run_dir / "samples.txt", f"step {loaded.step}, temperature {choice.temperature}\n\n{sample}\n")
-    print()
+    console.show()
     names = ("bits_per_token", "loss", "accuracy")
-    rows = read_metrics(run_dir / RECORD, tell=lambda line: print(line, file=sys.stderr))
+    rows = read_metrics(run_dir / RECORD, tell=console.tell)
     measured = [row for row in rows if row["split"] == "validation" and all(map(row.get, names))]
     if measured:
         last = {name: float(measured[-1][name]) for name in names}
         kind = "character" if config.data.tokenizer == "char" else "symbol"
-        print(
+        console.show(
             f"validation: {last['bits_per_token']:.4f} bits per {kind}, loss {last['loss']:.4f}, "
             f"accuracy {last['accuracy']:.2%}; best loss {result.best_loss:.4f} at step {result.best_step}"
         )
-    print(f"\n{sample}\n")
-    again = f"{sampler} {shlex.quote(str(run_dir))} --prompt {shlex.quote(prompt or _beginning(sample))}"
-    print(f"everything is in {run_dir}; sample more with:\n  {again}")
+    console.show(f"\n{sample}\n")
+    again = f"{sampler} {shlex.quote(str(run_dir))} {_prompt_option(prompt or _beginning(sample))}"
+    console.show(f"everything is in {run_dir}; sample more with:\n  {again}")
+
+
+def _prompt_option(prompt: str) -> str:
+    """As it is typed; a value that begins with a dash looks like an option of its own."""
+    return f"--prompt{'=' if prompt.startswith('-') else ' '}{shlex.quote(prompt)}"
 
 
 def _beginning(text: str) -> str:

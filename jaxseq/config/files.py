@@ -21,6 +21,7 @@ from jaxseq.config.schema import (
 )
 from jaxseq.errors import ConfigError
 from jaxseq.opening import read_text
+from jaxseq.paths import expanded
 
 _MODELS = {"rnn": RNNConfig, "transformer": TransformerConfig}
 _MOST_BYTES = 2**24
@@ -171,7 +172,7 @@ def load_config(path: str | Path) -> tuple[ExperimentConfig, str]:
     Raises:
         ConfigError: there is no such file, it fails, or it defines no ExperimentConfig named `config`.
     """
-    path = Path(path)
+    path = expanded(path)
     if not os.path.isfile(path):  # the method complains of a name that is too long
         folder = Path("configs") if Path("configs").is_dir() else path.parent
         near = ", ".join(sorted(str(file) for file in folder.glob("*.py"))) or "none"

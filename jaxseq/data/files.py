@@ -8,6 +8,7 @@ from pathlib import Path
 from jaxseq.data.archives import COMPRESSED_SUFFIXES, DAMAGE, hidden, open_streams, shown
 from jaxseq.data.pieces import TextPiece, decode
 from jaxseq.errors import InputError
+from jaxseq.paths import expanded
 
 _TEXT_SUFFIXES = (".txt", *(f".txt{suffix}" for suffix in COMPRESSED_SUFFIXES))
 
@@ -29,8 +30,6 @@ def find_files(source: str) -> list[Path]:
         raise InputError(
             f"{shown(source)} cannot be looked up ({error.strerror}): check the name and permissions"
         ) from error
-    except RuntimeError as error:  # ~user, of whom there is no home
-        raise InputError(f"{shown(source)} cannot be looked up ({error}): give the whole path") from error
     except ValueError as error:
         if isinstance(error, InputError):
             raise
@@ -40,7 +39,7 @@ def find_files(source: str) -> list[Path]:
 
 def _found(source: str) -> list[Path]:
     os.fsencode(source)
-    path = Path(source).expanduser()
+    path = expanded(source)
     if "\0" in source:
         raise ValueError("it holds a NUL")
     if path.is_dir():

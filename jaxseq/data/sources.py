@@ -14,6 +14,7 @@ from jaxseq.data.files import find_files, read_file
 from jaxseq.data.pieces import TextPiece, decode
 from jaxseq.data.tfds_source import read_tfds, tfds_identity
 from jaxseq.errors import InputError
+from jaxseq.paths import expanded
 
 PYTHON_MANUAL = "python-manual"
 STANDARD_INPUT = "-"
@@ -56,6 +57,16 @@ def read_pieces(source: str, *, encoding: str = "utf-8", piece_size: int = 2**20
     if piece is None:
         name = "standard input" if source == STANDARD_INPUT else source
         raise InputError(f"{name} is empty: give --data.source a source that holds text")
+
+
+def waits(source: str) -> bool:
+    """Whether reading `source` may wait for whoever writes there: it is standard input, or a named pipe."""
+    if source == STANDARD_INPUT or source.startswith(_TFDS_PREFIX):
+        return source == STANDARD_INPUT
+    try:
+        return expanded(source).is_fifo()
+    except OSError:  # whoever opens it will say so
+        return False
 
 
 def source_fingerprint(source: str, *, encoding: str = "utf-8") -> str:

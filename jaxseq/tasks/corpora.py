@@ -1,7 +1,7 @@
 """From the data section of a configuration to token ids, splits and loaders."""
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.sources import read_pieces, source_fingerprint
 from jaxseq.data.token_file import StaleTokenFileError, open_token_file, write_token_file
 from jaxseq.errors import UnknownSymbolError
+from jaxseq.signals import Poll, never
 from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer
 
 TextLoader = WindowLoader | RowLoader
@@ -53,6 +54,7 @@ def prepare(
     token_file: Path | None = None,
     anew: bool = False,
     progress: Callable[[int], None] | None = None,
+    poll: Poll = never,
 ) -> Prepared:
     """Reads the source and makes token ids of it.
 
@@ -61,6 +63,7 @@ def prepare(
         token_file: where ids are kept with `config.memory_map`; written when it is missing or out of date.
         anew: write it in any case, and do not look at what is there.
         progress: called with the number of tokens written so far.
+        poll: called before each piece of text.
 
     Raises:
         DamagedTokenFileError: the token file is not what was written.
@@ -70,10 +73,10 @@ def prepare(
     if config.memory_map:
         if token_file is None:
             raise ValueError("data.memory_map needs a place for the token file")
-        return _prepare_on_disk(config, tokenizer, token_file, anew, progress)
-    pieces = list(read_pieces(config.source, encoding=config.encoding))
-    tokenizer = tokenizer or _train(config, (piece.text for piece in pieces))
-    chunks = _encoded(tokenizer, iter(pieces), config.source)
+        return _prepare_on_disk(config, tokenizer, token_file, anew, progress, poll)
+    pieces = list(_polled(read_pieces(config.source, encoding=config.encoding), poll))
+    tokenizer = tokenizer or _train(config, (piece.text for piece in _polled(pieces, poll)))
+    chunks = _encoded(tokenizer, _polled(pieces, poll), config.source)
     return Prepared(tokenizer, join_chunks(chunks, vocab_size=len(tokenizer.vocabulary)))
 
 
@@ -83,11 +86,12 @@ def _prepare_on_disk(
     token_file: Path,
     anew: bool,
     progress: Callable[[int], None] | None,
+    poll: Poll,
 ) -> Prepared:
     """The same, holding one piece of the source in memory at a time; the source is read twice when it is new."""
 
     def pieces() -> Iterator[TextPiece]:
-        return read_pieces(config.source, encoding=config.encoding)
+        return _polled(read_pieces(config.source, encoding=config.encoding), poll)
 
     source = source_fingerprint(config.source, encoding=config.encoding)
     tokenizer = tokenizer or _train(config, (piece.text for piece in pieces()))
@@ -121,6 +125,12 @@ def prepared_before(config: DataConfig, tokenizer: Tokenizer, token_file: Path) 
         return Prepared(tokenizer, open_token_file(token_file, tokenizer=fingerprint, source=source, vocab_size=size))
     except StaleTokenFileError:
         return None
+
+
+def _polled(pieces: Iterable[TextPiece], poll: Poll) -> Iterator[TextPiece]:
+    for piece in pieces:
+        poll()
+        yield piece
 
 
 def _train(config: DataConfig, texts: Iterator[str]) -> Tokenizer:

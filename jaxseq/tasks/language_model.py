@@ -18,6 +18,7 @@ from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.opening import read_bytes
 from jaxseq.ops.losses import Tally
+from jaxseq.signals import Poll, never
 from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 from jaxseq.training.checkpoint import CheckpointStore, Restored
@@ -113,15 +114,15 @@ class SplitEvaluator:
         layout, _ = choose_layout(devices, self.loader.batch_size)
         self._evaluator = Evaluator(make_loss_fn(model, self.loader), layout=layout)
 
-    def __call__(self, params: Any, *, batches: int = 0) -> dict[str, float]:
-        """Metrics over the first `batches` batches, 0 for the whole split."""
+    def __call__(self, params: Any, *, batches: int = 0, poll: Poll = never) -> dict[str, float]:
+        """Metrics over the first `batches` batches, 0 for the whole split; `poll` is called every few of them."""
         carry = self._model.initial_carry(self.loader.batch_size) if self.loader.carried else None
         steps = min(batches, self.loader.steps_per_epoch) if batches else self.loader.steps_per_epoch
-        return self._evaluator(params, self.loader, steps=steps, carry=carry)
+        return self._evaluator(params, self.loader, steps=steps, carry=carry, poll=poll)
 
 
 def validation_evaluator(
-    config: ExperimentConfig, model: LanguageModel, corpus: Corpus
+    config: ExperimentConfig, model: LanguageModel, corpus: Corpus, *, poll: Poll = never
 ) -> Callable[[Any, bool], dict[str, float]] | None:
     """`evaluate(params, whole) -> metrics` on the validation split, in the layout of training; None without a split."""
     if config.data.split[1] == 0:
@@ -134,7 +135,7 @@ def validation_evaluator(
         evaluator = SplitEvaluator(model, config.data, part, how=how, rows=rows, devices=config.train.devices)
     except InputError as error:
         raise InputError(f"the validation split cannot be used: {error}, or give data.split other shares") from error
-    return lambda params, whole: evaluator(params, batches=0 if whole else config.train.evaluate_batches)
+    return lambda params, whole: evaluator(params, batches=0 if whole else config.train.evaluate_batches, poll=poll)
 
 
 class Loaded(NamedTuple):

@@ -1,19 +1,18 @@
-"""The memory that a training takes at the least, worked out from shapes before anything is allocated.
+"""The memory that a training, a sample or an evaluation takes at the least, worked out from shapes before anything is
+allocated.
 
 It is a lower bound: what a compiled program holds beside these arrays is not counted. So what is refused could not have
-been finished; what is let through may still be too much, and is told when it is (`jaxseq.commands.main`).
+been finished; what is let through may still be too much, and is told when it is (`jaxseq.commands.guard`).
 """
 
-import contextlib
 import math
-import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from jaxseq import runtime
 from jaxseq.config import ExperimentConfig, RNNConfig
 from jaxseq.errors import InputError
 from jaxseq.tasks.corpora import TextLoader
@@ -22,39 +21,53 @@ from jaxseq.training.optim import Optimizer
 from jaxseq.training.plan import Plan
 from jaxseq.training.sharding import choose_layout
 
+_NUMBER = np.dtype(np.float32).itemsize
 _TOKEN = 2 * np.dtype(np.int32).itemsize + 2 * np.dtype(bool).itemsize
 """Bytes of a token in a batch: input, target, mask and reset."""
-_UNLIMITED = 2**60
-"""A container without a limit is given a number near 2^63 by some kernels."""
+_TRANSCRIPT = 600
+"""Bytes of a transcript without text in CPython: the object, its decoder and its filter."""
+_CHUNK = 64
+"""Tokens of a sample that `jaxseq.decoding.stream` makes at a time."""
 
 
 class Part(NamedTuple):
-    """Arrays that are held at the same time as all other parts."""
+    """Something that is held at the same time as all other parts."""
 
     what: str
     size: int
     """Bytes."""
     remedy: str
+    on_host: bool = False
+    """Whether it is never on the device."""
 
 
-def require_memory(doing: str, parts: Iterable[Part], available: int | None) -> None:
-    """Refuses what needs more than there is.
+def require_memory(doing: str, parts: Iterable[Part], *, remedy: str | None = None) -> None:
+    """Refuses what needs more memory than this process may use, of the device or of the host.
 
     Args:
-        doing: "training", at the beginning of the error.
-        available: bytes; None where nobody knows, and nothing is refused.
+        doing: what needs it, at the beginning of the error.
+        remedy: instead of that of the largest part.
 
     Raises:
         InputError: the parts are more; the largest one is named, with what makes it smaller.
     """
     parts = list(parts)
-    needed = sum(part.size for part in parts)
-    if available is not None and needed > available:
-        largest = max(parts, key=lambda part: part.size)
-        raise InputError(
-            f"{doing} needs at least {_gigabytes(needed)} of memory, {_gigabytes(largest.size)} of it for "
-            f"{largest.what}, and {_gigabytes(available)} are free: {largest.remedy}"
-        )
+    device = _device_limit()
+    if device is None:  # the host is the device, or does not tell
+        pools = [(parts, runtime.memory_limit())]
+    else:
+        pools = [
+            ([p for p in parts if not p.on_host], device),
+            ([p for p in parts if p.on_host], runtime.memory_limit()),
+        ]
+    for held, limit in pools:
+        needed = sum(part.size for part in held)
+        if limit is not None and needed > limit:
+            largest = max(held, key=lambda part: part.size)
+            raise InputError(
+                f"{doing} needs at least {_gigabytes(needed)} of memory, {_gigabytes(largest.size)} of it for "
+                f"{largest.what}, and there are {_gigabytes(limit)}: {remedy or largest.remedy}"
+            )
 
 
 def training_parts(
@@ -81,14 +94,13 @@ def training_parts(
         ),
     ]
     if loader.carried:
-        carry = jax.eval_shape(lambda: model.initial_carry(rows))
         lower = "lower data.batch_size or the size of the model"
         if not isinstance(section, RNNConfig):
             lower = "lower model.context, data.batch_size or the size of the model"
-        parts.append(Part("the carry", _size(carry) // share, lower))
+        parts.append(Part("the carry", _carry_size(model, rows) // share, lower))
     if not isinstance(section, RNNConfig):
         keys = length + (section.context if loader.carried else 0)
-        scores = section.layers * rows * section.heads * length * keys * np.dtype(np.float32).itemsize
+        scores = section.layers * rows * section.heads * length * keys * _NUMBER
         lower = f"lower data.length{', model.context' if loader.carried else ''} or data.batch_size"
         parts.append(Part("the weights of attention", scores // share, lower))
     most = Plan.of(config.train, loader.steps_per_epoch).most
@@ -97,67 +109,45 @@ def training_parts(
     return parts
 
 
-def sampling_parts(model: LanguageModel, *, rows: int, length: int) -> list[Part]:
-    """What is held while `rows` samples of `length` tokens are made at once."""
+def sampling_parts(model: LanguageModel, *, rows: int, length: int, at_once: int = _CHUNK) -> list[Part]:
+    """What is held while `rows` samples of `length` tokens are made, `at_once` tokens of each in one call.
+
+    A character of the text is a byte or more, and two tokens at most on average.
+    """
     params = jax.eval_shape(lambda: init_params(model, seed=0))
-    carry = jax.eval_shape(lambda: model.initial_carry(rows))
-    number = np.dtype(np.float32).itemsize
+    fewer = "sample fewer at once"
     return [
-        Part("parameters, as they are and for single steps", 2 * _size(params), "take a smaller model"),
-        Part("the carry", _size(carry), "sample fewer at once, or take a model with a smaller carry"),
-        Part("tokens and what they are drawn with", 2 * number * rows * length, "lower the length of the sample"),
+        Part("parameters", _size(params), "take a smaller model"),
+        Part("the carry", _carry_size(model, rows), f"{fewer}, or take a model with a smaller carry"),
+        Part("logits", rows * model.vocabulary_size * _NUMBER, fewer),
+        Part(
+            "tokens and what they are drawn with", 2 * _NUMBER * rows * min(at_once, length), "make the sample shorter"
+        ),
+        Part("the texts", rows * (_TRANSCRIPT + length // 2), f"make the sample shorter, or {fewer}", on_host=True),
     ]
 
 
-def available_memory() -> int | None:
-    """Bytes that this process can still have on its first device; None where nobody knows."""
+def evaluation_parts(model: LanguageModel, *, rows: int, length: int) -> list[Part]:
+    """What an evaluation of `rows` rows holds, in windows of `length` tokens."""
+    params = jax.eval_shape(lambda: init_params(model, seed=0))
+    return [
+        Part("parameters", _size(params), "take a smaller model"),
+        Part("the carry", _carry_size(model, rows), "lower the number of rows"),
+        Part("a batch", rows * length * _TOKEN, "lower the number of rows"),
+    ]
+
+
+def _device_limit() -> int | None:
+    """Bytes of the first device; None where it is the host, or does not tell."""
     device = jax.devices()[0]
-    if device.platform != "cpu":
-        limit = (device.memory_stats() or {}).get("bytes_limit")
-        return None if limit is None else int(limit)
-    known = [size for size in (_free(), *_container_free(), _address_space()) if size is not None]
-    return min(known, default=None)
-
-
-def _free() -> int | None:
-    """What the machine has free, memory that only caches files included (Linux); elsewhere all it has."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        values = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
-        if "MemAvailable" in values:
-            return values["MemAvailable"] + values.get("SwapFree", 0)
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # there is no such thing on Windows
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
-
-
-def _container_free(root: Path = Path("/sys/fs/cgroup")) -> Sequence[int | None]:
-    """What a container's limit leaves (Linux, cgroups of both versions)."""
-    files = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
-    return [_left(root / limit, root / used) for limit, used in files]
-
-
-def _left(limit: Path, used: Path) -> int | None:
-    try:
-        most = int(limit.read_text(encoding="ascii"))
-        held = int(used.read_text(encoding="ascii"))
-        with contextlib.suppress(OSError, ValueError):  # files in its cache count as used, and are given up
-            lines = (limit.parent / "memory.stat").read_text(encoding="ascii").splitlines()
-            stats = {name: int(value) for name, value in (line.split() for line in lines)}
-            held -= stats.get("inactive_file", 0) + stats.get("active_file", 0)
-    except (OSError, ValueError):  # there is no such file, or the limit is "max"
+    if device.platform == "cpu":
         return None
-    return None if most >= _UNLIMITED else max(0, most - max(0, held))
+    limit = (device.memory_stats() or {}).get("bytes_limit")
+    return None if limit is None else int(limit)
 
 
-def _address_space() -> int | None:
-    """The limit that a shell's `ulimit -v` sets."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return None if limit == resource.RLIM_INFINITY else limit
+def _carry_size(model: LanguageModel, rows: int) -> int:
+    return _size(jax.eval_shape(lambda: model.initial_carry(rows)))
 
 
 def _size(tree: Any) -> int:

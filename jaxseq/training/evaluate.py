@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import jax
 import numpy as np
 
+from jaxseq.signals import Poll, never
 from jaxseq.training.dispatch import Loader, compile_evaluation, stack_batches
 from jaxseq.training.metrics import Meter, derived
 from jaxseq.training.sharding import SPLIT, STACKED_SPLIT, Layout
@@ -28,15 +29,19 @@ class Evaluator:
         self._most = steps_per_dispatch
         self._run = compile_evaluation(loss_fn, layout=layout, most=steps_per_dispatch)
 
-    def __call__(self, params: PyTree, loader: Loader, *, steps: int, carry: PyTree = None) -> dict[str, float]:
+    def __call__(
+        self, params: PyTree, loader: Loader, *, steps: int, carry: PyTree = None, poll: Poll = never
+    ) -> dict[str, float]:
         """Mean of each tally over batches 0 to `steps`, with perplexity and bits per token.
 
         Args:
             carry: what enters the first batch, and is handed on from batch to batch; None begins anew in each.
+            poll: called before each call of the compiled function.
         """
         params, carry = self._layout.put(params), self._layout.put(carry, SPLIT)
         meter, waiting = Meter(), None
         for step in range(0, steps, self._most):
+            poll()
             count = min(self._most, steps - step)
             batches = self._layout.put(stack_batches(loader, step, count, self._most), STACKED_SPLIT)
             carry, tallies = self._run(params, carry, batches, np.int32(count))

@@ -21,6 +21,7 @@ import numpy as np
 
 from jaxseq.config import TrainConfig
 from jaxseq.errors import CheckpointError, InputError
+from jaxseq.signals import Stopped, StopRequest, own_unless
 from jaxseq.training.book import Book, DivergedError
 from jaxseq.training.checkpoint import CheckpointStore, Restored
 from jaxseq.training.debug import explain_nonfinite
@@ -31,12 +32,13 @@ from jaxseq.training.optim import Optimizer
 from jaxseq.training.plan import Plan
 from jaxseq.training.report import Reporter, Silent
 from jaxseq.training.sharding import STACKED_SPLIT, choose_layout
-from jaxseq.training.signals import StopRequest
 from jaxseq.training.state import TrainState
 from jaxseq.training.step import SKIPPED, Batch, LossFn, Tallies
 
 DEVICES = "devices"
 """Entry of a checkpoint's meta: how many devices shared a batch."""
+EVALUATION_DUE = "evaluation_due"
+"""Entry of a checkpoint's meta: whether the evaluation at its step was left, and is to be made before going on."""
 COLUMNS = ("loss", "perplexity", "bits_per_token", "accuracy")
 
 
@@ -46,7 +48,7 @@ class Result(NamedTuple):
     state: TrainState
     step: int
     stopped: Literal["finished", "early", "signal"]
-    """At the last step, because validation got no better, or by SIGTERM or SIGINT."""
+    """At the last step, because validation got no better, or by a signal."""
     signal: Signals | None
     validation: Mapping[str, float] | None
     """Metrics of the last evaluation; None where there was none in this process."""
@@ -56,7 +58,7 @@ class Result(NamedTuple):
 
     @property
     def exit_code(self) -> int:
-        """0 at the end and after SIGTERM, which asked for just this; 130 after Ctrl-C, as shells expect."""
+        """0 at the end and after SIGTERM or SIGHUP, which asked for just this; 130 after Ctrl-C, as shells expect."""
         return 130 if self.stopped == "signal" and self.signal == Signals.SIGINT else 0
 
 
@@ -74,18 +76,20 @@ def fit(
     meta: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
     columns: tuple[str, ...] = COLUMNS,
+    stop: StopRequest | None = None,
 ) -> Result:
     """Trains from `state`, or from the newest checkpoint in `store`, to the end or until it is told to stop.
 
-    Writes checkpoints and run_dir/metrics.csv. SIGTERM and Ctrl-C end the run with a checkpoint after the steps under
-    way; a second Ctrl-C ends it at once.
+    Writes checkpoints and run_dir/metrics.csv. SIGTERM, SIGHUP and Ctrl-C end the run with a checkpoint after the steps
+    under way; a second Ctrl-C ends it at once. An evaluation that raises `Stopped` is made anew when the run goes on.
 
     Args:
         state: from `init_state`; copied, so it stays usable.
         evaluate: called where `config` asks for it; None trains without validation.
-        meta: goes into every checkpoint, beside "training" and "devices", which are this function's.
+        meta: goes into every checkpoint, beside "training", "devices" and "evaluation_due", which are this function's.
         files: small texts that go into every checkpoint, by file name.
         columns: metrics for which metrics.csv has a column.
+        stop: what signals are noted by, entered; by default one of its own.
 
     Raises:
         InputError: a setting cannot work here, something cannot be written, or the run keeps diverging.
@@ -96,7 +100,7 @@ def fit(
     metrics = MetricsFile(run_dir / RECORD, columns, say=reporter.say)
     run = _Run(loss_fn, state, loader, optimizer, config, store, evaluate, reporter, metrics, meta or {}, files or {})
     try:
-        with StopRequest() as stop:
+        with own_unless(stop) as stop:
             return run.go(stop)
     finally:
         reporter.close()
@@ -124,7 +128,7 @@ class _Run:
             self.reporter.say(note)
         self.plan = Plan.of(self.config, self.loader.steps_per_epoch)
         self.compiled = compile_training(self.loss_fn, self.optimizer, layout=self.layout, most=self.plan.most)
-        self.step, self.saved, self.book = 0, -1, Book()
+        self.step, self.saved, self.book, self.due = 0, -1, Book(), False
         self.validation: Mapping[str, float] | None = None
 
     def devices_wanted(self) -> int:
@@ -156,7 +160,10 @@ class _Run:
             self.adopt(restored)
             self.reporter.say(f"going on from step {self.step}")
         self.reporter.begin(self.step, self.plan.total)
-        while self.step < self.plan.total and not self.exhausted and stop.signal is None:
+        if self.due:
+            self.due, self.saved = False, -1
+            self.halt()
+        while self.step < self.plan.total and not self.exhausted and not self.due and stop.signal is None:
             try:
                 self.advance(stop)
                 self.halt()
@@ -164,7 +171,8 @@ class _Run:
                 self.go_back()
         if self.saved != self.step:
             self.save(regular=False)
-        stopped = "finished" if self.step == self.plan.total else "early" if self.exhausted else "signal"
+        told = self.due or stop.signal is not None
+        stopped = "signal" if told else "finished" if self.step == self.plan.total else "early"
         best_loss, best_step = self.book.best_loss, self.book.best_step
         if stopped == "early":
             self.reporter.say(f"no better validation loss since step {best_step}: stopped at step {self.step}")
@@ -210,14 +218,19 @@ class _Run:
             self.row(step, "train", self.book.close_interval())
 
     def halt(self) -> None:
-        """Evaluates and saves, where due."""
+        """Evaluates and saves, where due. An evaluation that is stopped stays due."""
         better = False
         if self.evaluate is not None and self.plan.evaluates_at(self.step):
-            self.validation = self.evaluate(self.state.params, False)
-            better = self.book.judge(self.validation["loss"], self.step)
-            over = self.exhausted or self.step == self.plan.total
-            if over and self.config.evaluate_batches:
-                self.validation = self.evaluate(self.state.params, True)
+            before = dataclasses.replace(self.book)
+            try:
+                self.validation = self.evaluate(self.state.params, False)
+                better = self.book.judge(self.validation["loss"], self.step)
+                over = self.exhausted or self.step == self.plan.total
+                if over and self.config.evaluate_batches:
+                    self.validation = self.evaluate(self.state.params, True)
+            except Stopped:
+                self.book, self.due, self.saved = before, True, -1
+                return
             self.row(self.step, "validation", self.validation)
         if better or self.plan.saves_at(self.step):
             self.save(best=better)
@@ -233,6 +246,7 @@ class _Run:
             self.book.candidate = self.step
         self.metrics.sync()
         meta = {**self.meta, "training": self.book.to_json(), DEVICES: self.layout.mesh.size}
+        meta |= {EVALUATION_DUE: True} if self.due else {}
         spare = {self.book.good_step, self.book.candidate}
         files = {**self.files, RECORD: self.metrics.record}
         self.store.save(self.step, self.state, meta, files=files, best=best, spare=spare)
@@ -242,6 +256,7 @@ class _Run:
         """Takes a checkpoint's place in the run."""
         self.state = self.layout.put_state(restored.arrays)
         self.step = self.saved = restored.step
+        self.due = bool(restored.meta.get(EVALUATION_DUE, False))
         self.book = Book.from_json(restored.meta.get("training"))
         if RECORD in restored.files:
             self.metrics.restore(restored.files[RECORD], self.step)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from jaxseq.console import Output, escaped_line
 from jaxseq.training.events import EventFile
 
 Row = Mapping[str, Any]
@@ -72,10 +73,14 @@ class Reporters:
 
 
 class Console:
-    """On a terminal a bar with steps, time left, loss and tokens a second; elsewhere a line for each row."""
+    """On a terminal a bar with steps, time left, loss and tokens a second; elsewhere a line for each row.
+
+    A courtesy: when it can no longer be printed the run goes on without.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+        to: Any = stream or sys.stderr
+        self._stream: Any = to if isinstance(to, Output) else Output(to, courtesy=True)
         self._bar: Any = None
         self._rate = Rate()
 
@@ -113,6 +118,7 @@ class Console:
             self._rate = Rate()
 
     def say(self, text: str) -> None:
+        text = escaped_line(text)
         if self._bar is not None:
             self._bar.write(text, file=self._stream)
         else:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def ending(monkeypatch, error):
     """How `jaxseq evaluate` ends when `error` is raised."""
 
-    def broken(argv, *, program):
+    def broken(argv, *, program, stop):
         assert (argv, program) == (["runs/x"], "jaxseq evaluate")
         raise error
 
@@ -83,4 +83,5 @@ def test_the_sampler_that_train_names_is_the_one_beside_it(monkeypatch, program,
     named = {}
     monkeypatch.setattr(train, "run", lambda config, run_dir, **options: named.update(options, run_dir=run_dir) or 0)
     assert main.run("train", ["--fresh", "--name", "x"], program=program) == 0
+    assert named.pop("stop").signal is None
     assert named == {"fresh": True, "sampler": sampler, "run_dir": Path("runs/x")}

@@ -188,12 +188,35 @@ def test_ctrl_c_ends_the_line_and_leaves(capsys, monkeypatch, options, printed):
     assert capsys.readouterr() == (printed, "")
 
 
+def test_text_that_acts_on_a_terminal_is_shown_escaped_and_json_has_it_to_the_letter(capsys, monkeypatch):
+    texts = ["wo\r", "\nrl\r", "d\x1b[2J\x9b\u202e\n"]
+    tokenizer = CharTokenizer.train("hello world" + "".join(texts))
+    config = ExperimentConfig(sample=SampleConfig(prompt="hello\x1b", length=20))
+    loaded = SimpleNamespace(config=config, tokenizer=tokenizer, model=MODEL, params=PARAMS, step=1, skipped=["a\x1bb"])
+    monkeypatch.setattr("jaxseq.tasks.language_model.load_run", lambda path, checkpoint: loaded)
+    rows = [np.tile(tokenizer.encode(text), (2, 1)) for text in texts]
+    monkeypatch.setattr(
+        jaxseq.decoding, "stream", lambda model, params, prompt, **options: (row[: len(prompt)] for row in rows)
+    )
+    shown = "hello\\x1bwo\r\nrl\\rd\\x1b[2J\\x9b\\u202e\n\n"
+    assert run(SampleArguments(Path("runs/hello"), num_samples=2)) == 0
+    assert capsys.readouterr() == (
+        f"--- sample 1 of 2 ---\n{shown}\n--- sample 2 of 2 ---\n{shown}",
+        "skipped a checkpoint: a\\x1bb\n",
+    )
+    assert run(SampleArguments(Path("runs/hello"), json=True)) == 0
+    out, _ = capsys.readouterr()
+    answer = json.loads(out)
+    assert (answer["prompt"], answer["text"]) == ("hello\x1b", "".join(texts))
+    assert not set(out) & set("\x1b\x9b\u202e")
+
+
 def test_a_reader_that_has_gone_away_ends_it_quietly(tmp_path):
     program = tmp_path / "sampling.py"
     program.write_text(
         "import sys\n"
         "from jaxseq.commands import main, sample\n"
-        "def endless(arguments):\n"
+        "def endless(arguments, poll):\n"
         "    while True:\n"
         "        yield 'hello world\\n'\n"
         "sample._output = endless\n"

@@ -1,15 +1,19 @@
 """What a training holds at the least, against what it then holds; and what there is."""
 
+import sys
+
 import jax
 import numpy as np
 import pytest
 
 from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, TrainConfig, TransformerConfig
 from jaxseq.data.loader import RowLoader
+from jaxseq.decoding import Transcript
 from jaxseq.errors import InputError
 from jaxseq.tasks import memory
 from jaxseq.tasks.language_model import build_model, init_params
-from jaxseq.tasks.memory import Part, available_memory, require_memory, sampling_parts, training_parts
+from jaxseq.tasks.memory import Part, evaluation_parts, require_memory, sampling_parts, training_parts
+from jaxseq.text import CharTokenizer
 from jaxseq.training.dispatch import stack_batches
 from jaxseq.training.optim import make_optimizer
 from jaxseq.training.state import init_state
@@ -43,34 +47,54 @@ def test_parts_are_as_large_as_the_arrays_that_are_then_made(section, accumulate
     assert sample["the carry"] == size(carry)
 
 
-def test_what_is_more_than_there_is_is_refused_with_the_largest_part_and_its_remedy():
-    parts = [Part("the carry", 10**10, "lower this"), Part("batches", 3 * 10**10, "lower that")]
-    require_memory("training", parts, 4 * 10**10)
-    require_memory("training", parts, None)
+@pytest.fixture
+def limited(monkeypatch):
+    """Sets the bytes that host and device have; None for a device that is the host."""
+
+    def limit(host, device=None):
+        monkeypatch.setattr(memory.runtime, "memory_limit", lambda: host)
+        monkeypatch.setattr(memory, "_device_limit", lambda: device)
+
+    return limit
+
+
+def test_what_is_more_than_there_is_is_refused_with_the_largest_part_and_its_remedy(limited):
+    parts = [Part("the carry", 10**10, "lower this", on_host=True), Part("batches", 3 * 10**10, "lower that")]
+    for enough in ((4 * 10**10, None), (None, None), (10**10, 3 * 10**10)):
+        limited(*enough)
+        require_memory("training", parts)
+    limited(4 * 10**10 - 1)
     with pytest.raises(InputError) as caught:
-        require_memory("training", parts, 4 * 10**10 - 1)
-    told = "training needs at least 40.0 GB of memory, 30.0 GB of it for batches, and 40.0 GB are free: lower that"
+        require_memory("training", parts)
+    told = "training needs at least 40.0 GB of memory, 30.0 GB of it for batches, and there are 40.0 GB: lower that"
     assert str(caught.value) == told
+    limited(10**12, 3 * 10**10 - 1)
+    with pytest.raises(InputError, match=r"needs at least 30.0 GB of memory, .* and there are 30.0 GB: lower both"):
+        require_memory("training", parts, remedy="lower both")
+    limited(10**10 - 1, 10**12)
+    with pytest.raises(InputError, match=r"10.0 GB of it for the carry, .*: lower this"):
+        require_memory("training", parts)
 
 
-def test_this_machine_has_some_memory():
-    available = available_memory()
-    assert available is None or available > 10**6
+def test_the_texts_of_samples_are_counted_as_what_python_holds_at_the_least():
+    tokenizer = CharTokenizer.train("hello world")
+    transcript = Transcript(tokenizer, "hello")
+    held = sum(map(sys.getsizeof, (transcript, transcript.__dict__, transcript._decoder, transcript._filter)))
+    model = build_model(RNNConfig(features=16), vocabulary_size=11)
+    (texts,) = (part.size for part in sampling_parts(model, rows=7, length=0) if part.on_host)
+    assert 7 * held / 2 < texts < 7 * held
+    (longer,) = (part.size for part in sampling_parts(model, rows=7, length=1000) if part.on_host)
+    assert longer == texts + 7 * 500
 
 
-@pytest.mark.parametrize(
-    ("limit", "used", "stat", "left"),
-    [
-        ("1000", "400", "active_file 100\ninactive_file 50\n", 750),
-        ("1000", "400", None, 600),
-        ("max", "400", None, None),
-        (str(2**63 - 4096), "400", None, None),
-        ("1000", "4000", None, 0),
-        ("1000", None, None, None),
-    ],
-)
-def test_what_a_container_leaves_is_its_limit_less_what_is_held(tmp_path, limit, used, stat, left):
-    for name, text in (("memory.max", limit), ("memory.current", used), ("memory.stat", stat)):
-        if text is not None:
-            (tmp_path / name).write_text(text)
-    assert memory._container_free(tmp_path) == [left, None]
+def test_an_evaluation_holds_a_batch_and_the_carry_of_its_rows():
+    model = build_model(TransformerConfig(features=16, context=8), vocabulary_size=11)
+    sizes = {part.what: part.size for part in evaluation_parts(model, rows=5, length=100)}
+    assert sizes["the carry"] == size(model.initial_carry(5))
+    assert sizes["a batch"] == 5 * 100 * 10
+
+
+def test_nothing_is_made_to_find_it_out():
+    model = build_model(TransformerConfig(), vocabulary_size=11)
+    parts = sampling_parts(model, rows=2**31 - 1, length=2**31 - 1)
+    assert sum(part.size for part in parts) > 2**60

@@ -14,6 +14,7 @@ from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_optimizer, t
 
 from jaxseq.config import TrainConfig
 from jaxseq.errors import InputError
+from jaxseq.signals import Stopped, StopRequest
 from jaxseq.training import loop
 from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.loop import fit
@@ -53,6 +54,38 @@ def test_a_run_killed_while_it_evaluates_ends_as_one_never_killed(tmp_path, unbr
 
     with pytest.raises(Crash):
         run(tmp_path, evaluate=crash)
+    assert_same_run(tmp_path, run(tmp_path), *unbroken[1])
+
+
+@pytest.mark.parametrize("options", [{}, {"evaluate_batches": 1}], ids=["one pass", "the last of the whole"])
+def test_an_evaluation_that_is_stopped_is_made_anew_when_the_run_goes_on(tmp_path, options):
+    """Once or twice each; at the end also that of the whole split, after the one by which the best is chosen."""
+    asked = []
+
+    def stopped_at_first(params, whole):
+        asked.append(whole)
+        if len(asked) in (1, 2, 4, 6, 7, 9):
+            raise Stopped(signal.SIGTERM)
+        return norm_as_loss(params, whole)
+
+    left = run(tmp_path / "unbroken", **options)
+    steps, result = [], None
+    for _ in range(20):
+        result = run(tmp_path / "stopped", evaluate=stopped_at_first, **options)
+        steps.append(result.step)
+        if result.stopped == "finished":
+            break
+        assert (result.stopped, result.exit_code) == ("signal", 0)
+    assert steps[:5] == [6, 6, 12, 13, 13]
+    assert_same_run(tmp_path / "stopped", result, tmp_path / "unbroken", left)
+    assert CheckpointStore(tmp_path / "stopped" / "checkpoints").steps()[-1] == TOTAL
+
+
+def test_a_signal_that_came_before_the_loop_leaves_a_checkpoint_of_step_0(tmp_path, unbroken):
+    with StopRequest() as stop:
+        signal.raise_signal(signal.SIGHUP)
+        result = run(tmp_path, stop=stop)
+    assert (result.stopped, result.exit_code, result.step) == ("signal", 0, 0)
     assert_same_run(tmp_path, run(tmp_path), *unbroken[1])
 
 

@@ -42,7 +42,7 @@ def norm_as_loss(params, whole):
     return {"loss": float(np.abs(params["kernel"]).max()), "accuracy": 1.0 if whole else 0.5}
 
 
-def run(directory, *, loader=None, evaluate=norm_as_loss, options=None, notes=None, loss=loss_fn, **plan):
+def run(directory, *, loader=None, evaluate=norm_as_loss, options=None, notes=None, loss=loss_fn, stop=None, **plan):
     """A toy run in `directory`."""
     config = TrainConfig(**{**PLAN, "devices": 1, **plan})
     toy_layout(config.devices)
@@ -57,6 +57,7 @@ def run(directory, *, loader=None, evaluate=norm_as_loss, options=None, notes=No
         store=CheckpointStore(directory / "checkpoints"),
         evaluate=evaluate,
         reporter=notes,
+        stop=stop,
     )
 
 
