@@ -164,11 +164,11 @@ class OptimizerConfig:
     schedule: Literal["constant", "cosine", "step"] = "constant"
     """Course of the learning rate after the warm-up."""
     warmup_steps: int = 0
-    """Steps of linear warm-up from 0."""
+    """Updates of linear warm-up."""
     final_fraction: float = 0.1
-    """Cosine: the last learning rate as a fraction of the peak."""
+    """Cosine: the learning rate of the run's last update, as a fraction of the peak."""
     step_every: int = 1000
-    """Step schedule: steps between two reductions."""
+    """Step schedule: updates between two reductions."""
     step_factor: float = 0.5
     """Step schedule: factor of each reduction."""
     b1: float = 0.9
@@ -176,7 +176,7 @@ class OptimizerConfig:
     b2: float = 0.999
     """Adam: decay of the second moment."""
     eps: float = 1e-8
-    """Added to the denominator."""
+    """Added to the denominator, as in PyTorch; Keras adds 1e-7, and elsewhere (see jaxseq/training/optim.py)."""
     decay: float = 0.9
     """RMSprop and Adadelta: decay of the squared gradients."""
     momentum: float = 0.0
@@ -188,7 +188,7 @@ class OptimizerConfig:
     clip_value: float = 0.0
     """Clip each element of the gradient to this; 0 leaves it."""
     accumulate: int = 1
-    """Batches whose gradients are averaged into one update."""
+    """Batches whose gradients are averaged into one update; the last update of a run takes what is left."""
 
     def __post_init__(self) -> None:
         _require_positive("optimizer", self, "learning_rate", "step_every", "step_factor", "eps", "accumulate")
