@@ -31,6 +31,8 @@ class Evaluator:
     def __call__(self, params: PyTree, loader: Loader, *, steps: int, carry: PyTree = None) -> dict[str, float]:
         """Mean of each tally over batches 0 to `steps`, with perplexity and bits per token.
 
+        Beside them "tokens", an int: how many predictions the loss is the mean of.
+
         Args:
             carry: what enters the first batch, and is handed on from batch to batch; None begins anew in each.
         """
@@ -45,4 +47,5 @@ class Evaluator:
             waiting = tallies
         if waiting is not None:
             meter.add(jax.device_get(waiting))
-        return derived(meter.means())
+        means = derived(meter.means())
+        return {**means, "tokens": round(meter.count("loss"))} if means else {}

@@ -194,7 +194,7 @@ def test_the_first_bad_token_of_all_rows_is_named_and_no_row_where_there_is_but_
         **PARAMS,
         "embedding": np.where(np.arange(23)[:, None] == symbol, np.float32(np.nan), PARAMS["embedding"]),
     }
-    prompt = np.where(PROMPT == symbol, symbol + 1, PROMPT)
+    prompt = np.where(symbol == PROMPT, symbol + 1, PROMPT)
     made = generate(MODEL, PARAMS, prompt, length=40, key=KEY)
     with pytest.raises(NonFiniteError) as caught:
         generate(MODEL, params, prompt, length=40, key=KEY)
