@@ -19,3 +19,7 @@ class CheckpointError(InputError):
 
 class ConfigError(InputError):
     """A configuration holds an impossible value, or differs from the one a run was made with."""
+
+
+class NonFiniteError(InputError):
+    """A model gives numbers that are not finite, because its parameters are not, or nearly so."""

@@ -62,7 +62,8 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
 
 
 def evaluate(arguments: EvaluateArguments, *, stop: StopRequest) -> dict[str, dict[str, float]]:
-    """Metrics by "carried" and "windows".
+    """Metrics by "carried" and "windows"; "tokens" of them is the number of predictions measured, of the
+    "split_tokens" that the split has.
 
     Args:
         stop: what signals are noted by, entered.
@@ -107,6 +108,7 @@ def evaluate(arguments: EvaluateArguments, *, stop: StopRequest) -> dict[str, di
         }
     for metrics in results.values():
         metrics["bits_per_character"] = metrics["bits_per_token"] * len(part.ids) / text_length
+        metrics["split_tokens"] = len(part.ids)
     return results
 
 
@@ -153,10 +155,11 @@ def _text_length(tokenizer: "Tokenizer", ids: "np.ndarray", poll: Poll) -> int:
 
 def _table(results: dict[str, dict[str, float]]) -> str:
     names = {"carried": "carry kept over the split", "windows": "carry reset at every window"}
-    lines = [f"{'':28}{'loss':>9}{'perplexity':>12}{'bits/char':>11}{'accuracy':>10}"]
+    lines = [f"{'':28}{'loss':>9}{'perplexity':>12}{'bits/char':>11}{'accuracy':>10}{'tokens':>22}"]
     for how, values in results.items():
+        measured = f"{values['tokens']:,} of {values['split_tokens']:,}"
         lines.append(
             f"{names[how]:28}{values['loss']:9.4f}{values['perplexity']:12.4f}"
-            f"{values['bits_per_character']:11.4f}{values['accuracy']:10.2%}"
+            f"{values['bits_per_character']:11.4f}{values['accuracy']:10.2%}{measured:>22}"
         )
     return "\n".join(lines)

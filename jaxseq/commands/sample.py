@@ -34,7 +34,7 @@ class SampleArguments:
     prompt: Annotated[str | None, _of_the_run("TEXT")] = None
     """Text to go on from. An empty one stands for the start of a line."""
     length: Annotated[int | None, _of_the_run("INT")] = None
-    """Tokens to sample."""
+    """Tokens to sample; half a syllable or character at their end is not shown."""
     temperature: Annotated[float | None, _of_the_run("FLOAT")] = None
     """Below 1 safer, above 1 more varied."""
     top_k: int = 0
@@ -181,8 +181,11 @@ def _as_text(transcripts: list["Transcript"], chunks: Iterable[Any]) -> Iterator
     first, *others = transcripts
     escaper = console.Escaper()
     heading = "--- sample {} of " + str(len(transcripts)) + " ---\n"
+    growing = _grow(transcripts, chunks)
+    texts = next(growing)  # before anything is shown: a model that has diverged has nothing to show
     yield (heading.format(1) if others else "") + escaper.push(first.prompt)
-    for texts in _grow(transcripts, chunks):
+    yield escaper.push(texts[0])
+    for texts in growing:
         yield escaper.push(texts[0])
     yield escaper.flush() + "\n"
     for number, transcript in enumerate(others, 2):

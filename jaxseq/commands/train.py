@@ -6,11 +6,11 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jaxseq import console
 from jaxseq.commands.arguments import parse
@@ -21,7 +21,7 @@ from jaxseq.signals import StopRequest, own_unless
 
 if TYPE_CHECKING:
     from jaxseq.tasks.corpora import Prepared, TextLoader
-    from jaxseq.tasks.language_model import LanguageModel
+    from jaxseq.tasks.language_model import LanguageModel, Validation
     from jaxseq.training.loop import Result
     from jaxseq.training.optim import Optimizer
     from jaxseq.training.snapshot import Snapshot
@@ -45,7 +45,7 @@ class _Parts(NamedTuple):
     prepared: "Prepared"
     loader: "TextLoader"
     model: "LanguageModel"
-    evaluate: Callable[[Any, bool], dict[str, float]] | None
+    evaluate: "Validation | None"
     optimizer: "Optimizer"
 
 
@@ -282,6 +282,10 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
 
     batches = f"{loader.steps_per_epoch:,} batches of {loader.batch_size} x {loader.length} an epoch"
     console.show(f"{config.name}: {len(corpus.ids):,} tokens, vocabulary {len(tokenizer.vocabulary)}, {batches}")
+    if loader.left_out:
+        console.show(f"left out of every epoch: {loader.left_out}")
+    if evaluate is not None and evaluate.evaluator.left_out:
+        console.show(f"left out of the validation: {evaluate.evaluator.left_out}")
     shapes = task.layer_outputs(model, batch_size=config.data.batch_size, length=config.data.length)
     console.show(format_table(layers_of(*shapes)))
     # Different keys for parameters and for the draws while training.

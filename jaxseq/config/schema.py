@@ -147,11 +147,11 @@ class OptimizerConfig:
     schedule: Annotated[Literal["constant", "cosine", "step"], FIXED] = "constant"
     """Course of the learning rate after the warm-up."""
     warmup_steps: Annotated[CountOrZero, FIXED] = 0
-    """Updates of linear warm-up from 0; a run that ends within it never reaches the peak."""
+    """Updates of linear warm-up; a run that ends within it never reaches the peak."""
     final_fraction: Annotated[float, Bounds(0, 1), FIXED] = 0.1
-    """Cosine: the last learning rate as a fraction of the peak."""
+    """Cosine: the learning rate of the run's last update, as a fraction of the peak."""
     step_every: Annotated[Count, FIXED] = 1000
-    """Step schedule: steps between two reductions."""
+    """Step schedule: updates between two reductions."""
     step_factor: Annotated[float, Bounds(1e-6, 1000), FIXED] = 0.5
     """Step schedule: factor of each reduction."""
     b1: Annotated[DecayRate, FIXED] = 0.9
@@ -159,7 +159,7 @@ class OptimizerConfig:
     b2: Annotated[DecayRate, FIXED] = 0.999
     """Adam: decay of the second moment."""
     eps: Annotated[float, Bounds(1e-30, 1000), FIXED] = 1e-8
-    """Added to the denominator."""
+    """Added to the denominator, as in PyTorch; Keras adds 1e-7, and elsewhere (see jaxseq/training/optim.py)."""
     decay: Annotated[DecayRate, FIXED] = 0.9
     """RMSprop and Adadelta: decay of the squared gradients."""
     momentum: Annotated[DecayRate, FIXED] = 0.0
@@ -171,7 +171,7 @@ class OptimizerConfig:
     clip_value: Annotated[ClippingLimit, FIXED] = 0.0
     """Clip each element of the gradient to this; 0 leaves it."""
     accumulate: Annotated[Count, FIXED] = 1
-    """Batches whose gradients are averaged into one update."""
+    """Batches whose gradients are averaged into one update; the last update of a run takes what is left."""
 
     def __post_init__(self) -> None:
         check_fields(self, "optimizer")

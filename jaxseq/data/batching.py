@@ -35,6 +35,11 @@ class Loader(Protocol):
     interior_resets: bool
     """False promises that `reset` is True in column 0 only."""
 
+    @property
+    def left_out(self) -> str:
+        """What no batch of an epoch holds, in words for a person; empty where every token is read."""
+        ...
+
     def __call__(self, step: int) -> Batch: ...
 
 

@@ -89,6 +89,8 @@ def join_chunks(chunks: Iterable[TokenChunk], *, vocab_size: int | None = None) 
 def take_split(corpus: Corpus, shares: Sequence[float], name: str) -> Corpus:
     """The part of `corpus` called "train", "validation" or "test", cut in this order by three `shares`; views.
 
+    Every token is in one split. The token after a split's last one is in the next split, and is no target here.
+
     Raises:
         InputError: there is no such split, or it holds no token.
     """

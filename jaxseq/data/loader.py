@@ -25,7 +25,7 @@ class WindowLoader:
         shuffle: draw each epoch's windows in an order that depends on `seed` and the epoch alone.
         seed: not negative.
         pad: fill the last batch of an epoch up with rows whose mask is False, so that every window is seen; without
-            it the windows left over after the last whole batch are not seen in that epoch.
+            it the windows left over after the last whole batch are not seen in that epoch (`left_out` says how many).
         document_starts: sorted positions in `ids` where documents begin; `reset` is True there too.
         vocab_size: what all ids are known to be below; without it a model looks through them once.
 
@@ -76,7 +76,21 @@ class WindowLoader:
         if missing == 0:
             return self._cutter.batch(starts, self._reset)
         mask = np.repeat(np.arange(self.batch_size) < len(starts), self.length).reshape(self.batch_size, self.length)
-        return self._cutter.batch(np.pad(starts, (0, missing)), self._reset, mask)
+        return self._cutter.batch(np.pad(starts, (0, missing)), self._reset & mask, mask)
+
+    @property
+    def left_out(self) -> str:
+        """Windows short of a batch, the tokens after the last window, and those between windows, in words."""
+        count, parts = self._cutter.count, []
+        if not self.masked and (short := self.windows % self.batch_size):
+            which = "other ones each time" if self._shuffle else "the last"
+            parts.append(f"{short:,} of {self.windows:,} windows (fewer than a batch; {which})")
+        last = (self.windows - 1) * self._shift
+        if tail := count - (last + self.length + 1):
+            parts.append(f"the last {tail:,} of {count:,} tokens (no whole window)")
+        if self.windows > 1 and (gap := max(0, self._shift - self.length - 1)):
+            parts.append(f"{gap:,} tokens between neighbouring windows (data.shift is {self._shift:,})")
+        return ", ".join(parts)
 
 
 class RowLoader:
@@ -145,6 +159,13 @@ class RowLoader:
             return self._cutter.batch(starts, reset)
         return self._cutter.batch(starts, reset, np.arange(self.length) < (self._bounds[1:] - starts)[:, None])
 
+    @property
+    def left_out(self) -> str:
+        """The tokens after the last whole batch, in words."""
+        count = self._cutter.count
+        tail = count - 1 - int(self._bounds[-1])
+        return f"the last {tail:,} of {count:,} tokens (fewer than a batch)" if tail else ""
+
 
 class _Cutter:
     """Cuts batches out of `ids` at given starts; what both loaders share."""
@@ -153,6 +174,7 @@ class _Cutter:
         self._ids = np.asarray(ids)
         if self._ids.ndim != 1 or self._ids.dtype.kind not in "iu":
             raise TypeError(f"token ids are [n] integers, got {self._ids.dtype} of shape {self._ids.shape}")
+        self.count = len(self._ids)
         # Where the corpus is shorter than a window every batch has a mask, and this view is not used.
         self._windows = sliding_windows(self._ids, length=min(length + 1, len(self._ids)))
         self._columns = np.arange(length)

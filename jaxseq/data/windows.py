@@ -43,7 +43,7 @@ def sliding_windows(series: np.ndarray, *, length: int, shift: int = 1) -> np.nd
 def next_token_windows(ids: np.ndarray, *, length: int, shift: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Windows and the same windows one token later: [n] -> inputs, targets, each [w, length], read-only views.
 
-    There are (n - length - 1) // shift + 1 pairs, as `targets[:, -1]` must exist.
+    There are (n - length - 1) // shift + 1 pairs, as `targets[:, -1]` must exist; tokens after the last are left out.
 
     Raises:
         InputError: a size is not above 0, or the corpus is shorter than a window and its last target.
@@ -68,7 +68,8 @@ def forecast_windows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Windows and the `horizon` values that follow each: [n(, d)] -> [w, length(, d)], [w, horizon(, d)], views.
 
-    Forecasting one of several features needs no option: take `targets[..., column]`.
+    Values after the last whole pair are left out. Forecasting one of several features needs no option: take
+    `targets[..., column]`.
 
     Raises:
         InputError: a size is not above 0, or the series is shorter than a window with its horizon.

@@ -11,9 +11,10 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import ArrayLike, NDArray
 
-from jaxseq.decoding.filters import PLAIN, Sampling
+from jaxseq.decoding.filters import PLAIN, Filters, Sampling
 from jaxseq.decoding.protocol import LanguageModel
-from jaxseq.decoding.sampling import sample_tokens
+from jaxseq.decoding.sampling import NO_TOKEN, sample_tokens, usable
+from jaxseq.errors import NonFiniteError
 
 _READ_AT_ONCE = 256
 """Most tokens of a prompt that one call of the model reads: bounds the memory its logits take."""
@@ -30,18 +31,23 @@ def generate(
 
     They depend on the parameters, the prompt and the key alone, and are those that `stream` yields. Rows with the same
     prompt differ by their noise. Many rows are shared among the devices that JAX has. Calls compile anew only for
-    another model, batch size or sampling, and when the lengths of prompt or sample pass a power of two.
+    another model, batch size or choice of filters (not for their numbers), and when the lengths of prompt or sample
+    pass a power of two.
 
     Raises:
         ValueError: the prompt holds no token, something else than tokens, or one that the model does not know; or the
             length is below 1.
+        NonFiniteError: logits that a token must be chosen from are NaN or infinite, or all are -inf. (Single tokens may
+            be ruled out with -inf.)
     """
     rows = _as_rows(prompt)
     _check_length(length)
     weights, logits, carry = _begin(model, params, rows)
-    capacity = _power_of_two(length)
-    tokens, _, _ = _sample(model, weights, logits, carry, key, 0, length, capacity=capacity, sampling=sampling)
-    return np.asarray(tokens)[:, :length].reshape(*np.shape(prompt)[:-1], length)
+    filters = Filters.of(sampling, vocabulary_size=logits.shape[-1])
+    tokens, _, _ = _sample(model, weights, logits, carry, key, 0, length, filters, capacity=_power_of_two(length))
+    tokens = np.asarray(tokens)[:, :length]
+    _check_chosen(tokens, prompt)
+    return tokens.reshape(*np.shape(prompt)[:-1], length)
 
 
 def stream(
@@ -51,11 +57,13 @@ def stream(
 
     Raises:
         ValueError: as `generate`, at the call, not when the first chunk is asked for.
+        NonFiniteError: as `generate`, when the chunk is asked for.
     """
     rows = _as_rows(prompt)
     _check_length(length)
     weights, logits, carry = _begin(model, params, rows)
-    return _chunks(model, weights, logits, carry, key, length, sampling, np.shape(prompt)[:-1])
+    filters = Filters.of(sampling, vocabulary_size=logits.shape[-1])
+    return _chunks(model, weights, logits, carry, key, length, filters, prompt)
 
 
 def next_tokens(
@@ -68,10 +76,12 @@ def next_tokens(
 
     Raises:
         ValueError: as `generate`, of `count`.
+        NonFiniteError: as `generate`, of the logits after the prompt.
     """
     rows = _as_rows(prompt)
     _check_length(count)
     _, logits, _ = _begin(model, params, rows)
+    _check_chosen(np.where(usable(logits), 0, NO_TOKEN)[:, None], prompt)
     logits = np.asarray(logits, np.float64)
     probabilities = np.exp(logits - logits.max(-1, keepdims=True))
     probabilities /= probabilities.sum(-1, keepdims=True)
@@ -87,16 +97,18 @@ def _chunks(
     carry: Any,
     key: Array,
     length: int,
-    sampling: Sampling,
-    leading: tuple[int, ...],
+    filters: Filters,
+    prompt: ArrayLike,
 ) -> Iterator[NDArray[np.int32]]:
     made, chunk = 0, _FIRST_CHUNK
     while made < length:
         count = min(chunk, length - made)
         tokens, logits, carry = _sample(
-            model, weights, logits, carry, key, made, count, capacity=_LARGEST_CHUNK, sampling=sampling
+            model, weights, logits, carry, key, made, count, filters, capacity=_LARGEST_CHUNK
         )
-        yield np.asarray(tokens)[:, :count].reshape(*leading, count)
+        tokens = np.asarray(tokens)[:, :count]
+        _check_chosen(tokens, prompt, before=made)
+        yield tokens.reshape(*np.shape(prompt)[:-1], count)
         made += count
         chunk = min(2 * chunk, _LARGEST_CHUNK)
 
@@ -145,7 +157,7 @@ def _read(
     return model.decoding_weights(params) if last else None, logits[:, -1], carry
 
 
-@partial(jax.jit, static_argnums=0, static_argnames=("capacity", "sampling"))
+@partial(jax.jit, static_argnums=0, static_argnames="capacity")
 def _sample(
     model: LanguageModel,
     weights: Any,
@@ -154,12 +166,12 @@ def _sample(
     key: Array,
     start: Array | int,
     count: Array | int,
+    filters: Filters,
     *,
     capacity: int,
-    sampling: Sampling,
 ) -> tuple[Array, Array, Any]:
     step_fn = partial(model.decode_step, weights)
-    return sample_tokens(step_fn, logits, carry, key, length=capacity, sampling=sampling, start=start, count=count)
+    return sample_tokens(step_fn, logits, carry, key, length=capacity, sampling=filters, start=start, count=count)
 
 
 def _as_rows(prompt: ArrayLike) -> NDArray[np.int32]:
@@ -176,6 +188,22 @@ def _as_rows(prompt: ArrayLike) -> NDArray[np.int32]:
 def _check_length(length: int) -> None:
     if length < 1:
         raise ValueError(f"{length} tokens cannot be made: ask for 1 or more")
+
+
+def _check_chosen(tokens: NDArray[np.integer], prompt: ArrayLike, *, before: int = 0) -> None:
+    """Raises NonFiniteError where a row of tokens [b, n], `before` of which were made earlier, holds NO_TOKEN."""
+    at = (tokens == NO_TOKEN).argmax(axis=1)
+    bad = np.flatnonzero(tokens[np.arange(len(tokens)), at] == NO_TOKEN)
+    if not len(bad):
+        return
+    row = bad[at[bad].argmin()]
+    where = f" in row {row}" if np.ndim(prompt) == 2 else ""
+    made = before + int(at[row])
+    raise NonFiniteError(
+        f"the model gives logits that are not finite{where} after the {np.shape(prompt)[-1]} tokens of the prompt and "
+        f"{made} sampled ones: its training has diverged; take an earlier checkpoint, or train with a lower learning "
+        "rate"
+    )
 
 
 def _power_of_two(length: int) -> int:

@@ -12,8 +12,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxseq.decoding.filters import Sampling, filter_logits, relative_probabilities
+from jaxseq.decoding.filters import Filters, Sampling, filter_logits, relative_probabilities
 from jaxseq.decoding.protocol import StepFn
+
+NO_TOKEN = -1
+"""Stands for a token that cannot be chosen, as no number may be made of the logits."""
 
 
 def sample_tokens(
@@ -23,7 +26,7 @@ def sample_tokens(
     key: Array,
     *,
     length: int,
-    sampling: Sampling,
+    sampling: Sampling | Filters,
     start: Array | int = 0,
     count: Array | int | None = None,
 ) -> tuple[Array, Array, Any]:
@@ -38,14 +41,17 @@ def sample_tokens(
 
     Returns:
         tokens [b, length] int32, zero from `count` on; the logits [b, v] float32 after the last one, and the carry.
+        NO_TOKEN where the logits, or these over the temperature, are not finite (see `usable`); what follows it in its
+        row means nothing.
     """
-    rows = len(logits)
-    noise = None if sampling.greedy else position_noise(key, rows=rows, start=start, length=length)
+    rows, size = logits.shape
+    filters = Filters.of(sampling, vocabulary_size=size) if isinstance(sampling, Sampling) else sampling
+    noise = None
+    if filters.scale is not None:
+        noise = position_noise(key, rows=rows, start=start, length=length)
 
     def choose(i: Array | int, logits: Array) -> Array:
-        if noise is None:
-            return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-        return draw(filter_logits(logits, sampling), noise[i])
+        return likeliest(logits) if noise is None else draw(filter_logits(logits, filters), noise[i])
 
     # Tokens go round, not logits: there is less to carry.
     def body(i: Array, state: tuple[Array, Array, Any]) -> tuple[Array, Array, Any]:
@@ -59,6 +65,19 @@ def sample_tokens(
     made, tokens, carry = jax.lax.fori_loop(1, length if count is None else count, body, (made, first, carry))
     logits, carry = step_fn(tokens, carry)
     return made.T, logits.astype(jnp.float32), carry
+
+
+def usable(logits: Array) -> Array:
+    """Whether logits [..., v] say what comes next: [...] bool.
+
+    They do where the highest is finite: none is NaN or infinite, but for tokens ruled out with -inf, and not all are.
+    """
+    return jnp.isfinite(logits.max(axis=-1))
+
+
+def likeliest(logits: Array) -> Array:
+    """Tokens [b] int32 with the highest of logits [b, v], of several the lowest; NO_TOKEN where they are not usable."""
+    return jnp.where(usable(logits), jnp.argmax(logits, axis=-1).astype(jnp.int32), NO_TOKEN)
 
 
 def position_noise(key: Array, *, rows: int, start: Array | int, length: int) -> Array:
@@ -76,16 +95,19 @@ def draw(logits: Array, uniform: Array) -> Array:
 
     First the block of about sqrt(v) tokens is found in which the cumulative distribution passes `uniform`, then the
     token in that block: cumulative sums are short, and rounding errors small. A token of probability 0 is never chosen.
+    Where the logits are not usable it is NO_TOKEN.
     """
     rows, size = logits.shape
     width = 1 << (max(size - 1, 1).bit_length() + 1) // 2
     mass = jnp.pad(relative_probabilities(logits), ((0, 0), (0, -size % width))).reshape(rows, -1, width)
     blocks = mass.sum(-1)
-    target = uniform * blocks.sum(-1)
+    total = blocks.sum(-1)
+    target = uniform * total
     block = _passed_at(blocks, target)
     target -= jnp.sum(jnp.where(jnp.arange(blocks.shape[1]) < block[:, None], blocks, 0), axis=-1)
     within = jnp.take_along_axis(mass, block[:, None, None], axis=1)[:, 0]
-    return block * width + _passed_at(within, target)
+    # Of logits that are not usable the sum is NaN: it is at hand, their maximum would have to be looked at once more.
+    return jnp.where(jnp.isnan(total), NO_TOKEN, block * width + _passed_at(within, target))
 
 
 def _passed_at(mass: Array, target: Array) -> Array:

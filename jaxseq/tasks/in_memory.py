@@ -32,8 +32,8 @@ def train_model(
     The same steps as `jaxseq train` makes, without validation, logs and checkpoints. `optimizer` is Adam by default.
 
     Raises:
-        InputError: training has diverged: loss or gradient of ten batches in a row is not finite. (Single such batches
-            are skipped.)
+        InputError: training has diverged: loss or gradient of ten batches in a row is not finite, or the parameters at
+            the end are not. (Single such batches are skipped.)
     """
     optimizer = optimizer or OptimizerConfig()
     rule = make_optimizer(optimizer, steps=steps)
@@ -50,7 +50,10 @@ def train_model(
         _enter(book, waiting, optimizer)  # one dispatch late: the devices need not wait for the host
         waiting = jax.tree.map(lambda values, count=count: values[:count], tallies)
     _enter(book, waiting, optimizer)
-    return jax.device_get(state.params)
+    params = jax.device_get(state.params)
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+        raise _diverged("the parameters after the last update are not finite", optimizer)
+    return params
 
 
 def _enter(book: Book, tallies: Any, optimizer: OptimizerConfig) -> None:
@@ -58,7 +61,8 @@ def _enter(book: Book, tallies: Any, optimizer: OptimizerConfig) -> None:
         if tallies is not None:
             book.add(jax.device_get(tallies), max_nonfinite=_MOST_SKIPPED)
     except DivergedError as error:
-        raise InputError(
-            f"loss or gradient of {_MOST_SKIPPED} batches in a row was not finite: lower the learning rate "
-            f"({optimizer.learning_rate:g}), or set clip_norm"
-        ) from error
+        raise _diverged(f"loss or gradient of {_MOST_SKIPPED} batches in a row was not finite", optimizer) from error
+
+
+def _diverged(what: str, optimizer: OptimizerConfig) -> InputError:
+    return InputError(f"{what}: lower the learning rate ({optimizer.learning_rate:g}), or set clip_norm")

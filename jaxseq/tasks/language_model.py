@@ -92,6 +92,9 @@ class SplitEvaluator:
 
     "carried": the split as contiguous rows, the carry handed on to the end. "windows": every window from the initial
     carry. A model that predicts the last token only is asked for that of each window, or, carried, for every token.
+
+    Carried, every token is predicted but the first, which nothing precedes. In windows those after the last whole
+    window are not either; `left_out` says so in words, and "tokens" of the metrics how many predictions they are of.
     """
 
     def __init__(
@@ -114,6 +117,11 @@ class SplitEvaluator:
         layout, _ = choose_layout(devices, self.loader.batch_size)
         self._evaluator = Evaluator(make_loss_fn(model, self.loader), layout=layout)
 
+    @property
+    def left_out(self) -> str:
+        """What of the split is not measured, in words; empty where all is."""
+        return self.loader.left_out
+
     def __call__(self, params: Any, *, batches: int = 0, poll: Poll = never) -> dict[str, float]:
         """Metrics over the first `batches` batches, 0 for the whole split; `poll` is called every few of them."""
         carry = self._model.initial_carry(self.loader.batch_size) if self.loader.carried else None
@@ -121,9 +129,22 @@ class SplitEvaluator:
         return self._evaluator(params, self.loader, steps=steps, carry=carry, poll=poll)
 
 
+class Validation(NamedTuple):
+    """Metrics on the validation split while a run trains."""
+
+    evaluator: SplitEvaluator
+    batches: int
+    """Batches in an evaluation that need not be of the whole split; 0 for all."""
+    poll: Poll = never
+    """Called every few batches."""
+
+    def __call__(self, params: Any, whole: bool) -> dict[str, float]:
+        return self.evaluator(params, batches=0 if whole else self.batches, poll=self.poll)
+
+
 def validation_evaluator(
     config: ExperimentConfig, model: LanguageModel, corpus: Corpus, *, poll: Poll = never
-) -> Callable[[Any, bool], dict[str, float]] | None:
+) -> Validation | None:
     """`evaluate(params, whole) -> metrics` on the validation split, in the layout of training; None without a split."""
     if config.data.split[1] == 0:
         return None
@@ -135,7 +156,7 @@ def validation_evaluator(
         evaluator = SplitEvaluator(model, config.data, part, how=how, rows=rows, devices=config.train.devices)
     except InputError as error:
         raise InputError(f"the validation split cannot be used: {error}, or give data.split other shares") from error
-    return lambda params, whole: evaluator(params, batches=0 if whole else config.train.evaluate_batches, poll=poll)
+    return Validation(evaluator, config.train.evaluate_batches, poll)
 
 
 class Loaded(NamedTuple):

@@ -34,6 +34,8 @@ class Evaluator:
     ) -> dict[str, float]:
         """Mean of each tally over batches 0 to `steps`, with perplexity and bits per token.
 
+        Beside them "tokens", an int: how many predictions the loss is the mean of.
+
         Args:
             carry: what enters the first batch, and is handed on from batch to batch; None begins anew in each.
             poll: called before each call of the compiled function.
@@ -50,4 +52,5 @@ class Evaluator:
             waiting = tallies
         if waiting is not None:
             meter.add(jax.device_get(waiting))
-        return derived(meter.means())
+        means = derived(meter.means())
+        return {**means, "tokens": round(meter.count("loss"))} if means else {}

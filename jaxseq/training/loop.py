@@ -173,12 +173,26 @@ class _Run:
             self.save(regular=False)
         told = self.due or stop.signal is not None
         stopped = "signal" if told else "finished" if self.step == self.plan.total else "early"
+        self.say_how_it_ended(stopped)
         best_loss, best_step = self.book.best_loss, self.book.best_step
-        if stopped == "early":
-            self.reporter.say(f"no better validation loss since step {best_step}: stopped at step {self.step}")
+        return Result(self.state, self.step, stopped, stop.signal, self.validation, best_loss, best_step)
+
+    def say_how_it_ended(self, stopped: Literal["finished", "early", "signal"]) -> None:
         if stopped == "signal":
             self.reporter.say(f"stopped at step {self.step} and saved: the same command goes on from there")
-        return Result(self.state, self.step, stopped, stop.signal, self.validation, best_loss, best_step)
+        if stopped == "early":
+            # They stay in the checkpoint: an update now would be one that was never evaluated.
+            left = self.step % self.optimizer.accumulate
+            note = f"; the gradients of the last {left} batches, too few for an update, are not used" if left else ""
+            self.reporter.say(
+                f"no better validation loss since step {self.book.best_step}: stopped at step {self.step}{note}"
+            )
+        params = jax.tree.leaves(jax.device_get(self.state.params))
+        if stopped == "finished" and not all(np.isfinite(leaf).all() for leaf in params):
+            self.reporter.say(
+                "the parameters after the last update are not finite: lower optimizer.learning_rate, or set "
+                "optimizer.clip_norm"
+            )
 
     @property
     def exhausted(self) -> bool:

@@ -1,20 +1,36 @@
 """From gradients to updates, with optax: clip, rescale by the update rule, decay weights, step by the learning rate.
 
-The rules are PyTorch's, number for number, given the same settings:
+The rules are PyTorch's, number for number, given the same settings; tests compare both libraries over many updates.
+Keras 3 differs from them where the table says so (g gradient, m and v its moments, lr learning rate):
 
-    adam, adamw   eps outside the square root
-    rmsprop       g / (sqrt(v) + eps): eps outside the square root, as in PyTorch and Keras 2; Keras 3 and the default
-                  of optax have it inside. Momentum gathers the rescaled gradient, before the learning rate.
-    adadelta      eps inside both square roots
-    sgd           momentum gathers the gradient: m = momentum m + g
+    rule           here and in PyTorch                       Keras 3
+    adam, adamw    m' / (sqrt(v') + eps), where              eps next to the uncorrected sqrt(v), the paper's "epsilon
+                   m' = m / (1 - b1^t),                      hat": as with an eps of eps / sqrt(1 - b2^t) here, which is
+                   v' = v / (1 - b2^t)                       31.6 times as much in the first update and 3.2 times in the
+                                                             hundredth, at b2 = 0.999. It matters where |g| is not far
+                                                             above eps: there updates differ by up to that factor
+    adamw          decays by lr * weight_decay               the same; of every variable that is not excluded
+    rmsprop        g / (sqrt(v) + eps)                       g / sqrt(v + eps), as in optax by default: about
+                                                             sqrt(eps) takes the place of eps
+    its momentum   gathers that, and lr comes after:         gathers it times lr: the same while lr does not change
+                   m = momentum m + that
+    adadelta       sqrt(d + eps) / sqrt(v + eps) g           the same
+    sgd            m = momentum m + g                        m = momentum m - lr g: the same while lr does not change
+    default eps    1e-8 (PyTorch: 1e-6 for adadelta)         1e-7
+    clip_norm      of all parameters together                global_clipnorm; clipnorm is one parameter's alone
 
-Schedules count updates, not batches: with `accumulate` 4, four batches are one step of the warm-up.
+Elements are clipped (clip_value) before the norm is (clip_norm), so that both limits hold. Weight decay is decoupled:
+neither clipped nor rescaled, and left out for biases and norms (`decayed`).
+
+Schedules count updates, not batches: with `accumulate` 4, four batches are one step of the warm-up. A run of n batches
+makes ceil(n / accumulate) updates, the last of them of the batches that are left.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jaxseq.config import OptimizerConfig
@@ -32,6 +48,8 @@ class Optimizer(NamedTuple):
     """Learning rate of an update, given how many were made before."""
     accumulate: int
     """Batches to one update."""
+    steps: int
+    """Batches of the run: after the last of them there is an update of however many are gathered."""
 
 
 def make_optimizer(config: OptimizerConfig, *, steps: int) -> Optimizer:
@@ -54,27 +72,42 @@ def make_optimizer(config: OptimizerConfig, *, steps: int) -> Optimizer:
         transforms.append(optax.trace(config.momentum))
     if config.weight_decay:
         transforms.append(optax.add_decayed_weights(config.weight_decay, decayed))
-    updates = steps // config.accumulate
-    return Optimizer(optax.chain(*transforms), learning_rate_schedule(config, updates=updates), config.accumulate)
+    updates = -(-steps // config.accumulate)
+    schedule = learning_rate_schedule(config, updates=updates)
+    return Optimizer(optax.chain(*transforms), schedule, config.accumulate, steps)
 
 
 def learning_rate_schedule(config: OptimizerConfig, *, updates: int) -> Schedule:
     """Learning rate by the number of updates made before, for a run of `updates`.
 
-    The warm-up is linear: its first update takes 1/warmup_steps of the peak, its last the peak. What follows counts
-    from there: constant; half a cosine, to final_fraction of the peak at the end of the run; or a factor of step_factor
-    after every step_every updates.
+    The warm-up is linear: its first update takes 1/warmup_steps of the peak, its last the peak; one that is longer than
+    the run is just not finished. What follows counts from its end:
+
+    - constant: the peak;
+    - cosine: half a wave, whose first update takes the peak and whose last, that of the run, final_fraction of it; a
+      single update takes final_fraction of it. (The course of version 0.1 reached that one update after the run; its
+      runs go on with this one.)
+    - step: the peak, times step_factor after every step_every updates.
+
+    Updates that are not made, because all their batches were skipped, do not count: so many are missing at the end.
     """
     peak, warmup = config.learning_rate, config.warmup_steps
-    if config.schedule == "cosine":
-        after = optax.cosine_decay_schedule(peak, max(1, updates - warmup), alpha=config.final_fraction)
+    if config.schedule == "cosine" and updates - warmup == 1:
+        after = optax.constant_schedule(peak * config.final_fraction)
+    elif config.schedule == "cosine":
+        after = optax.cosine_decay_schedule(peak, max(1, updates - warmup - 1), alpha=config.final_fraction)
     elif config.schedule == "step":
-        after = optax.exponential_decay(peak, config.step_every, config.step_factor, staircase=True)
+        after = _steps(peak, every=config.step_every, factor=config.step_factor)
     else:
         after = optax.constant_schedule(peak)
     if warmup == 0:
         return after
     return optax.join_schedules([optax.linear_schedule(peak / warmup, peak, max(1, warmup - 1)), after], [warmup])
+
+
+def _steps(peak: float, *, every: int, factor: float) -> Schedule:
+    # optax.exponential_decay divides in float32, and misses a step after ten million updates.
+    return lambda count: peak * jnp.float32(factor) ** (jnp.asarray(count) // every)
 
 
 def decayed(params: optax.Params) -> optax.Params:

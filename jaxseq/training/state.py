@@ -32,7 +32,7 @@ class TrainState(NamedTuple):
     carry: PyTree
     """Carry that enters the next batch, leading axis = batch; None where every batch begins anew."""
     accumulated: Accumulated | None
-    """None where every batch makes an update."""
+    """None where every batch makes an update. Whatever is in it when a run is stopped goes into the checkpoint."""
     lr_scale: Array
     """Factor on the scheduled learning rate, float32 scalar: halved when a run goes back to a checkpoint."""
     key: Array

@@ -31,8 +31,12 @@ def make_train_step(
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Tallies]]:
     """`train_step(state, batch) -> (state, tallies)`, pure.
 
-    A batch whose loss, gradient or new carry is not finite is skipped: only `step` changes, its tallies are zero and
-    the tally "skipped" counts it. "gradient_norm" (before clipping) and "learning_rate" count the updates made.
+    Where batches are accumulated an update is due every `optimizer.accumulate` of them, and at the last one of the run,
+    whatever has been gathered by then: the gradient is the mean over the items of the batches in it.
+
+    A batch whose loss, new carry or gradient, alone or added to what is gathered, is not finite is skipped: only `step`
+    changes, its tallies are zero and the tally "skipped" counts it. An update goes without it, and is not made where
+    all its batches were skipped. "gradient_norm" (before clipping) and "learning_rate" count the updates made.
 
     Args:
         axis: name of the mesh axis that the batch is split over, where the step runs inside a `shard_map`.
@@ -47,12 +51,16 @@ def make_train_step(
         if axis is not None:
             grads, tallies, broken = _sum_over(axis, (grads, tallies, broken))
         loss = tallies["loss"]
-        finite = jnp.isfinite(loss.total) & jnp.isfinite(_norm(grads)) & (broken == 0)
-
-        gathered, due, rest = Accumulated(grads, loss.count), finite, None
+        gathered = Accumulated(grads, loss.count)
         if state.accumulated is not None:
-            gathered = _select(finite, jax.tree.map(jnp.add, state.accumulated, gathered), state.accumulated)
-            due = (state.step + 1) % optimizer.accumulate == 0
+            gathered = jax.tree.map(jnp.add, state.accumulated, gathered)
+        finite = jnp.isfinite(loss.total) & jnp.isfinite(_norm(gathered.grads)) & (broken == 0)
+
+        due, rest = finite, None
+        if state.accumulated is not None:
+            gathered = _select(finite, gathered, state.accumulated)
+            seen = state.step + 1
+            due = (seen % optimizer.accumulate == 0) | (seen == optimizer.steps)
             rest = _select(due, jax.tree.map(jnp.zeros_like, gathered), gathered)
         items = jnp.where(gathered.items > 0, gathered.items, 1.0)
         mean = jax.tree.map(lambda g: g / items, gathered.grads)

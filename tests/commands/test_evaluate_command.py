@@ -58,13 +58,23 @@ def test_the_table_has_a_line_with_the_carry_and_one_without(trained):
     code, out, err = jaxseq("evaluate", "runs/tiny", folder=trained[0])
     assert (code, err) == (0, "")
     heading, *lines = out.splitlines()
-    assert heading.split() == ["loss", "perplexity", "bits/char", "accuracy"]
+    assert heading.split() == ["loss", "perplexity", "bits/char", "accuracy", "tokens"]
     for line, name, how in zip(
         lines, ["carry kept over the split", "carry reset at every window"], results, strict=True
     ):
         assert line.startswith(name)
-        assert float(line.split()[-4]) == pytest.approx(results[how]["loss"], abs=1e-4)
-        assert float(line.split()[-2]) == pytest.approx(results[how]["bits_per_character"], abs=1e-4)
+        figures = line.removeprefix(name).split(maxsplit=4)
+        assert float(figures[0]) == pytest.approx(results[how]["loss"], abs=1e-4)
+        assert float(figures[2]) == pytest.approx(results[how]["bits_per_character"], abs=1e-4)
+        assert figures[4] == f"{results[how]['tokens']} of 200"
+
+
+def test_it_says_how_many_tokens_of_the_split_each_pass_has_measured(trained):
+    results = measured(folder=trained[0])
+    # Nothing precedes the first token; the windows of 16 leave seven more at the end.
+    assert (results["carried"]["tokens"], results["windows"]["tokens"]) == (199, 192)
+    assert {values["split_tokens"] for values in results.values()} == {200}
+    assert measured("--rows", "7", folder=trained[0])["carried"]["tokens"] == 199
 
 
 def test_another_text_is_measured_with_the_tokenizer_of_the_run(trained):
@@ -116,6 +126,7 @@ def test_a_model_of_the_last_token_is_measured_on_every_token_with_the_carry(tra
     logits, _ = loaded.model.apply({"params": loaded.params}, windows[:, :-1])
     losses = -jax.nn.log_softmax(logits[:, -1])[np.arange(len(windows)), windows[:, -1]]
     assert results["windows"]["loss"] == pytest.approx(float(losses.mean()), rel=1e-5)
+    assert (results["carried"]["tokens"], results["windows"]["tokens"]) == (199, len(windows))
 
 
 def test_the_token_file_of_a_run_is_read_and_never_touched(folder):

@@ -131,6 +131,15 @@ def test_next_prints_the_likeliest_tokens_with_their_probabilities(capsys):
     ]
 
 
+@pytest.mark.parametrize("words", ["", "--greedy", "--next 3", "--json", "--num-samples 2", "--top-k 3"])
+def test_a_model_that_has_diverged_is_one_line_and_no_text(capsys, monkeypatch, words):
+    monkeypatch.setitem(PARAMS, "head", np.full_like(PARAMS["head"], np.nan))
+    with pytest.raises(InputError, match=r"logits that are not finite.* take an earlier checkpoint, or train") as told:
+        run(tyro.cli(SampleArguments, args=["runs/hello", *words.split()]))
+    assert "\n" not in str(told.value)
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

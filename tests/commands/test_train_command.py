@@ -47,6 +47,9 @@ def test_a_run_directory_holds_all_that_is_promised(trained):
 def test_it_prints_the_layers_and_ends_with_bits_per_character_a_sample_and_how_to_make_more(trained):
     folder, (_, out, err) = trained
     assert re.search(r"^tiny: 4,000 tokens, vocabulary \d+, \d+ batches of 4 x 16 an epoch$", out, re.M)
+    # 3,600 tokens of training are 56 batches of 64 and one target; the 200 of validation are read to the last.
+    assert re.search(r"^left out of every epoch: the last 15 of 3,600 tokens \(fewer than a batch\)$", out, re.M)
+    assert "left out of the validation" not in out
     assert re.search(r"^layer_0 +LSTM +\(4, 16, 16\) +[\d,]+$", out, re.M)
     assert re.search(r"^total +[\d,]+$", out, re.M)
     assert re.search(

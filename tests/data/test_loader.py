@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jaxseq.data import RowLoader, WindowLoader, next_token_windows, stack
@@ -30,6 +30,7 @@ def assert_well_formed(loader, batch):
     np.testing.assert_array_equal(batch.targets[batch.mask], batch.inputs[batch.mask] + 1)
     assert not batch.inputs[~batch.mask].any()
     assert not batch.targets[~batch.mask].any()
+    assert not batch.reset[~batch.mask].any()
     assert loader.masked or batch.mask.all()
     assert loader.interior_resets or not batch.reset[:, 1:].any()
 
@@ -91,7 +92,7 @@ def test_a_padded_epoch_of_windows_is_a_permutation_of_all_windows(length, shift
     batches = epoch_of(loader, epoch)
     for batch in batches:
         assert_well_formed(loader, batch)
-        assert batch.reset[:, 0].all()
+        np.testing.assert_array_equal(batch.reset[:, 0], batch.mask[:, 0])
     inputs, _ = next_token_windows(ids, length=length, shift=shift)
     seen = np.concatenate([batch.inputs[batch.mask[:, 0]] for batch in batches])
     assert sorted(seen.tolist()) == inputs.tolist()
@@ -181,11 +182,72 @@ def test_reset_is_true_exactly_where_documents_start(starts, kind):
         assert_well_formed(loader, batch)
         expected = np.isin(batch.inputs, starts) & batch.mask
         if step == 0 or kind == "windows":
-            expected[:, 0] = True
+            expected[:, 0] = batch.mask[:, 0]
         np.testing.assert_array_equal(batch.reset, expected)
         interior |= bool(batch.reset[:, 1:].any())
     assert loader.interior_resets or not interior
     assert loader.interior_resets == any(0 < start < 60 for start in starts)
+
+
+@st.composite
+def loaders(draw):
+    """A loader of any kind over a corpus that tells positions, with documents or without; and where these start."""
+    count = draw(st.integers(2, 90))
+    starts = sorted(draw(st.sets(st.integers(0, count - 1), max_size=8)))
+    sizes = {"length": draw(SIZES), "batch_size": draw(SIZES), "pad": draw(st.booleans()), "document_starts": starts}
+    try:
+        if draw(st.booleans()):
+            return RowLoader(corpus(count), **sizes), starts
+        shift, shuffle, seed = draw(st.integers(1, 12)), draw(st.booleans()), draw(st.integers(0, 9))
+        return WindowLoader(corpus(count), shift=shift, shuffle=shuffle, seed=seed, **sizes), starts
+    except InputError:
+        assume(False)
+
+
+@settings(deadline=None, max_examples=300)
+@given(drawn=loaders(), epoch=st.integers(0, 3))
+def test_every_batch_keeps_every_promise_of_its_class_and_its_loader(drawn, epoch):
+    loader, starts = drawn
+    batches = epoch_of(loader, epoch)
+    for index, batch in enumerate(batches):
+        assert_well_formed(loader, batch)
+        anew = np.zeros(batch.mask.shape, bool)
+        anew[:, 0] = index == 0 or not loader.carried
+        np.testing.assert_array_equal(batch.reset, batch.mask & (anew | np.isin(batch.inputs, starts)))
+        for row in batch.inputs[batch.mask[:, 0]]:
+            np.testing.assert_array_equal(row[row > 0][1:], row[row > 0][:-1] + 1)
+    assert loader.masked == any(not batch.mask.all() for batch in batches)
+    if loader.carried:
+        for before, after in itertools.pairwise(batches):
+            reached = after.mask[:, 0]
+            assert before.mask[reached].all()
+            np.testing.assert_array_equal(after.inputs[reached, 0], before.targets[reached, -1])
+
+
+@settings(deadline=None, max_examples=200)
+@given(drawn=loaders())
+def test_what_an_epoch_leaves_out_is_said(drawn):
+    loader, _ = drawn
+    read: set[int] = set()
+    windows = 0
+    for batch in epoch_of(loader):
+        read |= {*batch.inputs[batch.mask].tolist(), *batch.targets[batch.mask].tolist()}
+        windows += int(batch.mask[:, 0].sum())
+    count = loader._cutter.count
+    if loader.carried:
+        tail = count - len(read)
+        assert loader.left_out == (f"the last {tail} of {count} tokens (fewer than a batch)" if tail else "")
+        return
+    short = loader.windows - windows
+    assert (f"{short} of {loader.windows} windows (fewer than a batch; " in loader.left_out) == (short > 0)
+    if short == 0:
+        tail, gaps = count - 1 - max(read), max(read) + 1 - len(read)
+        assert (f"the last {tail} of {count} tokens (no whole window)" in loader.left_out) == (tail > 0)
+        assert gaps == 0 or f"{gaps // (loader.windows - 1)} tokens between neighbouring windows" in loader.left_out
+    if len(read) == count:
+        assert "token" not in loader.left_out
+    if len(read) < count:
+        assert loader.left_out
 
 
 def test_loaders_read_a_memory_map_without_copying_it(tmp_path):

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import hypothesis.strategies as st
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from jaxseq.decoding import Sampling, filter_logits
+from jaxseq.decoding.filters import Filters
 from jaxseq.errors import InputError
 
 
@@ -29,6 +31,8 @@ def kept_by_definition(logits: list[float], sampling: Sampling) -> set[int] | No
     return {i for i in alive if ratio[i] >= sampling.min_p}
 
 
+compiled = jax.jit(filter_logits)
+
 samplings = st.builds(
     Sampling,
     temperature=st.sampled_from([1.0, 0.5, 2.0, 0.7]),
@@ -45,7 +49,7 @@ def test_filters_keep_what_their_definitions_keep_ties_included(seed, sampling):
     tied = random.choice(np.array([-np.inf, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 3.0], np.float32), (64, 8))
     logits = np.where(random.random((64, 8)) < 0.6, tied, random.normal(size=(64, 8), scale=5).astype(np.float32))
     logits[:, 0] = random.choice([-30.0, 0.0, 1.0, 30.0], 64)
-    filtered = np.asarray(jax.jit(filter_logits, static_argnums=1)(logits, sampling))
+    filtered = np.asarray(compiled(logits, Filters.of(sampling, vocabulary_size=8)))
     decided = 0
     for row, out in zip(logits, filtered, strict=True):
         expected = kept_by_definition(row.tolist(), sampling)
@@ -109,3 +113,44 @@ def test_the_likeliest_token_stays_however_small_the_options():
         np.testing.assert_array_equal(filtered.argmax(-1), [1, 0])
     with pytest.raises(InputError, match="temperature is 1e-40: give a number from 1e-06 on"):
         Sampling(temperature=1e-40)
+    with pytest.raises(InputError, match=r"temperature is 1e\+31: give a number up to 1e\+30"):
+        Sampling(temperature=1e31)
+
+
+NUMBERS = [
+    Sampling(temperature=temperature, **filters)
+    for temperature in (0.3, 0.7, 1.0, 1e-6)
+    for filters in ({}, {"top_k": 9, "top_p": 0.5, "min_p": 0.3})
+]
+
+
+@pytest.mark.parametrize("sampling", NUMBERS, ids=str)
+def test_numbers_that_are_arguments_give_the_bits_of_numbers_that_are_compiled_in(sampling):
+    """So seeds go on giving the samples they gave when every temperature was a program of its own."""
+    logits = np.random.default_rng(4).normal(size=(16, 40), scale=5).astype(np.float32)
+
+    @jax.jit
+    def compiled_in(logits):
+        scaled = logits / sampling.temperature  # by a constant
+        return filter_logits(scaled, dataclasses.replace(sampling, temperature=1.0))
+
+    as_argument = compiled(logits, Filters.of(sampling, vocabulary_size=40))
+    assert np.asarray(as_argument).tobytes() == np.asarray(compiled_in(logits)).tobytes()
+
+
+def test_filters_that_are_off_leave_no_trace():
+    assert Filters.of(Sampling(), vocabulary_size=5) == Filters(1.0)
+    assert Filters.of(Sampling(top_k=5), vocabulary_size=5) == Filters(1.0)
+    assert Filters.of(Sampling(greedy=True, temperature=0.5, top_k=2, top_p=0.5, min_p=0.5), vocabulary_size=5) == (
+        None,
+        None,
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(top_k=2), Sampling(top_p=0.5), Sampling(min_p=0.5)], ids=str)
+@pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf], ids=["nan", "negative nan", "inf"])
+def test_what_is_not_finite_is_never_filtered_away(sampling, bad):
+    logits = np.array([[1.0, 3.0, bad, 2.0]], np.float32)
+    assert not np.isfinite(np.asarray(filter_logits(logits, sampling)).max())

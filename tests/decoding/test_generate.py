@@ -2,11 +2,13 @@ import importlib
 from typing import ClassVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from toy_model import ToyModel, numpy_logits
 
 from jaxseq.decoding import Sampling, generate, next_tokens, stream
+from jaxseq.errors import NonFiniteError
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
 
@@ -115,6 +117,100 @@ def test_other_parameters_keys_lengths_and_an_equal_model_compile_nothing():
     generate(CountingModel(23), other, np.tile(PROMPT, (1, 2))[:, :7], length=63, key=jax.random.key(7))
     list(stream(CountingModel(23), other, PROMPT[:, :5], length=500, key=jax.random.key(7)))
     assert CountingModel.traces == []
+
+
+def test_temperatures_and_the_numbers_of_filters_and_seeds_are_values_and_compile_nothing():
+    model = CountingModel(23)
+    warm = [Sampling(), Sampling(top_k=3), Sampling(top_p=0.9), Sampling(min_p=0.1)]
+    warm.append(Sampling(top_k=3, top_p=0.9, min_p=0.1))
+    for sampling in warm:
+        generate(model, PARAMS, PROMPT, length=8, key=KEY, sampling=sampling)
+    programs = generate_module._sample._cache_size()
+    CountingModel.traces.clear()
+    for i in range(50):
+        temperature = 0.5 + i / 50  # among them 1 and an int's worth of others
+        sampling = [
+            Sampling(temperature=temperature),
+            Sampling(temperature=temperature, top_k=1 + i % 22),
+            Sampling(temperature=temperature, top_p=0.5 + i / 101),
+            Sampling(temperature=temperature, min_p=0.01 + i / 100),
+            Sampling(temperature=temperature, top_k=1 + i % 22, top_p=0.5 + i / 101, min_p=0.01 + i / 100),
+        ][i % 5]
+        generate(model, PARAMS, PROMPT, length=8, key=jax.random.key(i), sampling=sampling)
+    generate(model, PARAMS, PROMPT, length=8, key=KEY, sampling=Sampling(temperature=2))
+    assert CountingModel.traces == []
+    assert generate_module._sample._cache_size() == programs
+
+
+class GoingBad(ToyModel):
+    """Its logits are even; those of one row, after it has read a number of tokens, are `bad` from a column on."""
+
+    def initial_carry(self, batch_size):
+        return jnp.zeros(batch_size, jnp.int32)
+
+    def decode_step(self, weights, tokens, carry):
+        carry = carry + 1
+        row, after, column, bad = weights
+        is_bad = (jnp.arange(len(tokens)) == row) & (carry == after)
+        return jnp.where(is_bad[:, None] & (jnp.arange(self.vocabulary_size) >= column), bad, 0.0), carry
+
+    def apply(self, variables, tokens, carry, *, mask):
+        logits, carry = self.decode_step(variables["params"], tokens[:, -1], carry + mask.sum(-1) - 1)
+        return jnp.broadcast_to(logits[:, None], (*tokens.shape, self.vocabulary_size)), carry
+
+
+SAMPLINGS = {
+    "plain": Sampling(),
+    "greedy": GREEDY,
+    "filtered": Sampling(temperature=0.5, top_k=5, top_p=0.9, min_p=0.01),
+}
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
+@pytest.mark.parametrize(
+    ("bad", "column"),
+    [(np.nan, 0), (np.nan, 22), (-np.nan, 22), (np.inf, 7), (-np.inf, 0)],
+    ids=["nan", "a nan", "a negative nan", "inf", "all -inf"],
+)
+@pytest.mark.parametrize("made", [0, 1, 3, 4, 9])
+def test_logits_that_are_not_finite_are_an_error_that_names_row_and_token(sampling, bad, column, made):
+    model, params = GoingBad(23), (2, 5 + made, column, np.float32(bad))
+    told = rf"not finite in row 2 after the 5 tokens of the prompt and {made} sampled ones: its training has diverged"
+    with pytest.raises(NonFiniteError, match=told):
+        generate(model, params, PROMPT, length=10, key=KEY, sampling=sampling)
+    chunks = stream(model, params, PROMPT, length=10, key=KEY, sampling=sampling)
+    with pytest.raises(NonFiniteError, match=told):
+        list(chunks)
+    if made == 0:
+        with pytest.raises(NonFiniteError, match=told):
+            next_tokens(model, params, PROMPT, count=3)
+    else:  # what would come after the last token does not matter
+        assert generate(model, params, PROMPT, length=made, key=KEY, sampling=sampling).shape == (8, made)
+
+
+def test_the_first_bad_token_of_all_rows_is_named_and_no_row_where_there_is_but_one_prompt():
+    symbol = 3  # its embedding is bad: all is well until it is read
+    params = {
+        **PARAMS,
+        "embedding": np.where(np.arange(23)[:, None] == symbol, np.float32(np.nan), PARAMS["embedding"]),
+    }
+    prompt = np.where(symbol == PROMPT, symbol + 1, PROMPT)
+    made = generate(MODEL, PARAMS, prompt, length=40, key=KEY)
+    with pytest.raises(NonFiniteError) as caught:
+        generate(MODEL, params, prompt, length=40, key=KEY)
+    step, row = min((list(made[row]).index(symbol), row) for row in range(8) if symbol in made[row])
+    assert f"in row {row} after the 5 tokens of the prompt and {step + 1} sampled ones" in str(caught.value)
+    with pytest.raises(NonFiniteError, match="not finite after the 3 tokens of the prompt and 0 sampled ones"):
+        next_tokens(MODEL, params, [1, 2, symbol], count=2)
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
+def test_single_tokens_may_be_ruled_out(sampling):
+    model, bad = GoingBad(23), np.float32(-np.inf)
+    made = generate(model, (1, 7, 1, bad), PROMPT, length=10, key=KEY, sampling=sampling)
+    assert made[1, 2] == 0
+    ids, probabilities = next_tokens(model, (1, 5, 1, bad), PROMPT, count=2)
+    assert (ids[1].tolist(), probabilities[1].tolist()) == ([0, 1], [1.0, 0.0])
 
 
 def test_next_tokens_are_the_likeliest_with_their_probabilities():

@@ -362,3 +362,35 @@ def test_the_layers_of_every_model_stand_where_the_data_meets_them_with_kind_and
     ]
     shapes = jax.tree.leaves(jax.eval_shape(lambda: init_params(model, seed=0)))
     assert sum(layer.parameters for layer in layers) == sum(math.prod(leaf.shape) for leaf in shapes)
+
+
+def test_training_in_a_script_whose_last_update_diverges_says_so():
+    with pytest.raises(InputError, match=r"parameters after the last update are not finite: lower the learning rate"):
+        train_model(
+            build_model(MODELS["lstm"], vocabulary_size=SYMBOLS),
+            RowLoader(np.arange(400) % SYMBOLS, length=8, batch_size=4),
+            steps=1,
+            optimizer=OptimizerConfig(name="rmsprop", learning_rate=3e38),
+        )
+
+
+def test_training_in_a_script_ends_with_an_update_of_the_batches_that_are_left():
+    model, ids = build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), corpus_of(400).ids
+
+    def trained(*, steps, batch_size, accumulate=1):
+        optimizer = OptimizerConfig(name="sgd", learning_rate=0.5, accumulate=accumulate)
+        loader = WindowLoader(ids, length=8, batch_size=batch_size, shuffle=False)
+        return train_model(model, loader, steps=steps, optimizer=optimizer)
+
+    small, large = trained(steps=3, batch_size=4, accumulate=4), trained(steps=1, batch_size=12)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), small, large)
+
+
+def test_what_the_validation_leaves_out_is_known():
+    for layout, left_out in (("rows", ""), ("windows", "the last 3 of 100 tokens (no whole window)")):
+        data = DataConfig(length=8, batch_size=4, layout=layout, split=(0.75, 0.25, 0.0))
+        evaluate = validation_evaluator(
+            ExperimentConfig(data=data), model_and_params(MODELS["lstm"])[0], corpus_of(400)
+        )
+        assert evaluate is not None
+        assert evaluate.evaluator.left_out == left_out

@@ -30,6 +30,7 @@ def test_an_evaluation_is_that_of_a_plain_loop(devices, carried, steps):
     metrics = evaluator(toy_params(), ToyLoader(seed=1), steps=steps, carry=carry)
     for name, value in by_hand(ToyLoader(seed=1), steps, carry).items():
         assert metrics[name] == pytest.approx(value, rel=1e-6)
+    assert metrics["tokens"] == sum(int(ToyLoader(seed=1)(step)["mask"].sum()) for step in range(steps))
     assert metrics["perplexity"] == pytest.approx(np.exp(metrics["loss"]))
 
 

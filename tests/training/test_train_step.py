@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_layout, toy_optimizer, toy_params, toy_state
@@ -94,6 +95,66 @@ def test_accumulated_batches_are_one_large_batch_however_uneven_their_masks():
     assert (small.step, small.updates) == (6, 2)
     assert tallies["gradient_norm"].count.tolist() == [0, 0, 1, 0, 0, 1]
     assert_same(small.accumulated, jax.tree.map(np.zeros_like, small.accumulated))
+
+
+def torch_run(batches, accumulate, *, skipped=()):
+    """A plain loop: the mean over all items since the last update, at every `accumulate` batches and at the end."""
+    params = {name: torch.nn.Parameter(torch.tensor(np.asarray(leaf))) for name, leaf in toy_params().items()}
+    optimizer = torch.optim.Adam(params.values(), lr=0.05)
+    total, items, updates = torch.zeros(()), 0.0, 0
+    for seen, batch in enumerate(batches, 1):
+        if seen - 1 not in skipped:
+            x, y, mask = (torch.tensor(batch[name]) for name in ("x", "y", "mask"))
+            errors = ((torch.tanh(x @ params["kernel"] + params["bias"]) - y) ** 2).sum(-1)
+            total, items = total + (errors * mask).sum(), items + float(mask.sum())
+        if (seen % accumulate == 0 or seen == len(batches)) and items:
+            optimizer.zero_grad()
+            (total / items).backward()
+            optimizer.step()
+            total, items, updates = torch.zeros(()), 0.0, updates + 1
+    return {name: value.detach().numpy() for name, value in params.items()}, updates
+
+
+@pytest.mark.parametrize(
+    ("count", "accumulate", "skipped"),
+    [
+        (3, 4, ()),
+        (1, 4, ()),
+        (4, 4, ()),
+        (7, 4, ()),
+        (8, 3, ()),
+        (5, 1, ()),
+        (7, 4, (5,)),  # one of the last window
+        (5, 4, (4,)),  # all of it
+        (6, 4, (0, 1, 2, 3)),  # all of the first
+    ],
+)
+def test_the_last_batches_of_a_run_make_an_update_however_few_they_are(count, accumulate, skipped):
+    batches = [ToyLoader(poisoned=skipped)(i) for i in range(count)]
+    state = toy_state(toy_optimizer(accumulate=accumulate), carried=False)
+    options = {"steps": count, "accumulate": accumulate, "state": state}
+    result, tallies = steps(batches, most=3, cuts=[1] * count, **options)
+    params, updates = torch_run(batches, accumulate, skipped=skipped)
+    close(result.params, params, 1e-5)
+    assert result.updates == updates == tallies["learning_rate"].count.sum()
+    assert tallies["skipped"].total.sum() == len(skipped)
+    if accumulate > 1:
+        assert_same(result.accumulated, jax.tree.map(np.zeros_like, result.accumulated))
+    cuts = [min(3, count - i) for i in range(0, count, 3)]
+    assert_same(result, steps(batches, most=3, cuts=cuts, **options)[0])
+
+
+def huge_gradient(params, carry, batch, key, train):
+    """Finite, and so is its norm, but not that of two of them."""
+    return {"loss": Tally(params["bias"][0] * 1.5e19, jnp.float32(1))}, carry
+
+
+def test_a_batch_whose_gradient_overflows_what_is_gathered_is_skipped_and_counted():
+    state = toy_state(toy_optimizer(accumulate=2, clip_norm=1.0), carried=False)
+    result, tallies = steps(BATCHES[:4], loss=huge_gradient, state=state, steps=4, accumulate=2, clip_norm=1.0)
+    assert tallies["skipped"].total.tolist() == [0, 1, 0, 1]
+    assert result.updates == 2
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.params))
 
 
 POISONED = [ToyLoader(poisoned=(2,))(i) for i in range(6)]

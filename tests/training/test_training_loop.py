@@ -7,13 +7,15 @@ import signal
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from toy_runs import TOTAL, Crash, CrashingLoader, Notes, StoppingLoader, assert_same_run, norm_as_loss, run
-from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_optimizer, toy_state
+from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_optimizer, toy_params, toy_state
 
 from jaxseq.config import TrainConfig
 from jaxseq.errors import InputError
+from jaxseq.ops.losses import Tally
 from jaxseq.signals import Stopped, StopRequest
 from jaxseq.training import loop
 from jaxseq.training.checkpoint import CheckpointStore
@@ -206,13 +208,44 @@ def test_training_stops_when_validation_gets_no_better_and_stays_stopped(tmp_pat
 
     result = run(tmp_path, evaluate=evaluate, evaluate_every=2, patience=2, notes=notes)
     assert (result.stopped, result.step, result.best_step, result.best_loss) == ("early", 8, 4, 2.0)
-    assert notes.said == ["no better validation loss since step 4: stopped at step 8"]
+    (told,) = notes.said
+    assert told.startswith("no better validation loss since step 4: stopped at step 8")
     store = CheckpointStore(tmp_path / "checkpoints")
     opened = store.open("best")
     assert opened is not None
     assert opened[0].step == 4
     again = run(tmp_path, evaluate=evaluate, evaluate_every=2, patience=2)
     assert (again.stopped, again.step) == ("early", 8)
+
+
+def test_an_early_stop_says_what_it_leaves_unused_and_keeps_it_for_a_run_that_goes_on(tmp_path, unbroken):
+    losses, notes = iter([2.0, 3.0]), Notes()
+    early = run(
+        tmp_path, evaluate=lambda params, whole: {"loss": next(losses)}, evaluate_every=4, patience=1, notes=notes
+    )
+    assert (early.stopped, early.step, int(early.state.updates)) == ("early", 8, 2)
+    assert notes.said == [
+        "no better validation loss since step 4: stopped at step 8; the gradients of the last 2 batches, too few for "
+        "an update, are not used"
+    ]
+    # With more patience it goes on as if it had never stopped.
+    assert_same(jax.device_get(run(tmp_path).state), jax.device_get(unbroken[1][1].state))
+
+
+def test_a_run_shorter_than_its_window_of_accumulation_makes_an_update(tmp_path):
+    result = run(tmp_path, steps=3, options={"accumulate": 4})
+    assert (result.step, int(result.state.updates)) == (3, 1)
+    assert not np.array_equal(result.state.params["kernel"], toy_params()["kernel"])
+    assert read_metrics(tmp_path / "metrics.csv")[-2]["learning_rate"] != ""
+
+
+def test_parameters_that_the_last_update_has_made_infinite_are_told(tmp_path):
+    def downhill(params, carry, batch, key, train):
+        return {"loss": Tally(params["bias"][0], jnp.float32(1))}, carry
+
+    notes = Notes()
+    run(tmp_path, steps=3, options={"learning_rate": 3e38}, loss=downhill, notes=notes, evaluate=None)
+    assert "the parameters after the last update are not finite: lower optimizer.learning_rate" in notes.said[-1]
 
 
 def test_the_last_evaluation_is_of_the_whole_split_and_the_best_is_chosen_by_like(tmp_path):
