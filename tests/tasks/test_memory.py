@@ -82,7 +82,7 @@ def test_the_texts_of_samples_are_counted_as_what_python_holds_at_the_least():
     held = sum(map(sys.getsizeof, (transcript, transcript.__dict__, transcript._decoder, transcript._filter)))
     model = build_model(RNNConfig(features=16), vocabulary_size=11)
     (texts,) = (part.size for part in sampling_parts(model, rows=7, length=0) if part.on_host)
-    assert 7 * held / 2 < texts < 7 * held
+    assert 7 * held / 2 < texts < 7 * held * 2  # without the closures of its decoder
     (longer,) = (part.size for part in sampling_parts(model, rows=7, length=1000) if part.on_host)
     assert longer == texts + 7 * 500
 
