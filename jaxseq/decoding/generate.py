@@ -197,12 +197,12 @@ def _check_chosen(tokens: NDArray[np.integer], prompt: ArrayLike, *, before: int
     if not len(bad):
         return
     row = bad[at[bad].argmin()]
-    where = f" in row {row}" if np.ndim(prompt) == 2 else ""
-    made = before + int(at[row])
+    where = f" in row {row}" if len(tokens) > 1 else ""
+    given, made = np.shape(prompt)[-1], before + int(at[row])
     raise NonFiniteError(
-        f"the model gives logits that are not finite{where} after the {np.shape(prompt)[-1]} tokens of the prompt and "
-        f"{made} sampled ones: its training has diverged; take an earlier checkpoint, or train with a lower learning "
-        "rate"
+        f"the model gives logits that are not finite{where} after {given + made} token{'s' * (given + made > 1)} "
+        f"({given} of the prompt, {made} sampled): its training has diverged; take an earlier checkpoint, or train "
+        "with a lower learning rate"
     )
 
 

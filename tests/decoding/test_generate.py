@@ -175,7 +175,9 @@ SAMPLINGS = {
 @pytest.mark.parametrize("made", [0, 1, 3, 4, 9])
 def test_logits_that_are_not_finite_are_an_error_that_names_row_and_token(sampling, bad, column, made):
     model, params = GoingBad(23), (2, 5 + made, column, np.float32(bad))
-    told = rf"not finite in row 2 after the 5 tokens of the prompt and {made} sampled ones: its training has diverged"
+    told = (
+        rf"not finite in row 2 after {5 + made} tokens \(5 of the prompt, {made} sampled\): its training has diverged"
+    )
     with pytest.raises(NonFiniteError, match=told):
         generate(model, params, PROMPT, length=10, key=KEY, sampling=sampling)
     chunks = stream(model, params, PROMPT, length=10, key=KEY, sampling=sampling)
@@ -199,8 +201,8 @@ def test_the_first_bad_token_of_all_rows_is_named_and_no_row_where_there_is_but_
     with pytest.raises(NonFiniteError) as caught:
         generate(MODEL, params, prompt, length=40, key=KEY)
     step, row = min((list(made[row]).index(symbol), row) for row in range(8) if symbol in made[row])
-    assert f"in row {row} after the 5 tokens of the prompt and {step + 1} sampled ones" in str(caught.value)
-    with pytest.raises(NonFiniteError, match="not finite after the 3 tokens of the prompt and 0 sampled ones"):
+    assert f"in row {row} after {step + 6} tokens (5 of the prompt, {step + 1} sampled)" in str(caught.value)
+    with pytest.raises(NonFiniteError, match=r"not finite after 3 tokens \(3 of the prompt, 0 sampled\)"):
         next_tokens(MODEL, params, [1, 2, symbol], count=2)
 
 
