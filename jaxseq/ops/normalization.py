@@ -37,14 +37,14 @@ def _forward(x: Array, scale: Array, bias: Array | None) -> tuple[Array, _Saved]
     mean = wide.mean(axis=-1, keepdims=True)
     centred = wide - mean
     inverse = jax.lax.rsqrt((centred * centred).mean(axis=-1, keepdims=True) + EPSILON)
-    y = centred * inverse * scale  # inverse is NaN where x is not finite
+    y = centred * inverse * scale
     return (y if bias is None else y + bias).astype(x.dtype), _Saved(x, mean, inverse, scale, bias)
 
 
 def _backward(saved: _Saved, d_y: Array) -> tuple[Array, Array, Array | None]:
     x, mean, inverse, scale, bias = saved
     d_y = d_y.astype(jnp.float32)
-    sound = jnp.isfinite(inverse)
+    sound = jnp.isfinite(mean) & jnp.isfinite(inverse)
     normal = jnp.where(sound, (x.astype(jnp.float32) - mean) * inverse, 0)
     d_normal = d_y * scale
     along = (d_normal * normal).mean(axis=-1, keepdims=True)

@@ -69,7 +69,7 @@ def test_factors_multiply_the_weights_in_values_and_gradients():
     visible = np.tri(Q, S, dtype=bool)[None]
 
     def plain(query, key, value):
-        scores = jnp.einsum("bqhk,bshk->bhqs", query, key) / np.sqrt(K)
+        scores = jnp.einsum("bqhk,bshk->bhqs", query, key) / K**0.5
         weights = jax.nn.softmax(jnp.where(visible[:, None], scores, -1e30)) * factors
         return jnp.einsum("bhqs,bshk->bqhk", weights, value)
 
