@@ -17,7 +17,7 @@ from jaxseq.training.optim import make_optimizer
 SIZE = {"vocabulary_size": 7, "features": 8}
 MODELS = {
     "lstm": RNNLanguageModel(**SIZE, cell="lstm", embedding=3, recurrent_dropout=0.2, dropout=0.2),
-    "gru": RNNLanguageModel(**SIZE, cell="gru", layers=2, input_dropout=0.2, variational=True),
+    "gru": RNNLanguageModel(**SIZE, cell="gru", input_dropout=0.2, variational=True),
     "gru_reset_before": RNNLanguageModel(**SIZE, cell="gru", reset_after=False, embedding=3),
     "simple_rnn": RNNLanguageModel(**SIZE, cell="rnn", input_dropout=0.2, predict="last"),
     "rotary": TransformerLanguageModel(**SIZE, heads=2, layers=1, context=5, dropout=0.2),

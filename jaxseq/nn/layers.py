@@ -22,7 +22,9 @@ class LayerNorm(nn.Module):
     def __call__(self, x: Array) -> Array:
         shape = x.shape[-1:]
         scale = self.param("scale", nn.initializers.ones, shape, jnp.float32)
-        return layer_norm(x, scale, self.param("bias", nn.initializers.zeros, shape, jnp.float32) if self.bias else None)
+        return layer_norm(
+            x, scale, self.param("bias", nn.initializers.zeros, shape, jnp.float32) if self.bias else None
+        )
 
 
 class Linear(nn.Module):

@@ -99,7 +99,9 @@ class RecurrentLayer(nn.Module):
         recurrent = self.param("recurrent_kernel", nn.initializers.orthogonal(), (self.features, width), jnp.float32)
         bias = self.param("bias", forget_bias_one if is_lstm else nn.initializers.zeros, (width,), jnp.float32)
         recurrent_bias = (
-            self.param("recurrent_bias", nn.initializers.zeros, (width,), jnp.float32) if self.has_recurrent_bias() else None
+            self.param("recurrent_bias", nn.initializers.zeros, (width,), jnp.float32)
+            if self.has_recurrent_bias()
+            else None
         )
         kernel, recurrent = kernel.astype(self.dtype), recurrent.astype(self.dtype)
         if not is_tokens:

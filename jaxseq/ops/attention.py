@@ -75,10 +75,11 @@ def _backward(saved, d_output):
     d_value = _product("bhqs,bqhk->bshk", used.astype(value.dtype), d_output)
     d_weights = _product("bqhk,bshk->bhqs", d_output, value)
     d_weights = d_weights if factors is None else d_weights * factors
-    # Also the product of output and its gradient, but that has other rounding errors than d_weights: where one weight
-    # is nearly 1, the difference below would be nothing else.
-    along = (weights * d_weights).sum(axis=-1, keepdims=True)
-    d_scores = weights * (d_weights - along) * query.shape[-1] ** -0.5
+    # d_weights less their weighted mean. Where one weight is nearly 1 that difference is of the size of its rounding
+    # error, hence twice. (The product of output and its gradient, the same in exact numbers, has other errors yet.)
+    for _ in range(2):
+        d_weights = d_weights - (weights * d_weights).sum(axis=-1, keepdims=True)
+    d_scores = weights * d_weights * query.shape[-1] ** -0.5
     d_scores = d_scores.astype(query.dtype)
     d_query = _product("bhqs,bshk->bqhk", d_scores, key)
     d_key = _product("bhqs,bqhk->bshk", d_scores, query)

@@ -39,18 +39,22 @@ def _backward(sound: Array, d_y: Array) -> tuple[Array, None]:
 poison.defvjp(_forward, _backward)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
 def row_table(rows: Array, kernel: Array, dtype: jnp.dtype) -> Array:
     """rows [v, d] times kernel [d, f], operands in `dtype`, [v, f] float32, for rows of which some are looked up.
 
     A row that is not finite gives NaN, and the kernel no gradient but by the NaN that comes back where it was looked up
     and counts. Unlike `product` it costs nothing but in the kernel's gradient.
     """
+    return _row_table(rows, kernel, dtype)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _row_table(rows: Array, kernel: Array, dtype: jnp.dtype) -> Array:
     return jnp.matmul(rows.astype(dtype), kernel.astype(dtype), preferred_element_type=jnp.float32)
 
 
 def _table_forward(rows: Array, kernel: Array, dtype: jnp.dtype) -> tuple[Array, tuple[Array, Array]]:
-    return row_table(rows, kernel, dtype), (rows, kernel)
+    return _row_table(rows, kernel, dtype), (rows, kernel)
 
 
 def _table_backward(dtype: jnp.dtype, saved: tuple[Array, Array], d: Array) -> tuple[Array, Array]:
@@ -61,7 +65,7 @@ def _table_backward(dtype: jnp.dtype, saved: tuple[Array, Array], d: Array) -> t
     return d_rows.astype(rows.dtype), d_kernel.astype(kernel.dtype)
 
 
-row_table.defvjp(_table_forward, _table_backward)
+_row_table.defvjp(_table_forward, _table_backward)
 
 
 def product(x: Array, kernel: Array, *, dtype: jnp.dtype) -> Array:

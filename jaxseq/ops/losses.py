@@ -31,7 +31,8 @@ CHUNK = 1024
 def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> tuple[Tally, Tally]:
     """Loss in nats and hits of the likeliest symbol, for logits [..., v], targets [...] int32 and mask [...] bool.
 
-    Of several likeliest symbols the one with the lowest id is the prediction. A NaN among the logits is no hit. Where the mask is False neither the logits nor the target is looked at, NaN and out-of-range ids included.
+    Of several likeliest symbols the one with the lowest id is the prediction. A NaN among the logits is no hit.
+    Where the mask is False neither the logits nor the target is looked at, NaN and out-of-range ids included.
     """
     logits = logits.astype(jnp.float32)
     if mask is not None:
