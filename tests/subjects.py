@@ -159,6 +159,8 @@ class Subject:
         initial_carry: (batch size) -> carry, every leaf with the batch as its leading axis.
         draw: (generator, b, t) -> inputs.
         rubbish: (generator, b, t) -> inputs that padding may hold: NaN, ids out of range.
+        spoil: (inputs, place (b, i), value) -> parameters, inputs without and inputs with the value, NaN or infinity,
+            at that place; and [...] bool, True in the elements of an output that it reaches everywhere.
         run_bfloat16: `run` computing in bfloat16, where there is such a thing.
         loss: (params, inputs, targets, carry, mask, reset) -> (tallies, carry), for a language model.
     """
@@ -169,6 +171,7 @@ class Subject:
     initial_carry: Callable[[int], Any]
     draw: Callable[[np.random.Generator, int, int], np.ndarray]
     rubbish: Callable[[np.random.Generator, int, int], np.ndarray]
+    spoil: Callable[[np.ndarray, tuple[int, int], float], tuple[Any, np.ndarray, np.ndarray, Any]]
     run_bfloat16: Run | None = None
     loss: Run | None = None
 
@@ -222,9 +225,22 @@ def of_model(name: str, model: Any, *, scale: float = 0.3) -> Subject:
     def loss(params: Any, tokens: Any, targets: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
         return model.apply({"params": params}, tokens, targets, carry, mask=mask, reset=reset, method="loss")
 
+    params = perturbed(model.init(jax.random.key(0), jnp.zeros((1, 2), jnp.int32))["params"], scale)
+
+    def spoil(tokens: np.ndarray, place: tuple[int, int], value: float) -> tuple[Any, np.ndarray, np.ndarray, Any]:
+        """The last symbol's row of the embedding, or of the weights that a one-hot vector chooses from."""
+        tokens = np.where(tokens == size - 1, 0, tokens)
+        tokens[place] = size - 1
+        holder, leaf = (params, "embedding") if "embedding" in params else (params["layer_0"], "input_kernel")
+        spoilt = {**holder, leaf: jnp.asarray(holder[leaf]).at[size - 1].set(value)}
+        is_tied = getattr(model, "tie_embedding", False)
+        whole = spoilt if holder is params else {**params, "layer_0": spoilt}
+        return whole, tokens, tokens, (np.arange(size) == size - 1) & is_tied
+
     return Subject(
         name=name,
-        params=perturbed(model.init(jax.random.key(0), jnp.zeros((1, 2), jnp.int32))["params"], scale),
+        params=params,
+        spoil=spoil,
         run=functools.partial(run, model),
         initial_carry=model.initial_carry,
         draw=lambda rng, b, t: rng.integers(0, size, (b, t), dtype=np.int32),
@@ -242,9 +258,17 @@ def of_layer(
     def run(layer: Any, params: Any, x: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
         return layer.apply({"params": params}, x, carry, mask=mask, reset=reset)
 
+    params = perturbed(layer.init(jax.random.key(0), jnp.zeros((1, 2, features), jnp.float32), None)["params"], scale)
+
+    def spoil(x: np.ndarray, place: tuple[int, int], value: float) -> tuple[Any, np.ndarray, np.ndarray, Any]:
+        spoilt = x.copy()
+        spoilt[place] = value
+        return params, x, spoilt, False
+
     return Subject(
         name=name,
-        params=perturbed(layer.init(jax.random.key(0), jnp.zeros((1, 2, features)), None)["params"], scale),
+        params=params,
+        spoil=spoil,
         run=functools.partial(run, layer),
         initial_carry=initial_carry,
         draw=lambda rng, b, t: rng.normal(size=(b, t, features)).astype(np.float32),

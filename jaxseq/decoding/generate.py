@@ -123,7 +123,7 @@ def _begin(model: LanguageModel, params: Any, prompt: NDArray[np.int32]) -> tupl
     padding = -length % width
     tokens = np.pad(prompt, ((0, 0), (padding, 0))) if padding else prompt
     mask = np.broadcast_to(np.arange(length + padding) >= padding, tokens.shape)
-    weights, logits, carry = None, jnp.zeros((rows, 0)), None
+    weights, logits, carry = None, jnp.zeros((rows, 0), jnp.float32), None
     for at in range(0, length + padding, width):
         part = slice(at, at + width)
         last = part.stop == length + padding

@@ -85,8 +85,10 @@ def position_noise(key: Array, *, rows: int, start: Array | int, length: int) ->
 
     That the number of rows does not enter is a property of `jax_threefry_partitionable`, which is JAX's default.
     """
-    keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, start + jnp.arange(length))
-    numbers = jax.vmap(lambda key: jax.random.uniform(key, (rows,)))(keys)
+    keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(
+        key, jnp.asarray(start, jnp.int32) + jnp.arange(length, dtype=jnp.int32)
+    )
+    numbers = jax.vmap(lambda key: jax.random.uniform(key, (rows,), jnp.float32))(keys)
     return numbers + 2.0**-24  # from [0, 1) in steps of 2^-23 to the middle of each step: never 0
 
 

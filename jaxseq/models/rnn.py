@@ -56,7 +56,7 @@ class RNNLanguageModel(nn.Module):
     def setup(self) -> None:
         if self.embedding:
             self.embedding_table = self.param(
-                "embedding", nn.initializers.uniform(0.1), (self.vocabulary_size, self.embedding)
+                "embedding", nn.initializers.uniform(0.1), (self.vocabulary_size, self.embedding), jnp.float32
             )
         self.stack = [self._layer(name=f"layer_{i}") for i in range(self.layers)]
         self.head = Head(self.features, self.vocabulary_size, dtype=self.dtype)

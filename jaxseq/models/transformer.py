@@ -11,6 +11,7 @@ from jaxseq.errors import ConfigError
 from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm
 from jaxseq.nn.transformer import Block
 from jaxseq.ops.dropout import dropout
+from jaxseq.ops.finite import product
 from jaxseq.ops.losses import Tally, linear_cross_entropy
 from jaxseq.ops.positions import rotary_factors, sinusoidal
 from jaxseq.ops.ring_cache import KeyValues, place
@@ -65,11 +66,11 @@ class TransformerLanguageModel(nn.Module):
                 f"model.features / model.heads is {width}: rotary positions turn pairs, make it even or choose others"
             )
         normal = nn.initializers.normal(WEIGHT_SCALE)
-        self.embedding = self.param("embedding", normal, (self.vocabulary_size, self.features))
+        self.embedding = self.param("embedding", normal, (self.vocabulary_size, self.features), jnp.float32)
         if self.positions == "learned":
-            self.position_table = self.param("position_table", normal, (self.context, self.features))
+            self.position_table = self.param("position_table", normal, (self.context, self.features), jnp.float32)
         if not self.tie_embedding:
-            self.head_kernel = self.param("head_kernel", normal, (self.features, self.vocabulary_size))
+            self.head_kernel = self.param("head_kernel", normal, (self.features, self.vocabulary_size), jnp.float32)
         self.blocks = [
             Block(
                 heads=self.heads,
@@ -102,7 +103,7 @@ class TransformerLanguageModel(nn.Module):
     ) -> tuple[Array, TransformerCarry]:
         """Logits [b, t, v] float32 of the token after each of tokens [b, t], zero where masked; and the carry."""
         features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train)
-        logits = jnp.matmul(features, self._head().astype(self.dtype), preferred_element_type=jnp.float32)
+        logits = product(features, self._head(), dtype=self.dtype)
         return (logits if mask is None else jnp.where(mask[:, :, None], logits, 0)), carry
 
     def loss(
@@ -137,8 +138,9 @@ class TransformerLanguageModel(nn.Module):
         mask: Array | None = None,
         reset: Array | None = None,
         train: bool = False,
+        guard: bool = True,
     ) -> tuple[Array, TransformerCarry]:
-        """What the last block gives, normalised, [b, t, features]; and the carry."""
+        """What the last block gives, normalised, [b, t, features]; and the carry. `guard` as `SelfAttention` has it."""
         start = None if carry is None else carry.position
         placement = place(tokens.shape[1], context=self.context, start=start, mask=mask, reset=reset)
         x, rotation = self._embed(tokens if mask is None else jnp.where(mask, tokens, 0), placement.positions)
@@ -146,7 +148,8 @@ class TransformerLanguageModel(nn.Module):
             x = dropout(x, self.dropout, self.make_rng("dropout"))
         rings = []
         for i, block in enumerate(self.blocks):
-            x, ring = block(x, placement, None if carry is None else carry.rings[i], rotation=rotation, train=train)
+            ring = None if carry is None else carry.rings[i]
+            x, ring = block(x, placement, ring, rotation=rotation, train=train, guard=guard)
             rings.append(ring)
         position = jnp.broadcast_to(placement.next_position, tokens.shape[:1])
         return self.norm(x), TransformerCarry(tuple(rings), position)
@@ -176,8 +179,12 @@ class TransformerLanguageModel(nn.Module):
     @nn.nowrap
     def decode_step(self, weights: Any, tokens: Array, carry: TransformerCarry) -> tuple[Array, TransformerCarry]:
         """Logits [b, v] float32 of the token after tokens [b], and the carry."""
-        result: Any = self.apply({"params": weights}, tokens[:, None], carry)
-        logits, carry = result
+        result: Any = self.apply({"params": weights}, tokens, carry, method="_step")
+        return result
+
+    def _step(self, tokens: Array, carry: TransformerCarry) -> tuple[Array, TransformerCarry]:
+        features, carry = self.features_of(tokens[:, None], carry, guard=False)
+        logits = jnp.matmul(features, self._head().astype(self.dtype), preferred_element_type=jnp.float32)
         return logits[:, 0], carry
 
     @nn.nowrap

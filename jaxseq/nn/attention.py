@@ -7,6 +7,7 @@ from jax import Array
 from jaxseq.nn.layers import WEIGHT_SCALE, Linear
 from jaxseq.ops.attention import attend
 from jaxseq.ops.dropout import dropout_mask
+from jaxseq.ops.finite import finite_rows, poison
 from jaxseq.ops.positions import rotate
 from jaxseq.ops.ring_cache import KeyValues, Placement, look_up
 
@@ -41,17 +42,22 @@ class SelfAttention(nn.Module):
         *,
         rotation: tuple[Array, Array] | None = None,
         train: bool = False,
+        guard: bool = True,
     ) -> tuple[Array, KeyValues]:
         """What the tokens x [b, t, d] gather, [b, t, d], and the ring after them.
+
+        A token that is not finite, and a slot of the ring that is not, give NaN to the tokens that see them.
 
         Args:
             placement: Where the tokens stand and what they see.
             ring: Keys and values from before; None for an empty ring.
             rotation: Factors of rotary positions for queries and keys.
             train: Whether to drop attention weights.
+            guard: Whether what is not finite is kept from the tokens that do not see it; decoding does without.
         """
         rows, length, features = x.shape
-        projected = Linear(3 * features, bias=self.bias, dtype=self.dtype, name="input")(x)
+        x, sound = finite_rows(x) if guard else (x, None)
+        projected = _poisoned(Linear(3 * features, bias=self.bias, dtype=self.dtype, name="input")(x), sound)
         shape = (rows, length, self.heads, features // self.heads)
         query, key, value = (part.reshape(shape) for part in jnp.split(projected, 3, axis=-1))
         if rotation is not None:
@@ -61,6 +67,11 @@ class SelfAttention(nn.Module):
         if train and self.dropout > 0:
             shape = (rows, self.heads, length, seen.keys.shape[1])
             factors = dropout_mask(self.make_rng("dropout"), self.dropout, shape)
-        gathered = attend(query, *seen, visible=placement.visible, factors=factors).reshape(x.shape)
+        gathered = attend(query, *seen, visible=placement.visible, factors=factors, guard=guard).reshape(x.shape)
+        gathered, sound = finite_rows(gathered) if guard else (gathered, None)
         output = Linear(features, bias=self.bias, initial_scale=self.output_scale, dtype=self.dtype, name="output")
-        return output(gathered), ring
+        return _poisoned(output(gathered), sound), ring
+
+
+def _poisoned(y: Array, sound: Array | None) -> Array:
+    return y if sound is None else poison(y, sound[..., None])

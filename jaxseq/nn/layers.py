@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
+from jaxseq.ops.finite import product
 from jaxseq.ops.linear import linear
 from jaxseq.ops.losses import Tally, linear_cross_entropy
 from jaxseq.ops.normalization import layer_norm
@@ -20,8 +21,10 @@ class LayerNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = x.shape[-1:]
-        scale = self.param("scale", nn.initializers.ones, shape)
-        return layer_norm(x, scale, self.param("bias", nn.initializers.zeros, shape) if self.bias else None)
+        scale = self.param("scale", nn.initializers.ones, shape, jnp.float32)
+        return layer_norm(
+            x, scale, self.param("bias", nn.initializers.zeros, shape, jnp.float32) if self.bias else None
+        )
 
 
 class Linear(nn.Module):
@@ -39,8 +42,8 @@ class Linear(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (self.features, x.shape[-1]) if self.transposed else (x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.normal(self.initial_scale), shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.bias else None
+        kernel = self.param("kernel", nn.initializers.normal(self.initial_scale), shape, jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32) if self.bias else None
         return linear(x.astype(self.dtype), kernel, bias, self.transposed)
 
 
@@ -54,13 +57,12 @@ class Head(nn.Module):
 
     def setup(self) -> None:
         shape = (self.features, self.vocabulary_size)
-        self.kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
-        self.bias = self.param("bias", nn.initializers.zeros, shape[1:])
+        self.kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape, jnp.float32)
+        self.bias = self.param("bias", nn.initializers.zeros, shape[1:], jnp.float32)
 
     def __call__(self, x: Array) -> Array:
         """Logits [..., v] of x [..., features]."""
-        kernel = self.kernel.astype(self.dtype)
-        return jnp.matmul(x.astype(self.dtype), kernel, preferred_element_type=jnp.float32) + self.bias
+        return product(x, self.kernel, dtype=self.dtype) + self.bias
 
     def cross_entropy(self, x: Array, targets: Array, mask: Array | None = None) -> tuple[Tally, Tally]:
         """Loss and hits of targets [n] for x [n, features], without the logits of all of them in memory."""

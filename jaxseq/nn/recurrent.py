@@ -24,6 +24,7 @@ from jax import Array
 from jaxseq.ops import cells, recurrence
 from jaxseq.ops.cells import Cell, RecurrentWeights, State
 from jaxseq.ops.dropout import dropout_mask
+from jaxseq.ops.finite import row_table
 
 
 class LSTMCarry(NamedTuple):
@@ -94,11 +95,13 @@ class RecurrentLayer(nn.Module):
         depth = x.shape[-1] if not is_tokens else vocabulary_size if embedding is None else embedding.shape[-1]
         width = len(cell.GATES) * self.features
         is_lstm = "forget" in cell.GATES
-        kernel = self.param("input_kernel", nn.initializers.glorot_uniform(), (depth, width))
-        recurrent = self.param("recurrent_kernel", nn.initializers.orthogonal(), (self.features, width))
-        bias = self.param("bias", forget_bias_one if is_lstm else nn.initializers.zeros, (width,))
+        kernel = self.param("input_kernel", nn.initializers.glorot_uniform(), (depth, width), jnp.float32)
+        recurrent = self.param("recurrent_kernel", nn.initializers.orthogonal(), (self.features, width), jnp.float32)
+        bias = self.param("bias", forget_bias_one if is_lstm else nn.initializers.zeros, (width,), jnp.float32)
         recurrent_bias = (
-            self.param("recurrent_bias", nn.initializers.zeros, (width,)) if self.has_recurrent_bias() else None
+            self.param("recurrent_bias", nn.initializers.zeros, (width,), jnp.float32)
+            if self.has_recurrent_bias()
+            else None
         )
         kernel, recurrent = kernel.astype(self.dtype), recurrent.astype(self.dtype)
         if not is_tokens:
@@ -106,7 +109,7 @@ class RecurrentLayer(nn.Module):
         elif embedding is None:
             inputs = _token_input(x, kernel.astype(jnp.float32), bias, scale)
         elif len(embedding) <= x.size and x.shape[1] > 1:
-            table = jnp.matmul(embedding.astype(self.dtype), kernel, preferred_element_type=jnp.float32)
+            table = row_table(embedding, kernel, self.dtype)
             inputs = _token_input(x, table, bias, scale)
         else:
             # Fewer tokens than the vocabulary has symbols: cheaper to look up vectors than to make the table.

@@ -8,6 +8,7 @@ from jaxseq.nn.attention import SelfAttention
 from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm, Linear
 from jaxseq.ops.activations import gelu
 from jaxseq.ops.dropout import dropout
+from jaxseq.ops.finite import finite_rows, poison
 from jaxseq.ops.ring_cache import KeyValues, Placement
 
 
@@ -24,7 +25,9 @@ class FeedForward(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Array, *, guard: bool = True) -> Array:
+        """[..., d]; with `guard` an x that is not finite gives NaN, and no gradient where that of its result is 0."""
+        x, sound = finite_rows(x) if guard else (x, None)
         hidden = gelu(Linear(self.width, bias=self.bias, dtype=self.dtype, name="input")(x))
         output = Linear(
             x.shape[-1],
@@ -34,7 +37,7 @@ class FeedForward(nn.Module):
             dtype=self.dtype,
             name="output",
         )
-        return output(hidden)
+        return output(hidden) if sound is None else poison(output(hidden), sound[..., None])
 
 
 class Block(nn.Module):
@@ -59,16 +62,17 @@ class Block(nn.Module):
         *,
         rotation: tuple[Array, Array] | None = None,
         train: bool = False,
+        guard: bool = True,
     ) -> tuple[Array, KeyValues]:
         """The residual stream [b, t, d] after this block, and the block's ring; arguments as `SelfAttention` has."""
         common = {"bias": self.bias, "output_scale": self.output_scale, "dtype": self.dtype}
         attention = SelfAttention(self.heads, dropout=self.dropout, name="attention", **common)
         branch, ring = attention(
-            LayerNorm(self.bias, name="attention_norm")(x), placement, ring, rotation=rotation, train=train
+            LayerNorm(self.bias, name="attention_norm")(x), placement, ring, rotation=rotation, train=train, guard=guard
         )
         x = x + self._drop(branch, train)
         branch = FeedForward(self.width, name="feed_forward", **common)(
-            LayerNorm(self.bias, name="feed_forward_norm")(x)
+            LayerNorm(self.bias, name="feed_forward_norm")(x), guard=guard
         )
         return x + self._drop(branch, train), ring
 

@@ -4,9 +4,17 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxseq.ops.finite import poison
+
 
 def attend(
-    query: Array, key: Array, value: Array, *, visible: Array | None = None, factors: Array | None = None
+    query: Array,
+    key: Array,
+    value: Array,
+    *,
+    visible: Array | None = None,
+    factors: Array | None = None,
+    guard: bool = True,
 ) -> Array:
     """Values weighed by softmax(query . key / sqrt(k)), [b, q, h, k].
 
@@ -17,11 +25,23 @@ def attend(
         visible: [b or 1, q, s] bool, True where a query may look; None for everywhere. A query that may look nowhere
             gets zeros, never NaN.
         factors: [b, h, q, s], multiplied into the weights: dropout.
+        guard: Whether keys and values that are not finite are kept from the queries that do not see them. Without it,
+            which is for decoding, they reach all.
 
-    Products take the type of `query` and add up in float32; the softmax is float32. Only reverse-mode differentiation
-    is defined.
+    A query that is not finite itself, or sees what is not, gets NaN. Products take the type of `query` and add up in
+    float32; the softmax is float32. Only reverse-mode differentiation is defined.
     """
-    return _attend(query, key, value, visible, factors)
+    if not query.shape[1] or not key.shape[1]:
+        return jnp.zeros_like(query)
+    if not guard:
+        return _attend(query, key, value, visible, factors)
+    sound_query = jnp.isfinite(query).all(axis=(2, 3))
+    sound_slot = (jnp.isfinite(key) & jnp.isfinite(value)).all(axis=(2, 3))
+    spoilt = ~sound_slot[:, None]
+    sound = sound_query & ~(spoilt if visible is None else visible & spoilt).any(axis=2)
+    key, value = (jnp.where(sound_slot[..., None, None], x, 0) for x in (key, value))
+    query = jnp.where(sound_query[..., None, None], query, 0)
+    return poison(_attend(query, key, value, visible, factors), sound[..., None, None])
 
 
 def _product(equation: str, a: Array, b: Array) -> Array:
@@ -46,18 +66,20 @@ def _forward(query, key, value, visible, factors):
     weights = weights / jnp.maximum(weights.sum(axis=-1, keepdims=True), jnp.finfo(jnp.float32).tiny)
     used = (weights if factors is None else weights * factors).astype(value.dtype)
     output = _product("bhqs,bshk->bqhk", used, value).astype(query.dtype)
-    return output, (query, key, value, weights, factors, output)
+    return output, (query, key, value, weights, factors)
 
 
 def _backward(saved, d_output):
-    query, key, value, weights, factors, output = saved
+    query, key, value, weights, factors = saved
     used = weights if factors is None else weights * factors
     d_value = _product("bhqs,bqhk->bshk", used.astype(value.dtype), d_output)
     d_weights = _product("bqhk,bshk->bhqs", d_output, value)
     d_weights = d_weights if factors is None else d_weights * factors
-    # The sum over s of weights times d_weights is the product of output and its gradient.
-    along = (d_output.astype(jnp.float32) * output.astype(jnp.float32)).sum(axis=-1)
-    d_scores = weights * (d_weights - jnp.swapaxes(along, 1, 2)[..., None]) * query.shape[-1] ** -0.5
+    # d_weights less their weighted mean. Where one weight is nearly 1 that difference is of the size of its rounding
+    # error, hence twice. (The product of output and its gradient, the same in exact numbers, has other errors yet.)
+    for _ in range(2):
+        d_weights = d_weights - (weights * d_weights).sum(axis=-1, keepdims=True)
+    d_scores = weights * d_weights * query.shape[-1] ** -0.5
     d_scores = d_scores.astype(query.dtype)
     d_query = _product("bhqs,bshk->bqhk", d_scores, key)
     d_key = _product("bhqs,bqhk->bshk", d_scores, query)

@@ -31,6 +31,7 @@ CHUNK = 1024
 def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> tuple[Tally, Tally]:
     """Loss in nats and hits of the likeliest symbol, for logits [..., v], targets [...] int32 and mask [...] bool.
 
+    Of several likeliest symbols the one with the lowest id is the prediction. A NaN among the logits is no hit.
     Where the mask is False neither the logits nor the target is looked at, NaN and out-of-range ids included.
     """
     logits = logits.astype(jnp.float32)
@@ -38,7 +39,7 @@ def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> t
         logits, targets = jnp.where(mask[..., None], logits, 0), jnp.where(mask, targets, 0)
     target_logits = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
     losses = jax.nn.logsumexp(logits, axis=-1) - target_logits
-    hits = target_logits >= logits.max(axis=-1)
+    hits = _hits(logits, logits.max(axis=-1, keepdims=True), targets, target_logits)
     if mask is None:
         count = jnp.float32(targets.size)
         return Tally(losses.sum(), count), Tally(hits.sum(dtype=jnp.float32), count)
@@ -54,6 +55,8 @@ def linear_cross_entropy(
     The logits of the whole batch never exist: the tokens go by in chunks, and the gradient is taken on the way
     forward, while a chunk's logits are at hand. Products take the features' type and add up in float32.
     """
+    if not targets.size:
+        return Tally(jnp.float32(0), jnp.float32(0)), Tally(jnp.float32(0), jnp.float32(0))
     if mask is None:
         count = jnp.float32(targets.size)
     else:
@@ -64,6 +67,13 @@ def linear_cross_entropy(
     return Tally(loss, count), Tally(lax.stop_gradient(hits), count)
 
 
+def _hits(logits, highest, targets, target_logits):
+    """Whether the target is the first of the highest logits; a comparison with NaN is False."""
+    index = lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
+    is_before = (logits == highest) & (index < targets[..., None])
+    return (target_logits >= highest[..., 0]) & ~is_before.any(axis=-1)
+
+
 def _chunk_loss(kernel, bias, features, targets, mask):
     """Loss and hits of one chunk, and the gradient of the loss with respect to its logits."""
     logits = jnp.matmul(features, kernel, preferred_element_type=jnp.float32)
@@ -72,9 +82,9 @@ def _chunk_loss(kernel, bias, features, targets, mask):
     weights = jnp.exp(logits - highest)
     sums = weights.sum(axis=-1, keepdims=True)
     is_target = lax.broadcasted_iota(jnp.int32, logits.shape, 1) == targets[:, None]
-    target_logits = jnp.where(is_target, logits, 0).sum(axis=-1)
+    target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
     losses = jnp.log(sums[:, 0]) + highest[:, 0] - target_logits
-    hits = target_logits >= highest[:, 0]
+    hits = _hits(logits, highest, targets, target_logits)
     d_logits = weights / sums - is_target
     if mask is not None:
         losses, hits, d_logits = jnp.where(mask, losses, 0), hits & mask, jnp.where(mask[:, None], d_logits, 0)

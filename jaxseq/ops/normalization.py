@@ -18,7 +18,8 @@ EPSILON = 1e-5
 def layer_norm(x: Array, scale: Array, bias: Array | None = None) -> Array:
     """Each x [..., d] brought to mean 0 and variance 1, times scale [d], plus bias [d] (Ba et al. 2016).
 
-    Computed in float32, returned in the type of `x`. Only reverse-mode differentiation is defined.
+    Computed in float32, returned in the type of `x`. An x that is not finite gives NaN, and no gradient where that of
+    its result is zero. Only reverse-mode differentiation is defined.
     """
     return _forward(x, scale, bias)[0]
 
@@ -43,10 +44,12 @@ def _forward(x: Array, scale: Array, bias: Array | None) -> tuple[Array, _Saved]
 def _backward(saved: _Saved, d_y: Array) -> tuple[Array, Array, Array | None]:
     x, mean, inverse, scale, bias = saved
     d_y = d_y.astype(jnp.float32)
-    normal = (x.astype(jnp.float32) - mean) * inverse
+    sound = jnp.isfinite(mean) & jnp.isfinite(inverse)
+    normal = jnp.where(sound, (x.astype(jnp.float32) - mean) * inverse, 0)
     d_normal = d_y * scale
     along = (d_normal * normal).mean(axis=-1, keepdims=True)
     d_x = (d_normal - d_normal.mean(axis=-1, keepdims=True) - normal * along) * inverse
+    d_x = jnp.where(sound, d_x, jnp.where(d_y == 0, 0, jnp.nan))
     rows = tuple(range(x.ndim - 1))
     d_bias = None if bias is None else d_y.sum(rows).astype(bias.dtype)
     return d_x.astype(x.dtype), (d_y * normal).sum(rows).astype(scale.dtype), d_bias

@@ -58,6 +58,8 @@ def run(
     reset [b, t] bool: where True the row starts from a zero carry before this step. state_dropout [b, h]: factor on
     the state in the recurrent product, the same at every step.
     """
+    if not (inputs.ids if isinstance(inputs, TokenInput) else inputs.x).shape[1]:
+        return jnp.zeros((len(carry[0]), 0, carry[0].shape[-1]), jnp.float32), tuple(carry)
     if isinstance(inputs, TokenInput):
         ids = inputs.ids if mask is None else jnp.where(mask, inputs.ids, 0)
         weights_in = (inputs.table, inputs.bias)
@@ -96,7 +98,7 @@ class _DenseSource(NamedTuple):
     def accumulate(self, weights: Any, gradient: Any, stream: Array, d: Array) -> tuple[Any, Array]:
         kernel, bias = weights
         flat = d.reshape(-1, d.shape[-1])
-        x = stream.reshape(-1, stream.shape[-1])
+        x = _finite(stream.reshape(-1, stream.shape[-1]))
         d_kernel = lax.dot_general(
             x.astype(kernel.dtype),
             flat.astype(kernel.dtype),
@@ -189,34 +191,64 @@ def _recur(cell, source, chunk, weights_in, stream, weights, carry, flags, state
 
 def _recur_forward(cell, source, chunk, weights_in, stream, weights, carry, flags, state_dropout):
     h, end, kept = _forward(cell, source, chunk, weights_in, stream, weights, carry, flags, state_dropout)
-    return (h, end), (kept, weights_in, stream, weights, flags, state_dropout)
+    return (h, end), (kept, end, weights_in, stream, weights, flags, state_dropout)
+
+
+def _counts(d_h: Array, d_carry: State, end: State, reset: Array | None) -> Array:
+    """[t, b, 1] bool: False only where nothing that the step's state reaches has a gradient.
+
+    There the step's own gradient is zero, even if its values are not finite. Where all are finite that comes out by
+    itself and is not asked: without a reset, what is not finite stays to the end.
+    """
+
+    def asked() -> Array:
+        def step(counts: Array, xs: tuple[Array, Array | None]) -> tuple[Array, Array]:
+            own, reset = xs
+            counts = counts | own
+            return (counts if reset is None else counts & ~reset), counts
+
+        own = (d_h != 0).any(axis=-1, keepdims=True)
+        last = jnp.stack([(part != 0).any(axis=-1, keepdims=True) for part in d_carry]).any(axis=0)
+        return lax.scan(step, last, (own, reset), reverse=True)[1]
+
+    if reset is not None:
+        return asked()
+    finite = jnp.stack([jnp.isfinite(part).all() for part in end]).all()
+    return lax.cond(finite, lambda: jnp.ones((*d_h.shape[:2], 1), bool), asked)
+
+
+def _finite(x: Array) -> Array:
+    """Zeros for what is not finite. It is multiplied by the gradient of a step, which is zero or NaN there."""
+    return jnp.where(jnp.isfinite(x), x, 0)
 
 
 def _recur_backward(cell, source, chunk, residuals, gradients):
-    kept, weights_in, stream, weights, flags, state_dropout = residuals
+    kept, end, weights_in, stream, weights, flags, state_dropout = residuals
     d_h, d_carry = gradients
 
+    counts = _counts(d_h, d_carry, end, flags.reset)
+
     def step(d_state, xs):
-        d_output, saved, state, after, (mask, reset) = xs
+        d_output, counted, saved, state, after, (mask, reset) = xs
         d_state = (d_state[0] + d_output, *d_state[1:])
         before = _before(state, reset)
         d_after = d_state if mask is None else _select(mask, d_state, jax.tree.map(jnp.zeros_like, d_state))
         h = _dropped(before[0], state_dropout)
         d_gates, d_before, d_recurrent = cell.backward(weights, saved, before, h, after, d_after)
         d_before = (d_before[0] + _dropped(d_recurrent, state_dropout), *d_before[1:])
-        if mask is not None:
-            d_gates = jnp.where(mask, d_gates, 0)
-            d_before = _select(mask, d_before, d_state)
+        used = counted if mask is None else counted & mask
+        d_gates = jnp.where(used, d_gates, 0)
+        d_before = _select(used, d_before, d_state)
         return _before(d_before, reset), d_gates
 
     def run_chunk(loop, xs):
         d_state, d_weights, d_weights_in = loop
-        d_h, stream, flags, (start, states, saved) = xs
+        d_h, counts, stream, flags, (start, states, saved) = xs
         previous = jax.tree.map(lambda first, all_: jnp.concatenate([first[None], all_[:-1]]), start, states)
-        d_state, d_gates = lax.scan(step, d_state, (d_h, saved, previous, states, flags), reverse=True)
+        d_state, d_gates = lax.scan(step, d_state, (d_h, counts, saved, previous, states, flags), reverse=True)
         h = _dropped(_before(previous, flags.reset)[0], state_dropout)
         steps, batch = d_gates.shape[:2]
-        flat = [x.reshape(steps * batch, x.shape[-1]) for x in (saved, h, d_gates)]
+        flat = [x.reshape(steps * batch, x.shape[-1]) for x in (_finite(saved), _finite(h), d_gates)]
         d_recurrent, d_projected = cell.weight_gradient(weights, *flat)
         d_projected = d_projected.reshape(steps, batch, d_projected.shape[-1])
         if flags.mask is not None:
@@ -226,7 +258,7 @@ def _recur_backward(cell, source, chunk, residuals, gradients):
 
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, jnp.float32), (weights, weights_in))
     loop = (d_carry, *zeros)
-    xs, rest = _in_chunks((d_h, stream, flags), chunk)
+    xs, rest = _in_chunks((d_h, counts, stream, flags), chunk)
     d_streams: list[Any] = []
     if len(d_h) % chunk:
         loop, d_stream = run_chunk(loop, (*rest, jax.tree.map(lambda x: x[0], kept[-1])))

@@ -47,8 +47,10 @@ def place(
         mask: [b, t] bool, False at padding, which takes no position and is seen by nobody.
         reset: [b, t] bool, True where a row begins anew: it sees nothing before, and positions restart at 0.
     """
-    index = jnp.arange(length)
-    before = index[None] if mask is None else jnp.cumsum(mask, axis=1) - mask
+    if length == 0:
+        return _unchanged(context, start)
+    index = jnp.arange(length, dtype=jnp.int32)
+    before = index[None] if mask is None else jnp.cumsum(mask, axis=1, dtype=jnp.int32) - mask
     first = jnp.zeros((1, 1), jnp.int32) if start is None else start[:, None]
     seen = index[:, None] >= index
     if reset is None:
@@ -56,7 +58,7 @@ def place(
         seen, last = seen[None], jnp.ones((1, length), bool)
         is_old = jnp.ones((1, length), bool)
     else:
-        segment = jnp.cumsum(reset, axis=1)
+        segment = jnp.cumsum(reset, axis=1, dtype=jnp.int32)
         at_reset = lax.cummax(jnp.where(reset, before, 0), axis=1)
         is_old = segment == 0
         positions = before - at_reset + jnp.where(is_old, first, 0)
@@ -81,16 +83,29 @@ def place(
         positions=positions,
         visible=visible,
         next_position=next_position,
-        source=takes.argmax(axis=-1),
+        source=lax.argmax(takes, 2, jnp.int32),
         is_taken=takes.any(axis=-1),
         is_cleared=None if reset is None else reset.any(axis=1, keepdims=True),
+    )
+
+
+def _unchanged(context: int, start: Array | None) -> Placement:
+    """The placement of no tokens."""
+    rows = 1 if start is None else len(start)
+    return Placement(
+        positions=jnp.zeros((rows, 0), jnp.int32),
+        visible=jnp.zeros((rows, 0, 0 if start is None else context), bool),
+        next_position=jnp.zeros(rows, jnp.int32) if start is None else start,
+        source=jnp.zeros((rows, context), jnp.int32),
+        is_taken=jnp.zeros((rows, context), bool),
+        is_cleared=None,
     )
 
 
 def _held(next_position: Array, context: int) -> Array:
     """[b, context]: the position that each slot holds; below 0 where it is empty."""
     newest = next_position[:, None] - 1
-    return newest - (newest - jnp.arange(context)) % context
+    return newest - (newest - jnp.arange(context, dtype=jnp.int32)) % context
 
 
 def look_up(ring: KeyValues | None, new: KeyValues, placement: Placement) -> tuple[KeyValues, KeyValues]:
@@ -111,6 +126,9 @@ def _store(old: Array | None, new: Array, placement: Placement) -> Array:
     def per_slot(x: Array) -> Array:
         return x[:, :, None, None]
 
+    if not new.shape[1]:
+        empty = (len(new), placement.is_taken.shape[1], *new.shape[2:])
+        return jnp.zeros(empty, new.dtype) if old is None else old.astype(new.dtype)
     taken = new
     if new.shape[1] > 1:
         source = jnp.broadcast_to(placement.source, (len(new), placement.source.shape[1]))

@@ -104,9 +104,9 @@ def _apply(equation: JaxprEqn, operands: list[Traced], around: Around) -> list[T
     if not equation.primitive.multiple_results:
         results = [results]
     bad = [_kind(result) for result in results]
-    if not any(bad):
-        return [Traced(result) for result in results]
     given = [operand.origin for operand in operands if operand.origin is not None]
+    if not any(bad):  # an answer to "is it finite?" knows of whom: a NaN may be put back where one was taken out
+        return [Traced(result, given[0] if given and result.dtype == bool else None) for result in results]
     first_nan = next((origin for origin in given if origin.kind == "NaN"), None)
     inside = _enter(equation, operands, around) if first_nan is None else None
     part = " in the gradient of" if around.backward or is_backward(equation) else " at"

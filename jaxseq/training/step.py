@@ -68,7 +68,7 @@ def make_train_step(
         update = due & jnp.isfinite(norm) & (gathered.items > 0)
 
         direction, opt_state = optimizer.transform.update(mean, state.opt_state, state.params)
-        rate = optimizer.schedule(state.updates) * state.lr_scale
+        rate = jnp.asarray(optimizer.schedule(state.updates), jnp.float32) * state.lr_scale
         params = jax.tree.map(lambda p, d: p - rate * d, state.params, direction)
         new_state = TrainState(
             step=state.step + 1,

@@ -74,3 +74,28 @@ def test_the_gradient_agrees_with_finite_differences():
     jax.test_util.check_grads(
         lambda f, k: losses.linear_cross_entropy(f, k, None, targets)[0].total, (features, kernel), 1, modes=["rev"]
     )
+
+
+@pytest.mark.parametrize("mask", [None, np.array([1, 1, 0, 1, 1, 1], bool)], ids=["whole", "masked"])
+def test_a_hit_is_the_lowest_numbered_of_the_highest_logits_and_no_hit_is_a_nan(mask):
+    logits = np.zeros((6, 4), np.float32)
+    logits[2:4, 1:3] = 5
+    logits[4, 0], logits[5] = np.nan, [-np.inf, 1, 1, np.nan]
+    targets = np.array([0, 1, 1, 2, 0, 1], np.int32)
+    hits = 1 + (mask is None)  # the first two rows have 0 as their prediction, the next two 1
+    assert losses.cross_entropy(jnp.asarray(logits), jnp.asarray(targets), mask)[1].total == hits
+    eye = np.eye(4, dtype=np.float32)
+    finite = 4  # a product with NaN is NaN in the whole row, which is no hit either
+    part = None if mask is None else mask[:finite]
+    fused = losses.linear_cross_entropy(logits[:finite], eye, None, jnp.asarray(targets[:finite]), part)
+    assert fused[1].total == hits
+    nans = losses.linear_cross_entropy(logits[finite:], eye, None, jnp.asarray(targets[finite:]))
+    assert nans[1].total == 0
+
+
+def test_no_tokens_have_no_loss():
+    features, kernel, none = np.zeros((0, 3), np.float32), np.ones((3, 4), np.float32), jnp.zeros(0, jnp.int32)
+    for mask in (None, jnp.zeros(0, bool)):
+        tallies = losses.linear_cross_entropy(features, kernel, None, none, mask)
+        plain = losses.cross_entropy(jnp.zeros((0, 4), jnp.float32), none, mask)
+        assert jax.tree.leaves((tallies, plain)) == [0] * 8

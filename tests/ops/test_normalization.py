@@ -43,3 +43,17 @@ def test_bfloat16_is_normalised_in_float32():
     rounded = jnp.asarray(d_y, jnp.bfloat16)
     for have, want in zip(pull(rounded), expected_pull(rounded.astype(jnp.float32)), strict=True):
         np.testing.assert_allclose(have.astype(jnp.float32), want, rtol=1e-2, atol=1e-4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+def test_a_row_that_is_not_finite_has_no_part_in_the_gradient_unless_it_counts(value):
+    x, scale, d_y = drawn((4, 8), (8,), (4, 8))
+    d_y[1] = 0
+    y, pull = jax.vjp(layer_norm, jnp.asarray(x).at[1].set(value), jnp.asarray(scale))
+    expected, expected_pull = jax.vjp(layer_norm, jnp.asarray(x), jnp.asarray(scale))
+    rest = np.arange(4) != 1
+    assert not np.isfinite(y[1]).any()
+    np.testing.assert_array_equal(y[rest], expected[rest])
+    for have, want in zip(pull(d_y), expected_pull(d_y), strict=True):
+        np.testing.assert_allclose(have, want, atol=1e-6)
+    assert np.isnan(pull(jnp.ones((4, 8), jnp.float32))[0][1]).all()
