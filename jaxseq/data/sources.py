@@ -85,8 +85,11 @@ def _open_source(source: str, encoding: str, piece_size: int) -> Iterator[TextPi
         if sys.stdin is None:
             raise InputError("standard input is closed: give --data.source a file, or send it the text")
         texts = decode(sys.stdin.buffer, place="standard input", encoding=encoding, piece_size=piece_size)
-        for index, text in enumerate(texts):
-            yield TextPiece(text, index == 0)
+        try:
+            for index, text in enumerate(texts):
+                yield TextPiece(text, index == 0)
+        except OSError as error:  # open for writing only, or its terminal has gone
+            raise InputError(f"standard input cannot be read ({error.strerror}): send it the text") from error
     elif source.startswith(_TFDS_PREFIX):
         for text in read_tfds(source.removeprefix(_TFDS_PREFIX)):
             yield TextPiece(text, True)

@@ -9,7 +9,7 @@ import shutil
 import pytest
 from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, refused, snapshot
 
-from jaxseq.commands.train import _beginning
+from jaxseq.commands.train import _beginning, _prompt_option
 from jaxseq.training.checkpoint import CheckpointStore
 
 PNG = b"\x89PNG\r\n"
@@ -79,6 +79,11 @@ def test_the_command_that_it_names_works(trained):
 )
 def test_the_prompt_that_it_names_is_the_first_words_of_its_sample(text, beginning):
     assert _beginning(text) == beginning
+
+
+@pytest.mark.parametrize(("prompt", "typed"), [("the", "--prompt the"), ("- x", "--prompt='- x'")])
+def test_a_prompt_is_named_as_it_must_be_typed(prompt, typed):
+    assert _prompt_option(prompt) == typed
 
 
 def test_run_again_it_says_the_same_and_changes_nothing(copied, trained):

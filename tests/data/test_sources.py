@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from jaxseq.data import read_documents, read_pieces, source_fingerprint
 from jaxseq.data.files import decode
+from jaxseq.data.sources import waits
 from jaxseq.errors import InputError
 from jaxseq.text import normalize
 
@@ -244,3 +245,17 @@ def test_a_fingerprint_changes_with_the_source_and_only_then(folder):
 def test_standard_input_has_no_fingerprint():
     with pytest.raises(InputError, match="can be read only once"):
         source_fingerprint("-")
+
+
+def test_standard_input_that_cannot_be_read_is_told(monkeypatch):
+    with open(os.open(os.devnull, os.O_WRONLY)) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(InputError, match="standard input cannot be read"):
+            list(read_pieces("-"))
+
+
+def test_what_may_keep_its_reader_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    assert all(map(waits, ("-", str(tmp_path / "pipe"))))
+    assert not any(map(waits, (str(tmp_path / "file"), "tfds:x", "x" * 300, "nowhere", "python-manual")))
