@@ -11,8 +11,9 @@ import unicodedata
 import pytest
 from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, refused, snapshot
 
-from jaxseq.commands.train import _beginning, _prepare
+from jaxseq.commands.train import _beginning, _prepare, _prompt_option
 from jaxseq.config import DataConfig, ExperimentConfig
+from jaxseq.signals import StopRequest
 from jaxseq.training.checkpoint import CheckpointStore
 
 PNG = b"\x89PNG\r\n"
@@ -85,6 +86,11 @@ def test_the_command_that_it_names_works(trained):
 )
 def test_the_prompt_that_it_names_is_the_first_words_of_its_sample(text, beginning):
     assert _beginning(text) == beginning
+
+
+@pytest.mark.parametrize(("prompt", "typed"), [("the", "--prompt the"), ("- x", "--prompt='- x'")])
+def test_a_prompt_is_named_as_it_must_be_typed(prompt, typed):
+    assert _prompt_option(prompt) == typed
 
 
 def test_run_again_it_says_the_same_and_changes_nothing(copied, trained):
@@ -218,5 +224,5 @@ def test_hangul_that_is_taken_apart_is_told_once_where_a_tokenizer_of_jamo_is_ma
     data = DataConfig(source=str(tmp_path / "a.txt"), tokenizer="jamo")
     for normalize, said in (((), True), (("nfc",), False)):
         config = ExperimentConfig(data=dataclasses.replace(data, normalize=normalize))
-        _prepare(config, tmp_path, going_on=False)
+        _prepare(config, tmp_path, None, stop=StopRequest())
         assert ("train with --data.normalize nfc" in capsys.readouterr().err) == said

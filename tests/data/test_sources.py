@@ -14,6 +14,7 @@ from pydoc_data.topics import topics
 import pytest
 
 from jaxseq.data import read_documents, read_pieces, source_fingerprint
+from jaxseq.data.sources import waits
 from jaxseq.errors import InputError
 
 VERSE = "To be, or not to be:\nthat is the queſtion 한글\n"
@@ -225,3 +226,10 @@ def test_a_wrong_encoding_is_told_for_a_source_that_has_none(monkeypatch):
 def test_standard_input_has_no_fingerprint():
     with pytest.raises(InputError, match="can be read only once"):
         source_fingerprint("-")
+
+
+def test_what_may_keep_its_reader_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    assert all(map(waits, ("-", str(tmp_path / "pipe"))))
+    assert not any(map(waits, (str(tmp_path / "file"), "tfds:x", "x" * 300, "nowhere", "python-manual")))
