@@ -99,7 +99,7 @@ class _Trials:
             self._disk = Disk.mounted(self.base / "disk")
         chance = random.Random(f"{self.work.seed} {number}")
         reference = self.work.references[number % len(self.work.references)]
-        place = self._disk.folder if self._disk else Path(reference.folder)
+        place = self._disk.folder if self._disk else reference.folder
         run_dir = place / f"run-{number:04d}"
         events, found, stopped = [], [], 0
         for _ in range(chance.randint(1, 3)):
@@ -115,17 +115,17 @@ class _Trials:
                 found.append(f"lost: the checkpoint of step {before[-1]}")
             if outcome.code == 0:
                 break
-        setting = Setting(Path(reference.folder), limit=self.work.limit)
+        setting = Setting(reference.folder, limit=self.work.limit)
         outcome = run(self.work.command, reference.command(run_dir), setting)
         found += [f"with space again: {fault}" for fault in faults(outcome, codes=(0,))]
         if b"skipped a checkpoint" in outcome.err:
             found.append("lost: a checkpoint was left damaged")
         if outcome.code == 0:
-            found += compared(Path(reference.run), run_dir)
+            found += compared(reference.run, run_dir)
         return {"line": f"run {number}, {reference.name}: {'; '.join(events)}", "stopped": stopped, "found": found}
 
     def _setting(self, reference: Reference, run_dir: Path, chance: random.Random) -> tuple[Setting, str]:
-        setting = Setting(Path(reference.folder), limit=self.work.limit)
+        setting = Setting(reference.folder, limit=self.work.limit)
         at = chance.randrange(max(reference.operations, 1))
         if self._disk is None:
             setting.before = Operations(run_dir, at=at, then=_no_space, always=True).install
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         references = list(in_parallel(work.reference, _NAMES, jobs=options.jobs))
         found = [line for reference in references for line in reference["found"]]
         print("".join(f"{line}\n" for line in found), end="")
-        work.references = [Reference(**reference["what"]) for reference in references if not reference["found"]]
+        work.references = [Reference.of(reference["what"]) for reference in references if not reference["found"]]
         wrong = stopped = 0
         if work.references:
             trials = _Trials(work, base, mount=not options.without_mount)

@@ -14,6 +14,7 @@ Prints the kinds of faults with their numbers and a command that replays one, an
 
 import argparse
 import collections
+import contextlib
 import os
 import pty
 import random
@@ -70,7 +71,8 @@ class Fuzzing:
         setting = Setting(case.work, environment, limit=limit, ask_after=0.3 * limit)
         for name, value in given.items():
             setattr(setting, name, value)
-        inside = {case.folder / "tmp"} | {path for path in (case.work / "runs").iterdir() if path.name != "neighbour"}
+        inside = {case.folder / "tmp", *_new_directories(case)}
+        inside |= {path for path in (case.work / "runs").iterdir() if path.name != "neighbour"}
         before, kept = snapshot(case.folder, without=inside), [snapshot(path) for path in case.kept]
         screen = _Screen(setting) if case.terminal else None
         main, argv = (new_process(case.argv[0]), case.argv[1:]) if case.real else (self.command, case.argv)
@@ -82,6 +84,8 @@ class Fuzzing:
             found += faults(outcome, codes=case.codes) if not found else []
         else:
             found = faults(outcome, codes=case.codes)
+        if setting.stderr != "file":  # there was nowhere to say it
+            found = [fault for fault in found if not fault.startswith("not one line")]
         if after is not None:
             after()
         for descriptor in (setting.stdout, setting.stderr):
@@ -129,6 +133,19 @@ class _Screen:
         return self._shown
 
 
+def _new_directories(case: Case) -> set[Path]:
+    """What does not exist yet and is named as the run directory: the outermost folder to be made."""
+    found = set()
+    for index, word in enumerate(case.argv):
+        option, given, value = word.replace("_", "-").partition("=")
+        if option == "--run-dir":
+            value = word.partition("=")[2] if given else "".join(case.argv[index + 1 : index + 2])
+            path = case.work / value
+            missing = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
+            found |= set(missing[-1:])
+    return found
+
+
 def _can_be_real(case: Case) -> bool:
     return case.argv[0] in ("train", "sample", "evaluate") and "before" not in case.setting
 
@@ -162,14 +179,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         numbers = range(options.first, options.first + options.cases)
         counts, codes, found = collections.Counter(), collections.Counter(), []
         wrong = real = 0
-        for result in in_parallel(fuzzing.judged, numbers, jobs=options.jobs):
-            counts[result["kind"]] += 1
-            codes[result["code"]] += 1
-            real += result["real"]
-            wrong += bool(result["found"])
-            only = f" --only {options.only}" if options.only else ""
-            replay = f"--seed {options.seed} --case {result['number']}{only}   {result['told']}"
-            found += [(fault, replay) for fault in result["found"]]
+        only = f" --only {options.only}" if options.only else ""
+        with contextlib.suppress(KeyboardInterrupt):  # what has been found is told all the same
+            for result in in_parallel(fuzzing.judged, numbers, jobs=options.jobs):
+                counts[result["kind"]] += 1
+                codes[result["code"]] += 1
+                real += result["real"]
+                wrong += bool(result["found"])
+                replay = f"--seed {options.seed} --case {result['number']}{only}   {result['told']}"
+                found += [(fault, replay) for fault in result["found"]]
+                if counts.total() % 500 == 0:
+                    print(f"{counts.total()} cases, {wrong} with faults", file=sys.stderr, flush=True)
     print("\n".join(grouped(found)))
     print(f"cases: {', '.join(f'{name} {n}' for name, n in counts.items())}")
     print(f"exit codes: {', '.join(f'{code}: {n}' for code, n in sorted(codes.items()))}")

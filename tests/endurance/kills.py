@@ -117,6 +117,11 @@ class Reference:
     seconds: float = 0.0
     operations: int = 0
 
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> "Reference":
+        """One out of what a worker tells in JSON."""
+        return cls(**{**told, "folder": Path(told["folder"]), "run": Path(told["run"])})
+
     def command(self, run: Path) -> list[str]:
         return ["train", *self.words, f"--run-dir={run}"]
 
@@ -187,7 +192,7 @@ def main(arguments: Sequence[str] | None = None, *, trainer: Main | None = None)
         text(base / "corpus.txt", 3000)
         references = list(in_parallel(work.reference, names, jobs=options.jobs))
         wrong = [line for reference in references for line in reference["found"]]
-        work.references = [Reference(**reference["what"]) for reference in references if not reference["found"]]
+        work.references = [Reference.of(reference["what"]) for reference in references if not reference["found"]]
         for line in wrong:
             print(line)
         runs = kills = different = real = number = 0
@@ -243,7 +248,7 @@ class Work:
         """One run, ended one to three times and then let go."""
         chance = random.Random(f"{self.seed} {number}")
         reference = self.references[number % len(self.references)]
-        folder = Path(reference.folder)
+        folder = reference.folder
         trial = Trial(folder / f"run-{number:04d}")
         real = 0
         for _ in range(chance.randint(1, 3)):
@@ -258,7 +263,7 @@ class Work:
         if b"skipped a checkpoint" in outcome.err and not told:
             trial.found.append("a checkpoint was found damaged that nothing had damaged")
         if outcome.code == 0:
-            trial.found += compared(Path(reference.run), trial.run)
+            trial.found += compared(reference.run, trial.run)
         line = f"{reference.name}: {'; '.join(trial.events) or 'done before it was ended'}"
         return {"number": number, "kills": trial.kills, "real": real, "line": line, "found": trial.found}
 
@@ -271,11 +276,11 @@ class Work:
         number = chance.choices(_SIGNALS, _WEIGHTS)[0]
         at = chance.randrange(max(reference.operations, 1)) if not real and chance.random() < 0.4 else None
         blow = _Blow(number, trial.run, chance, seconds=reference.seconds * (3 if real else 1), timed=at is None)
-        setting = Setting(Path(reference.folder), limit=self.limit, watch=blow.look, every=0.002)
+        setting = Setting(reference.folder, limit=self.limit, watch=blow.look, every=0.002)
         if at is not None:
             hook = Operations(trial.run, at=at, then=lambda: os.kill(os.getpid(), number))
             setting.before = hook.install
-        last = steps(Path(reference.run))[-1]
+        last = steps(reference.run)[-1]
         outcome = self._run(reference, trial, setting, real=real)
         struck = blow.struck if at is None else hook.count > at
         there = steps(trial.run)
@@ -328,7 +333,8 @@ class _Blow:
 
     def __init__(self, number: int, run: Path, chance: random.Random, *, seconds: float, timed: bool) -> None:
         self.number, self.timed = number, timed
-        self.struck = self.early = self.handled = False
+        self.struck = self.early = False
+        self.handled = not timed  # files are touched later than that
         self.where = ""
         self._building = run / "checkpoints" / ".building"
         self._in_save = chance.random() < 0.3
@@ -351,7 +357,7 @@ class _Blow:
         self.struck = True
         self.where = f"in a save after {running.age:.2f} s" if self._building.exists() else f"after {running.age:.2f} s"
         self.handled = running.catches(signal.SIGTERM)
-        self.early = not self.handled and running.age < 1
+        self.early = not self.handled and running.cpu() < 0.5
         running.send(self.number)
 
 

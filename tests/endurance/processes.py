@@ -71,7 +71,6 @@ class Outcome:
     err: bytes
     ended: str = ""
     """"hang" or "memory" where it was killed for that, "asked" after a SIGTERM."""
-    notes: list[str] = field(default_factory=list)
 
     @property
     def error(self) -> str:
@@ -99,6 +98,13 @@ class Running:
             mask = next(line for line in status.splitlines() if line.startswith("SigCgt"))
             return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
         return False
+
+    def cpu(self) -> float:
+        """Seconds of a core it has used."""
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return 0.0
 
     def memory(self) -> int:
         """Resident bytes."""
