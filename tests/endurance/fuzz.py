@@ -14,7 +14,6 @@ Prints the kinds of faults with their numbers and a command that replays one, an
 
 import argparse
 import collections
-import contextlib
 import os
 import pty
 import random
@@ -178,9 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _shown(fuzzing, options.case)
         numbers = range(options.first, options.first + options.cases)
         counts, codes, found = collections.Counter(), collections.Counter(), []
-        wrong = real = 0
+        wrong = real = failed = 0
         only = f" --only {options.only}" if options.only else ""
-        with contextlib.suppress(KeyboardInterrupt):  # what has been found is told all the same
+        try:  # what has been found is told whatever happens
             for result in in_parallel(fuzzing.judged, numbers, jobs=options.jobs):
                 counts[result["kind"]] += 1
                 codes[result["code"]] += 1
@@ -190,13 +189,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 found += [(fault, replay) for fault in result["found"]]
                 if counts.total() % 500 == 0:
                     print(f"{counts.total()} cases, {wrong} with faults", file=sys.stderr, flush=True)
+        except (KeyboardInterrupt, RuntimeError) as error:
+            failed = 1
+            print(f"stopped: {error!r}")
     print("\n".join(grouped(found)))
     print(f"cases: {', '.join(f'{name} {n}' for name, n in counts.items())}")
     print(f"exit codes: {', '.join(f'{code}: {n}' for code, n in sorted(codes.items()))}")
     kinds = collections.Counter(fault.split(":")[0] for fault, _ in found)
     told = ", ".join(f"{n} {name}" for name, n in kinds.most_common()) or "no faults"
     print(f"{sum(counts.values())} cases ({real} new Python processes), {wrong} with faults: {told}")
-    return 1 if wrong else 0
+    return 1 if wrong or failed else 0
 
 
 def _shown(fuzzing: Fuzzing, number: int) -> int:

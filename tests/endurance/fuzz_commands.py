@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fuzz_values import PATHS, TEXTS, number
-from fuzz_world import TRANSFORMER, Case, World, any_command, replaced, training
+from fuzz_world import TRANSFORMER, Case, World, allow, any_command, replaced, training
 from harness import without_overriding_permissions
 from judging import steps
 from processes import Outcome
@@ -178,7 +178,7 @@ def _folders(case: Case, chance: random.Random) -> None:
         path = chance.choice((case.work, case.run, case.run.parent, case.run / "checkpoints"))
         mode = {"unreadable": 0o000, "read-only": 0o555}[kind]
         case.setting["before"] = lambda: (path.chmod(mode), without_overriding_permissions())
-        case.setting["after"] = lambda: path.chmod(0o755)
+        case.setting["after"] = lambda: allow(path)
         kind += f" {path.name}"
     case.told = f"folder {kind}"
 

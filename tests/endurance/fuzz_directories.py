@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzz_world import Case, World, any_command, files_in, remove
+from fuzz_world import Case, World, allow, any_command, files_in, remove
 from harness import without_overriding_permissions
 
 _WRITTEN = (
@@ -165,7 +165,7 @@ def _permissions(case: Case, chance: random.Random) -> str:
     paths = [case.run, case.run / "checkpoints", *files_in(case.run), *(case.run / "checkpoints").iterdir()]
     path, mode = chance.choice(paths), chance.choice((0o000, 0o200, 0o400, 0o444, 0o500, 0o555, 0o100, 0o111))
     case.setting["before"] = lambda: (path.chmod(mode), without_overriding_permissions())
-    case.setting["after"] = lambda: path.chmod(0o755)
+    case.setting["after"] = lambda: allow(path)
     return f"{path.relative_to(case.run)} has mode {mode:o}"
 
 

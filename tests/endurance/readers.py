@@ -4,8 +4,9 @@
 
 A trainer saves a checkpoint after every step or two and keeps one, or as many as by default, with and without marks of
 the best, and with its token file on disk. Beside it `sample` and `evaluate`, in processes of their own and many times
-in one, and `load_run`, read what is there. A read must end with exit code 0; the trainer must end as one left alone,
-bit for bit. Prints what failed, and a summary; exit code 1 on any failure.
+in one, and `load_run`, read what is there, some of them held up for a moment where they open a file. A read must end
+with exit code 0; the trainer must end as one left alone, bit for bit. Prints what failed, and a summary; exit code 1 on
+any failure.
 """
 
 import argparse
@@ -25,9 +26,10 @@ from typing import Any
 from fuzz_world import TRANSFORMER, training
 from harness import compared, in_parallel, prepare, text, workplace
 from judging import faults, steps
+from kills import Operations
 from processes import Main, Running, Setting, run
 
-_SAVING = ["--train.steps=120", "--train.log-every=10", "--train.evaluate-every=10"]
+_SAVING = ["--train.steps=200", "--train.log-every=10", "--train.evaluate-every=10"]
 TRAINERS = {
     "keep 1": [*_SAVING, "--train.keep=1", "--train.checkpoint-every=1"],
     "keep by default": [*_SAVING, "--train.checkpoint-every=1"],
@@ -38,11 +40,11 @@ TRAINERS = {
 _READS = (
     ["sample", "RUN", "--length=2"],
     ["sample", "RUN", "--length=2", "--checkpoint=newest", "--json"],
-    ["sample", "RUN", "--next=3"],
+    ["sample", "RUN", "--next=3", "--checkpoint=newest"],
     ["evaluate", "RUN", "--json"],
     ["evaluate", "RUN", "--checkpoint=newest"],
 )
-_IN_A_ROW = 12
+_IN_A_ROW = 8
 
 
 class Reading:
@@ -70,7 +72,7 @@ class Reading:
             nonlocal reads
             if not steps(run_dir):
                 return
-            if chance.random() < 0.3:
+            if chance.random() < 0.15:
                 done, wrong = self._many(run_dir, chance)
             else:
                 done, wrong = 1, self._one(run_dir, chance)
@@ -87,7 +89,11 @@ class Reading:
 
     def _one(self, run_dir: Path, chance: random.Random) -> list[str]:
         argv = [word.replace("RUN", str(run_dir)) for word in chance.choice(_READS)]
-        outcome = run(self.command, argv, Setting(self.base, limit=60))
+        setting = Setting(self.base, limit=60)
+        if chance.random() < 0.6:  # it is held up where it is about to open something, while the trainer goes on
+            pause, at = chance.uniform(0.1, 0.8), chance.randrange(20)
+            setting.before = Operations(run_dir, at=at, then=lambda: time.sleep(pause)).install
+        outcome = run(self.command, argv, setting)
         return [f"{argv[0]}: {fault}" for fault in faults(outcome, codes=(0,))]
 
     def _many(self, run_dir: Path, chance: random.Random) -> tuple[int, list[str]]:
