@@ -139,7 +139,7 @@ def _new_directories(case: Case) -> set[Path]:
         option, given, value = word.replace("_", "-").partition("=")
         if option == "--run-dir":
             value = word.partition("=")[2] if given else "".join(case.argv[index + 1 : index + 2])
-            path = case.work / value
+            path = Path(os.path.normpath(case.work / value))
             missing = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
             found |= set(missing[-1:])
     return found

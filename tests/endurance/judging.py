@@ -58,7 +58,9 @@ def faults_on_a_terminal(shown: bytes) -> list[str]:
 
 
 def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(" ")]
+    lines = [
+        line for line in text.splitlines() if line.strip() and not line.startswith((" ", "---", "For simplicity, JAX"))
+    ]
     return re.sub(r"0x[0-9a-f]{6,}", "0x...", lines[-1])[:160] if lines else "(nothing was said)"
 
 
