@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -26,8 +27,10 @@ with contextlib.suppress(RuntimeError):  # too late where something has used JAX
     jax.config.update("jax_num_cpu_devices", int(os.environ["JAX_NUM_CPU_DEVICES"]))
 
 
-# Doctests are looked for in every module; conftest.py is a name that several folders have.
-collect_ignore_glob = ["conftest.py", "*/conftest.py"]
+# Doctests are looked for in every module; conftest.py is a name that several folders have, and what lies in endurance/
+# are commands, whose parts have tests.
+collect_ignore_glob = ["conftest.py", "*/conftest.py", "endurance/*"]
+sys.path.append(str(Path(__file__).parent / "endurance"))
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,34 @@
-"""A trainer of a few lines to try out benchmarks/kill_runs.py with; with --forgetful one that resumes wrongly."""
+"""A trainer of a few lines to try the long checks out with, and one that resumes wrongly."""
 
 import csv
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from orbax import checkpoint  # noqa: F401  # imported before the processes are forked
 
 from jaxseq.training.checkpoint import CheckpointStore
 
 
-def main(run_dir: Path, steps: int, forgetful: bool) -> None:
+def resuming(argv: Sequence[str]) -> int:
+    """Goes on exactly where it was killed."""
+    return _train(argv, forgetful=False)
+
+
+def forgetful(argv: Sequence[str]) -> int:
+    """Goes on without its carry."""
+    return _train(argv, forgetful=True)
+
+
+def failing(argv: Sequence[str]) -> int:
+    """Does nothing."""
+    return 2
+
+
+def _train(argv: Sequence[str], *, forgetful: bool) -> int:
+    given = dict(word.lstrip("-").split("=", 1) for word in argv if "=" in word)
+    run_dir, steps = Path(given["run-dir"]), int(given["train.steps"])
     store = CheckpointStore(run_dir / "checkpoints", keep=2)
     state = {"params": np.zeros(50, np.float32), "carry": np.zeros(3, np.float32)}
     restored = store.restore(state)
@@ -29,8 +47,4 @@ def main(run_dir: Path, steps: int, forgetful: bool) -> None:
             store.save(step, state, {"loss": float(state["carry"][0])}, best=step == 20)
     with open(run_dir / "metrics.csv", "w", newline="") as file:
         csv.writer(file).writerow(state["params"].tolist())
-
-
-if __name__ == "__main__":
-    given = dict(argument.lstrip("-").split("=", 1) for argument in sys.argv[1:] if "=" in argument)
-    main(Path(given["run-dir"]), int(given["train.steps"]), "--forgetful" in sys.argv)
+    return 0
