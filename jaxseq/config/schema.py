@@ -35,8 +35,8 @@ class DataConfig:
     """Which text, how it becomes token ids, and how these become batches."""
 
     source: Annotated[str, Text(4096, file=True), FREE] = "python-manual"
-    """A file (.gz, .xz and .zip are read as they are), a glob, a folder, "-" for standard input, "python-manual", or a
-    text data set of tensorflow-datasets as "tfds:NAME[/config][:version][:split][#feature]"."""
+    """A file (.gz, .bz2, .xz and .zip are read as they are), a named pipe, a glob, a folder, "-" for standard input,
+    "python-manual", or a text data set of tensorflow-datasets as "tfds:NAME[/config][:version][:split][#feature]"."""
     encoding: Annotated[str, Text(100), FREE] = "utf-8"
     """Encoding of the files."""
     normalize: Annotated[tuple[NormalizerName, ...], Items(16), FIXED] = ()
