@@ -24,7 +24,7 @@ class ToyModel:
         }
 
     def initial_carry(self, batch_size: int) -> jax.Array:
-        return jnp.zeros((batch_size, self.features))
+        return jnp.zeros((batch_size, self.features), jnp.float32)
 
     def apply(self, variables: dict[str, Any], tokens: Any, carry: Any, *, mask: Any) -> tuple[Any, Any]:
         def step(carry, inputs):

@@ -3,6 +3,7 @@
 from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -162,7 +163,8 @@ class RNNLanguageModel(nn.Module):
 
     @nn.nowrap
     def decoding_weights(self, params: dict) -> DecodingWeights:
-        """The parameters as `decode_step` wants them, made once before many steps."""
+        """The parameters as `decode_step` wants them, float32, made once before many steps."""
+        params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
         layers = []
         for i in range(self.layers):
             layer = params[f"layer_{i}"]

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 from toy_training import ToyLoader, loss_fn, toy_optimizer, toy_state
 
+from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.ops.losses import Tally
 from jaxseq.training.debug import explain_nonfinite
 
@@ -144,3 +145,16 @@ def test_the_share_of_every_device_is_looked_at():
         return jnp.log(w * x).sum()
 
     assert explain(score, jnp.array([1.0, 1.0, 1.0, 0.0]), devices=2).startswith("infinity from log at ")
+
+
+def test_a_nan_that_a_layer_takes_out_and_puts_back_is_named_by_where_it_came_from():
+    model = TransformerLanguageModel(vocabulary_size=5, features=4, layers=1, heads=2, context=4)
+    tokens = jnp.array([[0, 3, 1]], jnp.int32)
+    params = model.init(jax.random.key(0), tokens)["params"]
+    params["embedding"] = params["embedding"].at[3].set(jnp.nan)
+
+    def loss(params, carry, batch, key, train):
+        return model.apply({"params": params}, batch, batch, method="loss")
+
+    state = toy_state(toy_optimizer(), carried=False)._replace(params=params)
+    assert explain_nonfinite(loss, state, tokens) == "NaN from the parameter ['embedding']"
