@@ -97,7 +97,7 @@ def evaluate(arguments: EvaluateArguments, *, stop: StopRequest) -> dict[str, di
             raise InputError(
                 f"--rows is {arguments.rows}, the {arguments.split} split has {len(part.ids)} tokens: give a lower one"
             )
-        parts = evaluation_parts(loaded.model, rows=arguments.rows, length=data.length)
+        parts = evaluation_parts(loaded.model, loaded.params, rows=arguments.rows, length=data.length)
         require_memory(f"reading {arguments.rows:,} rows of windows of {data.length:,}", parts, remedy="lower --rows")
         text_length = _text_length(loaded.tokenizer, part.ids, stop.poll)
         carried = SplitEvaluator(loaded.model, data, part, how="carried", rows=arguments.rows)

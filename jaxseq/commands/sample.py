@@ -159,7 +159,7 @@ def _output(arguments: SampleArguments, poll: Poll) -> Iterator[str]:
     seed = random.SystemRandom().getrandbits(32) if arguments.seed is None else arguments.seed
     length = defaults.length if arguments.length is None else arguments.length
     for rows, option in ((1, "--length"), (arguments.num_samples, "--num-samples")):
-        parts = sampling_parts(model, rows=rows, length=0 if arguments.stop else length)
+        parts = sampling_parts(model, params, rows=rows, length=0 if arguments.stop else length)
         require_memory(f"making {rows:,} samples of {length:,} tokens", parts, remedy=f"lower {option}")
     transcripts = []
     for _ in range(arguments.num_samples):

@@ -233,6 +233,8 @@ def _build(config: ExperimentConfig, prepared: "Prepared", stop: StopRequest) ->
     Raises:
         InputError: the parts do not fit each other or the text.
     """
+    import jax
+
     from jaxseq.decoding import prompt_ids, prompt_remark
     from jaxseq.tasks import language_model as task
     from jaxseq.tasks.corpora import training_loader
@@ -247,14 +249,15 @@ def _build(config: ExperimentConfig, prepared: "Prepared", stop: StopRequest) ->
     except UnknownSymbolError as error:
         raise InputError(f"sample.prompt is {config.sample.prompt!r}: {error}") from error
     if remark := prompt_remark(tokenizer, config.sample.prompt):
-        print(f"sample.prompt: {remark}", file=sys.stderr)
+        console.tell(f"sample.prompt: {remark}")
     choose_layout(config.train.devices, config.data.batch_size)  # complains here, before anything is written
     loader = training_loader(config.data, corpus, seed=config.train.seed)
     model = task.build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
     evaluate = task.validation_evaluator(config, model, corpus, poll=stop.poll)
     optimizer = make_optimizer(config.optimizer, steps=total_steps(config.train, loader.steps_per_epoch))
     require_memory("training", training_parts(config, model, loader, optimizer))
-    sample = sampling_parts(model, rows=1, length=config.sample.length, at_once=config.sample.length)
+    params = jax.eval_shape(lambda: task.init_params(model, seed=0))
+    sample = sampling_parts(model, params, rows=1, length=config.sample.length, at_once=config.sample.length)
     require_memory("the sample at the end", sample, remedy="lower sample.length, or the size of the model")
     return _Parts(prepared, loader, model, evaluate, optimizer)
 

@@ -109,12 +109,12 @@ def training_parts(
     return parts
 
 
-def sampling_parts(model: LanguageModel, *, rows: int, length: int, at_once: int = _CHUNK) -> list[Part]:
+def sampling_parts(model: LanguageModel, params: Any, *, rows: int, length: int, at_once: int = _CHUNK) -> list[Part]:
     """What is held while `rows` samples of `length` tokens are made, `at_once` tokens of each in one call.
 
-    A character of the text is a byte or more, and two tokens at most on average.
+    `params` may be arrays or their shapes. A character of the text is a byte or more, and two tokens at most on
+    average.
     """
-    params = jax.eval_shape(lambda: init_params(model, seed=0))
     fewer = "sample fewer at once"
     return [
         Part("parameters", _size(params), "take a smaller model"),
@@ -127,9 +127,8 @@ def sampling_parts(model: LanguageModel, *, rows: int, length: int, at_once: int
     ]
 
 
-def evaluation_parts(model: LanguageModel, *, rows: int, length: int) -> list[Part]:
-    """What an evaluation of `rows` rows holds, in windows of `length` tokens."""
-    params = jax.eval_shape(lambda: init_params(model, seed=0))
+def evaluation_parts(model: LanguageModel, params: Any, *, rows: int, length: int) -> list[Part]:
+    """What an evaluation of `rows` rows holds, in windows of `length` tokens; `params` as in `sampling_parts`."""
     return [
         Part("parameters", _size(params), "take a smaller model"),
         Part("the carry", _carry_size(model, rows), "lower the number of rows"),

@@ -156,7 +156,7 @@ def test_waiting_for_a_text_that_does_not_come_is_ended_by_a_signal(folder):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("sample --num-samples 1000000", "making 1,000,000 samples of 20 tokens needs at least 1."),
+        ("sample --num-samples 2000000", "making 2,000,000 samples of 20 tokens needs at least 2.0 GB"),
         ("sample --num-samples 2147483647", "lower --num-samples"),
         (
             "sample --length 2147483647 --num-samples 3",

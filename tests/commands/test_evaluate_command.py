@@ -152,5 +152,5 @@ def test_another_text_may_have_another_encoding(trained, tmp_path):
     text.write_text(prose(3000, seed=5), encoding="utf-16")
     (tmp_path / "narrow.txt").write_text(chr(0xFEFF) + prose(3000, seed=5), encoding="utf-8")
     told = refused("evaluate", "runs/tiny", "--source", str(text), folder=trained[0])
-    assert "wide.txt is not valid utf-8" in told
+    assert "wide.txt begins with the byte-order mark of UTF-16" in told
     assert jaxseq("evaluate", "runs/tiny", "--source", str(text), "--encoding", "utf-16", folder=trained[0]).code == 0

@@ -1,6 +1,6 @@
 """What a training holds at the least, against what it then holds; and what there is."""
 
-import sys
+import tracemalloc
 
 import jax
 import numpy as np
@@ -43,7 +43,7 @@ def test_parts_are_as_large_as_the_arrays_that_are_then_made(section, accumulate
     assert sizes["the carry"] == size(carry)
     assert sizes["5 batches for one dispatch"] == size(stack_batches(loader, 0, 5, 5))
     assert ("the weights of attention" in sizes) == isinstance(section, TransformerConfig)
-    sample = {part.what: part.size for part in sampling_parts(model, rows=4, length=10)}
+    sample = {part.what: part.size for part in sampling_parts(model, params, rows=4, length=10)}
     assert sample["the carry"] == size(carry)
 
 
@@ -76,25 +76,34 @@ def test_what_is_more_than_there_is_is_refused_with_the_largest_part_and_its_rem
         require_memory("training", parts)
 
 
-def test_the_texts_of_samples_are_counted_as_what_python_holds_at_the_least():
-    tokenizer = CharTokenizer.train("hello world")
-    transcript = Transcript(tokenizer, "hello")
-    held = sum(map(sys.getsizeof, (transcript, transcript.__dict__, transcript._decoder, transcript._filter)))
+def test_the_texts_of_samples_are_counted_with_half_a_byte_a_token():
     model = build_model(RNNConfig(features=16), vocabulary_size=11)
-    (texts,) = (part.size for part in sampling_parts(model, rows=7, length=0) if part.on_host)
-    assert 7 * held / 2 < texts < 7 * held * 2  # without the closures of its decoder
-    (longer,) = (part.size for part in sampling_parts(model, rows=7, length=1000) if part.on_host)
-    assert longer == texts + 7 * 500
+
+    def texts(rows, length):
+        (size,) = (part.size for part in sampling_parts(model, {}, rows=rows, length=length) if part.on_host)
+        return size
+
+    tracemalloc.start()
+    try:
+        tokenizer = CharTokenizer.train("hello world")
+        Transcript(tokenizer, "hello")  # its tables are made once
+        before, _ = tracemalloc.get_traced_memory()
+        transcripts = [Transcript(tokenizer, "hello") for _ in range(100)]
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert held / 4 < texts(len(transcripts), 0) < held
+    assert texts(7, 1000) == texts(7, 0) + 7 * 500
 
 
 def test_an_evaluation_holds_a_batch_and_the_carry_of_its_rows():
     model = build_model(TransformerConfig(features=16, context=8), vocabulary_size=11)
-    sizes = {part.what: part.size for part in evaluation_parts(model, rows=5, length=100)}
+    sizes = {part.what: part.size for part in evaluation_parts(model, {}, rows=5, length=100)}
     assert sizes["the carry"] == size(model.initial_carry(5))
     assert sizes["a batch"] == 5 * 100 * 10
 
 
 def test_nothing_is_made_to_find_it_out():
     model = build_model(TransformerConfig(), vocabulary_size=11)
-    parts = sampling_parts(model, rows=2**31 - 1, length=2**31 - 1)
+    parts = sampling_parts(model, {}, rows=2**31 - 1, length=2**31 - 1)
     assert sum(part.size for part in parts) > 2**60
