@@ -25,6 +25,9 @@ from jaxseq.training.arrays import Spec
 FORMAT = 1
 META, ARRAYS = "meta.json", "arrays"
 _LARGEST = 2**30
+_SMALL = 4096
+"""Bytes up to which an array may take less room than it has: TensorStore keeps those of up to 1,024 bytes in the nodes of
+its tree, which it compresses."""
 _SIGNS = (b'"format": ', b'"texts": [', b'"arrays": {', b'"files": {')
 
 
@@ -158,7 +161,8 @@ def _checked(path: Path, content: dict[str, Any]) -> Manifest:
             wrong(f"gives no shape and type of {name!r}")
     known = {name: spec for name, spec in specs.items() if spec is not None}
     stored = sum(entry["size"] for name, entry in files.items() if name.startswith(f"{ARRAYS}/"))
-    if sum(math.prod(spec.shape) * jnp.dtype(spec.dtype).itemsize for spec in known.values()) > stored:
+    sizes = (math.prod(spec.shape) * jnp.dtype(spec.dtype).itemsize for spec in known.values())
+    if sum(size for size in sizes if size > _SMALL) > stored:
         wrong("describes arrays larger than the files they are in")
     sizes = {name: (entry["size"], entry["sha256"]) for name, entry in files.items()}
     return Manifest(step, best, meta, texts, known, sizes)
