@@ -26,8 +26,8 @@ FORMAT = 1
 META, ARRAYS = "meta.json", "arrays"
 _LARGEST = 2**30
 _SMALL = 4096
-"""Bytes up to which an array may take less room than it has: TensorStore keeps those of up to 1,024 bytes in the nodes of
-its tree, which it compresses."""
+"""Bytes up to which an array may take less room than it has: TensorStore keeps those of up to 1,024 bytes in the nodes
+of its tree, which it compresses."""
 _SIGNS = (b'"format": ', b'"texts": [', b'"arrays": {', b'"files": {')
 
 
