@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -155,16 +156,41 @@ def _spelled_plainly(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _quiet_orbax(path: Path) -> Iterator[None]:
-    """Makes the errors of the system, which Orbax raises as ValueErrors after logging them at length, OSErrors."""
-    logger = logging.getLogger("absl")
+    """Makes the errors of the system, which Orbax raises as ValueErrors after logging them at length, OSErrors.
+
+    Of the writes that end after the first has failed nothing is told: TensorStore would tell an event loop that is
+    closed by then, and asyncio that nobody asks for their errors.
+    """
+    logger, hook = logging.getLogger("absl"), sys.unraisablehook
     level = logger.level
     logger.setLevel(logging.CRITICAL)
+    sys.unraisablehook = _but_for_closed_loops(hook)
     try:
         yield
+        sys.unraisablehook = hook
     except Exception as error:
-        code = re.search(r"os_error_code='(\d+)'", str(error))
-        if isinstance(error, OSError) or code is None:
+        logging.getLogger("asyncio").addFilter(_is_not_of_a_write)
+        if isinstance(error, OSError) or (code := _system_error(error)) is None:
             raise
-        raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
+        raise OSError(code, os.strerror(code), str(path)) from error
     finally:
         logger.setLevel(level)
+
+
+def _system_error(error: BaseException) -> int | None:
+    """The number of the system's error that TensorStore has put into the text of another one."""
+    code = re.search(r"os_error_code='(\d+)'", str(error))
+    return None if code is None else int(code[1])
+
+
+def _is_not_of_a_write(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return error is None or _system_error(error) is None
+
+
+def _but_for_closed_loops(hook: Any) -> Any:
+    def tell(unraisable: Any) -> None:
+        if not (unraisable.exc_type is RuntimeError and str(unraisable.exc_value) == "Event loop is closed"):
+            hook(unraisable)
+
+    return tell

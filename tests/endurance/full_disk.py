@@ -16,6 +16,7 @@ import ctypes
 import errno
 import os
 import random
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -122,6 +123,8 @@ class _Trials:
             found.append("lost: a checkpoint was left damaged")
         if outcome.code == 0:
             found += compared(reference.run, run_dir)
+        if not found:  # or else the finished runs would be what fills the disk
+            shutil.rmtree(run_dir)
         return {"line": f"run {number}, {reference.name}: {'; '.join(events)}", "stopped": stopped, "found": found}
 
     def _setting(self, reference: Reference, run_dir: Path, chance: random.Random) -> tuple[Setting, str]:

@@ -139,3 +139,14 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path, monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         store.save(1, _tree(1), {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_the_writes_that_end_after_one_has_failed_nothing_is_told(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys, numpy as np; from pathlib import Path; from jaxseq.training.arrays import write_arrays\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))\n"
+        "try: write_arrays(Path(sys.argv[1]), {f'p{i}': np.random.rand(3000) for i in range(40)})\n"
+        "except OSError as error: print(error.strerror)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "arrays"], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("File too large\n", "")

@@ -52,7 +52,7 @@ def close(a, b, tolerance=2e-6):
 
 
 def test_a_run_is_that_of_plain_optax_on_the_mean_loss():
-    params, carry, optimizer = toy_params(), jnp.zeros((ROWS, 5)), optax.adam(0.05)
+    params, carry, optimizer = toy_params(), jnp.zeros((ROWS, 5), jnp.float32), optax.adam(0.05)
     state = optimizer.init(params)
     for batch in BATCHES:
 

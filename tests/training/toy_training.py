@@ -22,7 +22,7 @@ TARGET = np.random.default_rng(9).normal(size=(3, 5)).astype(np.float32)
 
 def loss_fn(params: Any, carry: Any, batch: Any, key: Any, train: bool) -> tuple[dict[str, Tally], Any]:
     """Squared error of one recurrent step."""
-    before = jnp.zeros((batch["x"].shape[0], 5)) if carry is None else carry
+    before = jnp.zeros((batch["x"].shape[0], 5), jnp.float32) if carry is None else carry
     hidden = jnp.tanh(batch["x"] @ params["kernel"] + params["bias"] + before)
     kept = hidden * jax.random.bernoulli(key, 0.9, hidden.shape) if train else hidden
     errors = ((kept - batch["y"]) ** 2).sum(-1) - jnp.log(batch["poison"])
@@ -62,7 +62,7 @@ def toy_layout(devices: int) -> Layout:
 
 def toy_params() -> dict[str, jax.Array]:
     """The same parameters every time."""
-    return {"kernel": jnp.full((3, 5), 0.1), "bias": jnp.zeros(5)}
+    return {"kernel": jnp.full((3, 5), 0.1, jnp.float32), "bias": jnp.zeros(5, jnp.float32)}
 
 
 def toy_optimizer(steps: int = 100, **options: Any) -> Optimizer:
@@ -72,7 +72,7 @@ def toy_optimizer(steps: int = 100, **options: Any) -> Optimizer:
 
 def toy_state(optimizer: Optimizer, *, carried: bool = True) -> TrainState:
     """A state before the first step."""
-    carry = jnp.zeros((ROWS, 5)) if carried else None
+    carry = jnp.zeros((ROWS, 5), jnp.float32) if carried else None
     return init_state(toy_params(), optimizer, key=jax.random.key(3), carry=carry)
 
 
