@@ -2,12 +2,13 @@
 
 import contextlib
 import dataclasses
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from jaxseq.text.tokenizers import Tokenizer
 
 
+def _of_the_run(alias: str, *, metavar: str) -> Any:
+    """An option whose default stands in the run, also by the name that messages about texts know it by."""
+    return tyro.conf.arg(aliases=[alias], metavar=metavar, help_behavior_hint="(default: that of the run)")
+
+
 @dataclass(frozen=True)
 class EvaluateArguments:
     """Loss, perplexity, bits per character and accuracy of a run on a split: with the carry handed on over the whole
@@ -39,12 +45,12 @@ class EvaluateArguments:
     rows: int = 1
     """Contiguous rows read side by side in the pass with the carry. 1 is the split in one piece; more is quicker, and
     each row begins without a memory of what stands before it."""
-    source: str | None = None
-    """Another text to measure on, named as by --data.source and split as that of the run, which is the default."""
-    encoding: str | None = None
-    """Encoding of that text; by default that of the run's."""
-    json: bool = False
-    """Print one JSON object."""
+    source: Annotated[str | None, _of_the_run("--data.source", metavar="TEXT")] = None
+    """Another text to measure on, named as in training and split as that of the run."""
+    encoding: Annotated[str | None, _of_the_run("--data.encoding", metavar="NAME")] = None
+    """Encoding of that text."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print one JSON object; null stands for what is no finite number."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.rows < 2**31:
@@ -57,7 +63,7 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
     arguments = dataclasses.replace(arguments, run=run_path(arguments.run))
     with own_unless(stop) as stop:
         results = evaluate(arguments, stop=stop)
-    print(console.json_line(results) if arguments.json else _table(results) + "\n", end="")
+    print(console.json_line(_finite(results)) if arguments.json else _table(results) + "\n", end="")
     return 0
 
 
@@ -151,6 +157,14 @@ def _text_length(tokenizer: "Tokenizer", ids: "np.ndarray", poll: Poll) -> int:
         poll()
         length += len(stream.push(ids[at : at + at_once]))
     return length + len(stream.flush())
+
+
+def _finite(results: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
+    """For JSON, which has no NaN and no infinity."""
+    return {
+        how: {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        for how, metrics in results.items()
+    }
 
 
 def _table(results: dict[str, dict[str, float]]) -> str:

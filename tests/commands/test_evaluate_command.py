@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from command_line import TINY, jaxseq, prose, refused, snapshot
 
+from jaxseq.commands import evaluate as evaluate_command
 from jaxseq.tasks import load_run
 
 
@@ -154,3 +155,20 @@ def test_another_text_may_have_another_encoding(trained, tmp_path):
     told = refused("evaluate", "runs/tiny", "--source", str(text), folder=trained[0])
     assert "wide.txt begins with the byte-order mark of UTF-16" in told
     assert jaxseq("evaluate", "runs/tiny", "--source", str(text), "--encoding", "utf-16", folder=trained[0]).code == 0
+
+
+def test_the_remedy_that_names_the_options_of_training_works_as_it_is_said(trained, tmp_path):
+    text = tmp_path / "wide.txt"
+    text.write_text(prose(3000, seed=5), encoding="utf-16")
+    words = ("evaluate", "runs/tiny", "--data.source", str(text))
+    assert "--data.encoding utf-16" in refused(*words, folder=trained[0])
+    assert jaxseq(*words, "--data.encoding", "utf-16", folder=trained[0]).code == 0
+
+
+def test_what_is_no_finite_number_is_null_in_json(monkeypatch, capsys):
+    metrics = {"loss": math.nan, "perplexity": math.inf, "tokens": 3}
+    monkeypatch.setattr(evaluate_command, "evaluate", lambda arguments, stop: {"carried": metrics})
+    assert evaluate_command.main(["runs/tiny", "--json"], program="jaxseq evaluate") == 0
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
+        "carried": {"loss": None, "perplexity": None, "tokens": 3}
+    }
