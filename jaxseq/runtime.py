@@ -47,9 +47,10 @@ def configure(*, devices: int = 0, allocator: Literal["tuned", "default"] = "tun
         jax.devices()
     except (RuntimeError, AssertionError, AttributeError) as error:  # the latter two for a platform without its plugin
         reason = f"{error}".splitlines()[0] if isinstance(error, RuntimeError) else "its plugin is not installed"
+        name = next((name for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME") if os.environ.get(name)), "JAX_PLATFORMS")
         raise InputError(
-            f"JAX finds no device of the platform that JAX_PLATFORMS asks for, {os.environ.get('JAX_PLATFORMS')!r} "
-            f"({reason}): set it to one that is there, as cpu, or unset it"
+            f"JAX finds no device of the platform that {name} asks for, {os.environ.get(name)!r} ({reason}): set it to "
+            "one that is there, as cpu, or unset it"
         ) from error
 
 

@@ -147,6 +147,7 @@ def test_a_program_that_does_not_fit_on_the_disk_is_not_kept_and_nothing_is_said
     [
         ({"JAX_PLATFORMS": "cuda"}, "JAX_PLATFORMS asks for, 'cuda' "),
         ({"JAX_PLATFORMS": "klingon"}, "'klingon' is not in the list of known backends"),
+        ({"JAX_PLATFORMS": "", "JAX_PLATFORM_NAME": "klingon"}, "JAX_PLATFORM_NAME asks for, 'klingon' "),
         ({"JAX_ENABLE_X64": "perhaps"}, "invalid truth value 'perhaps' for environment 'JAX_ENABLE_X64'"),
         ({"JAX_NUM_CPU_DEVICES": "many"}, "jax_num_cpu_devices): correct that variable of the environment, or unset"),
     ],
@@ -162,6 +163,17 @@ def test_an_environment_that_cannot_be_is_one_line(environment, told):
     line = python(code, **environment)
     assert told in line
     assert "\n" not in line
+
+
+def test_a_model_can_be_used_after_its_table_was_made_without_assertions():
+    """Under python -O Flax never takes the interceptor of methods out again."""
+    code = (
+        "from jaxseq.models import RNNLanguageModel; from jaxseq.tasks.language_model import layer_outputs\n"
+        "model = RNNLanguageModel(vocabulary_size=5, features=3)\n"
+        "kinds = layer_outputs(model, batch_size=2, length=4)[2]\n"
+        "print(model.initial_carry(2)[0].c.shape, kinds['layer_0'])"
+    )
+    assert python(code, PYTHONOPTIMIZE="1") == "(2, 3) LSTM"
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 import contextlib
 import dataclasses
 import math
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import tyro
 
 from jaxseq import console
 from jaxseq.commands.arguments import parse
+from jaxseq.commands.scratch import scratch_directory
 from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.paths import run_path
 from jaxseq.signals import PATIENCE, Poll, StopRequest, own_unless
@@ -137,9 +136,8 @@ def _corpus(arguments: EvaluateArguments, loaded: "Loaded", stop: StopRequest) -
     )
     # The run's token file is read where it fits, and never written: that is for training to do.
     mapped = prepared_before(data, loaded.tokenizer, arguments.run / "tokens.npy") if own else None
-    with tempfile.TemporaryDirectory() as scratch:
-        stop.leaving.append(lambda: shutil.rmtree(scratch, ignore_errors=True))
-        file = Path(scratch) / "tokens.npy"
+    with scratch_directory(stop) if data.memory_map and mapped is None else contextlib.nullcontext() as scratch:
+        file = scratch and scratch / "tokens.npy"
         try:
             with stop.raising() if waits(data.source) else contextlib.nullcontext():
                 prepared = mapped or prepare(data, tokenizer=loaded.tokenizer, token_file=file, poll=stop.poll)

@@ -56,10 +56,12 @@ def held(run_dir: Path) -> Iterator[None]:
     Raises:
         InputError: another process holds it, or it cannot be written to.
     """
-    new = [path for path in (run_dir, *run_dir.parents) if not path.exists()]
+    with writing(run_dir):
+        new = [path for path in (run_dir, *run_dir.parents) if not path.exists()]
     try:
         with RunLock(run_dir):
-            before = set() if run_dir in new else set(run_dir.iterdir())
+            with writing(run_dir):
+                before = set() if run_dir in new else set(run_dir.iterdir())
             try:
                 yield
             except BaseException:

@@ -5,7 +5,6 @@ import json
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jaxseq import console
 from jaxseq.commands.arguments import parse
+from jaxseq.commands.scratch import scratch_directory
 from jaxseq.config import ExperimentConfig, load_config, to_json
 from jaxseq.errors import CheckpointError, InputError, UnknownSymbolError
 from jaxseq.paths import run_path
@@ -129,8 +129,8 @@ def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool, stop: StopR
     from jaxseq.training.checkpoint import CheckpointStore
 
     going_on = not fresh and run_directory.has_begun(run_dir)
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / run_dir.name
+    with scratch_directory(stop) as scratch:
+        copy = scratch / run_dir.name
         copy.mkdir()
         if going_on:
             to = copy / "checkpoints"
@@ -322,7 +322,6 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: 
     from jaxseq.training.files import write_atomic
     from jaxseq.training.metrics import RECORD, read_metrics
 
-    draw_curves(run_dir / RECORD, run_dir / "curves.png", title=config.name)
     loaded = load_run(run_dir)
     choice, prompt = Sampling(temperature=config.sample.temperature), config.sample.prompt
     ids = generate(
@@ -350,6 +349,7 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: 
             f"accuracy {last['accuracy']:.2%}; best loss {result.best_loss:.4f} at step {result.best_step}"
         )
     console.show(f"\n{sample}\n")
+    draw_curves(run_dir / RECORD, run_dir / "curves.png", title=config.name)
     again = f"{sampler} {shlex.quote(str(run_dir))} {_prompt_option(prompt or _beginning(sample))}"
     console.show(f"everything is in {run_dir}; sample more with:\n  {again}")
 

@@ -181,7 +181,11 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
     """
     run_dir = Path(run_dir)
     store = CheckpointStore(run_dir / "checkpoints")
-    opened = _opened(store, checkpoint) if run_dir.is_dir() and store.steps() else None
+    try:
+        trained = run_dir.is_dir() and bool(store.steps())
+    except OSError as error:
+        raise CheckpointError(f"{run_dir} cannot be read ({error.strerror}): check the permissions above it") from error
+    opened = _opened(store, checkpoint) if trained else None
     if opened is None:
         raise CheckpointError(f"{run_dir} holds no trained model: train one with `jaxseq train`, or check the path")
     config_text, tokenizer_text = (_text_of(opened, run_dir, name) for name in ("config.json", "tokenizer.json"))
@@ -253,8 +257,9 @@ def layer_outputs(model: LanguageModel, *, batch_size: int, length: int) -> tupl
     kinds: dict[str, str] = {}
 
     def note_kind(method: Callable[..., Any], args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
-        kind = type(context.module).__name__
-        kinds["/".join(context.module.path)] = _KINDS.get(kind, kind)
+        if context.module.scope is not None:  # under python -O Flax leaves this function in place for ever
+            kind = type(context.module).__name__
+            kinds["/".join(context.module.path)] = _KINDS.get(kind, kind)
         return method(*args, **kwargs)
 
     def trace(tokens: jax.Array) -> Any:

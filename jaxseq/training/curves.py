@@ -1,14 +1,19 @@
 """curves.png: the losses of a run as a picture."""
 
+import contextlib
 import io
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jaxseq.errors import InputError
 from jaxseq.training.files import write_atomic
 from jaxseq.training.metrics import read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SOFTWARE = "jaxseq"
 """What the picture says it was made by."""
@@ -25,15 +30,46 @@ def draw_curves(metrics: Path, picture: Path, *, title: str = "") -> None:
     escapes.
 
     Raises:
-        InputError: the picture cannot be written.
+        InputError: the picture cannot be written, or Matplotlib not be imported.
     """
-    # The figure without pyplot: no window system, no global state, half the import time.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = [row for row in read_metrics(metrics) if abs(float(row.get("loss") or "nan")) <= _LARGEST]
-    figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    png = io.BytesIO()
+    with _new_figure() as figure:
+        _draw(figure, rows, title)
+        figure.savefig(png, format="png", metadata={"Software": SOFTWARE})
+    write_atomic(picture, png.getvalue())
+
+
+@contextlib.contextmanager
+def _new_figure() -> Iterator["Figure"]:
+    """A figure; while entered, Matplotlib has its own settings, for what somebody has set for other pictures (a
+    backend, TeX) need not be there.
+
+    Raises:
+        InputError: Matplotlib cannot be imported.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        # The figure without pyplot: no window system, no global state, half the import time.
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except (ImportError, OSError, RuntimeError, ValueError) as error:  # it reads files of settings on import
+        raise InputError(
+            f"curves.png cannot be drawn, for Matplotlib does not start ({error}): mend its matplotlibrc or its "
+            "installation, and run this again"
+        ) from error
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+
+    with matplotlib.rc_context(matplotlib.rcParamsDefault):
+        figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+def _draw(figure: "Figure", rows: list[dict[str, str]], title: str) -> None:
     axes = figure.add_subplot(xlabel="step", ylabel="loss (nats per token)")
     _set_title(axes, title)
     for split, color in _COLORS.items():
@@ -53,9 +89,6 @@ def draw_curves(metrics: Path, picture: Path, *, title: str = "") -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if rows:
         axes.legend(frameon=False)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Software": SOFTWARE})
-    write_atomic(picture, png.getvalue())
 
 
 def _set_title(axes: "Axes", title: str) -> None:

@@ -22,6 +22,9 @@ _REMEDIES = {
     errno.EISDIR: "a directory stands where a file is needed: choose another name",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
     errno.ELOOP: "a link stands in its place, and nothing is written through one: remove it",
+    errno.EMFILE: "too many files are open: raise their limit (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine: close some program",
+    errno.EIO: "the disk fails: choose another one",
     errno.ENOENT: "its directory is no longer there: was it removed or renamed?",
 }
 

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+import tempfile
 
 import jax
 import numpy as np
@@ -172,3 +173,15 @@ def test_what_is_no_finite_number_is_null_in_json(monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
         "carried": {"loss": None, "perplexity": None, "tokens": 3}
     }
+
+
+def test_without_a_place_for_temporary_files_it_measures_what_needs_none(trained, tmp_path, monkeypatch):
+    shutil.copytree(trained[0], tmp_path / "copy")
+    run = tmp_path / "copy" / "runs" / "mapped"
+    train = ("train", *TINY, "--run-dir", str(run), "--train.steps", "1", "--data.memory-map")
+    assert jaxseq(*train, folder=tmp_path / "copy").code == 0
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    assert measured(folder=trained[0])["carried"]["tokens"] == 199
+    assert jaxseq("evaluate", str(run), folder=tmp_path / "copy").code == 0  # by the run's own token file
+    (run / "tokens.npy").unlink()
+    assert "give one that can be written to as TMPDIR" in refused("evaluate", str(run), folder=tmp_path / "copy")

@@ -150,7 +150,7 @@ def _gone() -> int:
 def _limits(case: Case, chance: random.Random) -> None:
     kind, value = chance.choice(
         [(resource.RLIMIT_FSIZE, size) for size in (5000, 20_000, 100_000)]
-        + [(resource.RLIMIT_NOFILE, count) for count in (40, 100)]
+        + [(resource.RLIMIT_NOFILE, count) for count in (16, 40, 100)]
     )
     case.real = False
     case.told = f"limit {kind} is {value}"
@@ -161,9 +161,9 @@ def _limits(case: Case, chance: random.Random) -> None:
 
 
 def _folders(case: Case, chance: random.Random) -> None:
-    """The working directory deleted, or not to be written, or read, or the run directory, or what is above it."""
+    """The working directory deleted, or something that is not to be read, or listed, or written."""
     case.real = False
-    kind = chance.choice(("deleted", "unreadable", "read-only"))
+    kind = chance.choice(("deleted", "unreadable", "unreadable", "nameless", "listed", "read-only"))
     if kind == "deleted":
         gone = case.folder / "tmp" / "gone"
         gone.mkdir()
@@ -175,8 +175,11 @@ def _folders(case: Case, chance: random.Random) -> None:
                 for word in case.argv
             ]
     else:
-        path = chance.choice((case.work, case.run, case.run.parent, case.run / "checkpoints"))
-        mode = {"unreadable": 0o000, "read-only": 0o555}[kind]
+        newest = max((case.run / "checkpoints").iterdir())
+        files = [case.work / "text.txt", *(path for path in case.run.iterdir() if path.is_file()), *newest.iterdir()]
+        folders = (case.work, case.run, case.run.parent, newest.parent, newest)
+        path = chance.choice([*folders, *folders, chance.choice(sorted(files))])
+        mode = {"unreadable": 0o000, "nameless": 0o111, "listed": 0o444, "read-only": 0o555}[kind]
         case.setting["before"] = lambda: (path.chmod(mode), without_overriding_permissions())
         case.setting["after"] = lambda: allow(path)
         kind += f" {path.name}"
@@ -203,6 +206,9 @@ def _environment(case: Case, chance: random.Random) -> None:
             ("COLUMNS", "x"),
             ("COLUMNS", "1"),
             ("TERM", "nonsense"),
+            ("JAX_ENABLE_X64", "x"),
+            ("JAX_PLATFORM_NAME", "gpu"),
+            ("PYTHONOPTIMIZE", "2"),
             ("MPLBACKEND", "nonsense"),
             ("MPLCONFIGDIR", "/dev/null/x"),
             ("XLA_FLAGS", "--xla_force_host_platform_device_count=3"),

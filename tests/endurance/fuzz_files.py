@@ -205,6 +205,8 @@ def _edited(content: dict[str, Any], chance: random.Random) -> Any:
 def token_files(world: World, folder: Path, chance: random.Random) -> Case:
     """A damaged token file: what it trains on or measures must never be the damage."""
     case = world.case(folder, template="mapped", stopped=chance.random() < 0.5)
+    (case.work / "text.txt").unlink()
+    (case.work / "text.txt").symlink_to(world.templates / "text.txt")  # of a copy the ids would be out of date
     path = case.run / "tokens.npy"
     before = path.read_bytes()
     raw = bytearray(before)

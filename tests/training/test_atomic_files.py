@@ -76,9 +76,15 @@ def test_a_directory_in_the_way_is_named(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
 
 
+def test_too_many_open_files_and_a_failing_disk_have_a_remedy(tmp_path: Path) -> None:
+    for number, remedy in ((errno.EMFILE, r"raise their limit \(ulimit -n\)"), (errno.EIO, "choose another one")):
+        with pytest.raises(InputError, match=rf"cannot write .*: .*{remedy}"), writing(tmp_path):
+            raise OSError(number, os.strerror(number))
+
+
 def test_errors_that_nobody_can_remedy_pass_unchanged(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="Input/output error"), writing(tmp_path):
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    with pytest.raises(OSError, match="Invalid argument"), writing(tmp_path):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
 
 def test_readers_never_see_a_part_while_a_process_rewrites_a_file_and_is_killed(tmp_path: Path) -> None:
