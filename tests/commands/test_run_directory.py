@@ -1,7 +1,9 @@
 """Whose a run directory is, and what in it is: told by content, so that nothing of others is overwritten or deleted."""
 
+import contextlib
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from jaxseq.commands import belongings, run_directory
 from jaxseq.config import ExperimentConfig, read_config, to_json
 from jaxseq.data import TokenChunk, write_token_file
 from jaxseq.errors import InputError
+from jaxseq.tasks.language_model import load_run
 from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.curves import draw_curves
 from jaxseq.training.events import EventFile
@@ -230,3 +233,34 @@ def test_a_disk_that_may_not_be_looked_at_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(InputError):
         run_directory.check(tmp_path, ExperimentConfig(), fresh=False)
+
+
+@contextlib.contextmanager
+def behind(mode: int):
+    """A directory of that mode, and no right of root's to do more in it."""
+    folder, user = Path(tempfile.mkdtemp()), os.geteuid()
+    (folder / "run").mkdir()
+    folder.chmod(mode)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
+        shutil.rmtree(folder)
+
+
+def test_a_directory_that_may_not_be_listed_is_told():
+    told = pytest.raises(InputError, match=r"cannot write .*: permission is missing")
+    with behind(0o333) as folder, told, run_directory.held(folder):
+        pytest.fail("held what it knows nothing of")
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+def test_a_run_behind_a_closed_directory_is_told(mode):
+    with behind(mode) as folder:
+        with pytest.raises(InputError, match=r"run cannot be read \(Permission denied\): check the permissions"):
+            load_run(folder / "run")
+        with pytest.raises(InputError, match="permission is missing"), run_directory.held(folder / "run"):
+            pytest.fail("held what it cannot enter")
