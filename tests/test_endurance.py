@@ -2,13 +2,16 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import judging
 import numpy as np
 import pytest
+from fuzz_values import mutated_tree
 from processes import Outcome
 
 from jaxseq.training.checkpoint import CheckpointStore
@@ -121,3 +124,12 @@ def test_anything_made_changed_or_deleted_outside_is_seen(tmp_path: Path) -> Non
     (tmp_path / "new").symlink_to("same")
     found = judging.changed(before, judging.snapshot(tmp_path, without={tmp_path / "run"}))
     assert [line.split()[1] for line in found] == ["deleted", "made", "changed"]
+
+
+def test_a_tree_changed_again_and_again_can_still_be_written() -> None:
+    chance = random.Random(0)
+    for _ in range(300):
+        tree: Any = {"a": [{"b": 1}], "c": "d"}
+        for _ in range(6):
+            tree = mutated_tree(tree, chance)
+            json.dumps(tree)

@@ -146,7 +146,7 @@ def json_value(chance: random.Random) -> Any:
         for _ in range(chance.choice((50, 300, 900))):
             value = [value]
         return value
-    return chance.choice(_JSON)
+    return _copied(chance.choice(_JSON))
 
 
 def mutated_tree(tree: Any, chance: random.Random) -> Any:
@@ -168,16 +168,21 @@ def mutated_tree(tree: Any, chance: random.Random) -> Any:
         elif isinstance(holder, dict):
             holder[chance.choice(("new", "", "__class__", "..", key + " ", "\x1b"))] = json_value(chance)
         else:
-            holder.insert(key, chance.choice((json_value(chance), holder[key])))
+            holder.insert(key, chance.choice((json_value(chance), _copied(holder[key]))))
     return tree
 
 
-def _places(tree: Any) -> Any:
-    for key, value in (
-        list(tree.items()) if isinstance(tree, dict) else list(enumerate(tree)) if isinstance(tree, list) else []
-    ):
+def _copied(tree: Any) -> Any:
+    """So that a later change has one place; `copy.deepcopy` would not get to the bottom of some."""
+    return json.loads(json.dumps(tree))
+
+
+def _places(tree: Any, depth: int = 40) -> Any:
+    """Not the ones deep down: a value nested without end would soon stand in another, deeper than JSON is written."""
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in list(items) if depth else ():
         yield tree, key
-        yield from _places(value)
+        yield from _places(value, depth - 1)
 
 
 def json_bytes(tree: Any, chance: random.Random) -> bytes:
