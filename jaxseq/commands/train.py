@@ -17,7 +17,7 @@ from jaxseq.commands.scratch import scratch_directory
 from jaxseq.config import ExperimentConfig, load_config, to_json
 from jaxseq.errors import CheckpointError, InputError, UnknownSymbolError
 from jaxseq.paths import run_path
-from jaxseq.signals import StopRequest, own_unless
+from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
 
 if TYPE_CHECKING:
     from jaxseq.tasks.corpora import Prepared, TextLoader
@@ -90,7 +90,7 @@ def run(
 
     Raises:
         InputError: the directory belongs to another configuration or process, or something given cannot be used.
-        Stopped: a signal came before there was anything to save, or after all of it was.
+        Stopped: a signal came before there was anything to save.
     """
     with console.courtesy(), own_unless(stop) as stop:
         return _run(config, run_dir, fresh=fresh, sampler=sampler, stop=stop)
@@ -115,7 +115,11 @@ def _run(config: ExperimentConfig, run_dir: Path, *, fresh: bool, sampler: str, 
             console.tell(line)
         result = _train(config, run_dir, parts, stop)
         if result.stopped != "signal":
-            _finish(config, run_dir, result, sampler)
+            try:
+                _finish(config, run_dir, result, sampler, stop)
+            except Stopped as stopped:
+                console.tell("stopped at the sample, and all of the training is saved: the same command makes it")
+                result = result._replace(stopped="signal", signal=stopped.signal)
     return result.exit_code
 
 
@@ -257,7 +261,7 @@ def _build(config: ExperimentConfig, prepared: "Prepared", stop: StopRequest) ->
     optimizer = make_optimizer(config.optimizer, steps=total_steps(config.train, loader.steps_per_epoch))
     require_memory("training", training_parts(config, model, loader, optimizer))
     params = jax.eval_shape(lambda: task.init_params(model, seed=0))
-    sample = sampling_parts(model, params, rows=1, length=config.sample.length, at_once=config.sample.length)
+    sample = sampling_parts(model, params, rows=1, length=config.sample.length)
     require_memory("the sample at the end", sample, remedy="lower sample.length, or the size of the model")
     return _Parts(prepared, loader, model, evaluate, optimizer)
 
@@ -312,28 +316,30 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
     )
 
 
-def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: str) -> None:
+def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: str, stop: StopRequest) -> None:
     """What a run ends with: its validation metrics, curve and sample, and how to make more."""
     import jax
 
-    from jaxseq.decoding import Sampling, Transcript, generate, prompt_ids
+    from jaxseq.decoding import Sampling, Transcript, prompt_ids, stream
     from jaxseq.tasks.language_model import load_run
     from jaxseq.training.curves import draw_curves
     from jaxseq.training.files import write_atomic
     from jaxseq.training.metrics import RECORD, read_metrics
 
+    stop.patience = PATIENCE  # all of the training is saved
     loaded = load_run(run_dir)
     choice, prompt = Sampling(temperature=config.sample.temperature), config.sample.prompt
-    ids = generate(
+    transcript = Transcript(loaded.tokenizer, prompt)
+    for ids in stream(
         loaded.model,
         loaded.params,
         prompt_ids(loaded.tokenizer, prompt),
         length=config.sample.length,
         key=jax.random.key(config.train.seed),
         sampling=choice,
-    )
-    transcript = Transcript(loaded.tokenizer, prompt)
-    transcript.push(ids)
+    ):
+        stop.poll()
+        transcript.push(ids)
     transcript.finish()
     sample = transcript.prompt + transcript.text
     write_atomic(run_dir / "samples.txt", f"step {loaded.step}, temperature {choice.temperature}\n\n{sample}\n")

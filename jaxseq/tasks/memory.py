@@ -109,8 +109,8 @@ def training_parts(
     return parts
 
 
-def sampling_parts(model: LanguageModel, params: Any, *, rows: int, length: int, at_once: int = _CHUNK) -> list[Part]:
-    """What is held while `rows` samples of `length` tokens are made, `at_once` tokens of each in one call.
+def sampling_parts(model: LanguageModel, params: Any, *, rows: int, length: int) -> list[Part]:
+    """What is held while `rows` samples of `length` tokens are made, some tokens of each in one call.
 
     `params` may be arrays or their shapes. A character of the text is a byte or more, and two tokens at most on
     average.
@@ -120,9 +120,7 @@ def sampling_parts(model: LanguageModel, params: Any, *, rows: int, length: int,
         Part("parameters", _size(params), "take a smaller model"),
         Part("the carry", _carry_size(model, rows), f"{fewer}, or take a model with a smaller carry"),
         Part("logits", rows * model.vocabulary_size * _NUMBER, fewer),
-        Part(
-            "tokens and what they are drawn with", 2 * _NUMBER * rows * min(at_once, length), "make the sample shorter"
-        ),
+        Part("tokens and what they are drawn with", 2 * _NUMBER * rows * min(_CHUNK, length), fewer),
         Part("the texts", rows * (_TRANSCRIPT + length // 2), f"make the sample shorter, or {fewer}", on_host=True),
     ]
 

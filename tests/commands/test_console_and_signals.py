@@ -123,6 +123,21 @@ def test_a_signal_in_a_run_saves_it_and_it_goes_on_exactly(folder, trained, monk
     assert_same_run(folder / "runs" / "tiny", trained[0] / "runs" / "tiny")
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_the_sample_at_the_end_which_the_same_command_makes(folder, trained, monkeypatch, number, code):
+    words = ("train", "--name", "tiny", *TINY)
+    with monkeypatch.context() as patch:
+        raise_in(patch, language_model, "load_run", number)
+        left, _, err = jaxseq(*words, "--sample.length", "10000000", folder=folder)
+    assert (left, err.splitlines()[-1]) == (
+        code,
+        "stopped at the sample, and all of the training is saved: the same command makes it",
+    )
+    assert not (folder / "runs" / "tiny" / "samples.txt").exists()
+    assert jaxseq(*words, folder=folder).code == 0
+    assert_same_run(folder / "runs" / "tiny", trained[0] / "runs" / "tiny")
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize(
     ("command", "module", "name"),
