@@ -123,9 +123,21 @@ class CheckpointStore:
                 with suppress(OSError):
                     remove_snapshot(building, texts=files or ())
                 raise
+            self.tidy(spare)
+        return target
+
+    def tidy(self, spare: Collection[int] = ()) -> None:
+        """Finishes what a killed save has left to do: removes unfinished work, and checkpoints no longer kept.
+
+        Args:
+            spare: steps to keep all the same.
+
+        Raises:
+            InputError: something cannot be removed.
+        """
+        with writing(self.directory):
             self._clean()
             self._prune(spare)
-        return target
 
     def clear(self) -> None:
         """Removes all checkpoints, those set aside too, and the directory where nothing else lies in it.

@@ -158,6 +158,7 @@ class _Run:
             for line in restored.skipped:
                 self.reporter.say(f"skipped a checkpoint: {line}")
             self.adopt(restored)
+            self.store.tidy(self.spare | {self.step})
             self.reporter.say(f"going on from step {self.step}")
         self.reporter.begin(self.step, self.plan.total)
         if self.due:
@@ -254,6 +255,11 @@ class _Run:
         self.metrics.append(row)
         self.reporter.row(row)
 
+    @property
+    def spare(self) -> set[int]:
+        """Steps whose checkpoints may be gone back to."""
+        return {self.book.good_step, self.book.candidate}
+
     def save(self, *, best: bool = False, regular: bool = True) -> None:
         """Saves a checkpoint; one that is not regular is never gone back to, as a run left alone would not have it."""
         if regular and not self.book.skipped_in_a_row:
@@ -261,9 +267,8 @@ class _Run:
         self.metrics.sync()
         meta = {**self.meta, "training": self.book.to_json(), DEVICES: self.layout.mesh.size}
         meta |= {EVALUATION_DUE: True} if self.due else {}
-        spare = {self.book.good_step, self.book.candidate}
         files = {**self.files, RECORD: self.metrics.record}
-        self.store.save(self.step, self.state, meta, files=files, best=best, spare=spare)
+        self.store.save(self.step, self.state, meta, files=files, best=best, spare=self.spare)
         self.saved = self.step
 
     def adopt(self, restored: Restored) -> None:

@@ -103,6 +103,15 @@ def test_run_again_it_says_the_same_and_changes_nothing(copied, trained):
     assert arrays_of(copied / "runs" / "tiny")[0] == before[0]
 
 
+def test_run_again_after_it_was_killed_at_the_end_it_finishes_tidying(copied, trained):
+    checkpoints = copied / "runs" / "tiny" / "checkpoints"
+    shutil.copytree(checkpoints / "00000020", checkpoints / ".discard")
+    shutil.rmtree(checkpoints / ".discard" / "arrays")
+    assert jaxseq("train", "--name", "tiny", *TINY, folder=copied).code == 0
+    assert sorted(path.name for path in checkpoints.iterdir()) == ["00000008", "00000016", "00000020"]
+    assert_same_run(copied / "runs" / "tiny", trained[0] / "runs" / "tiny")
+
+
 def test_another_configuration_is_refused_and_the_fields_that_differ_are_named(copied):
     words = ("--name", "tiny", *TINY, "--model.features", "17", "--train.steps", "21")
     assert refused("train", *words, folder=copied) == (

@@ -150,3 +150,14 @@ def test_of_the_writes_that_end_after_one_has_failed_nothing_is_told(tmp_path: P
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "arrays"], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("File too large\n", "")
+
+
+def test_what_a_killed_save_had_still_to_remove_is_removed(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path, keep=4)
+    for step in range(1, 5):
+        store.save(step, _tree(step, 3), {})
+    (tmp_path / "00000001").rename(tmp_path / ".discard")
+    (tmp_path / ".discard" / "meta.json").unlink()
+    (tmp_path / "notes").write_text("somebody's")
+    CheckpointStore(tmp_path, keep=1).tidy(spare={2})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000002", "00000004", "notes"]
