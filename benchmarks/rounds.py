@@ -82,12 +82,17 @@ class Field:
             except WorkerError as error:
                 self._drop(one.label, error)
 
-    def ask(self, do: str, **options: Callable[[str], Any]) -> dict[str, dict[str, Any]]:
-        """{label: answer} to a request made of each in turn; an option is a function of the label."""
+    def ask(self, do: str, *, first: int = 0, **options: Callable[[str], Any]) -> dict[str, dict[str, Any]]:
+        """{label: answer} to a request made of each in turn: the yardstick, then the others round from number `first`.
+
+        An option is a function of the label.
+        """
         answers = {}
-        for label, worker in list(self.workers.items()):
+        yardstick, *others = self.workers
+        at = first % max(1, len(others))
+        for label in (yardstick, *others[at:], *others[:at]):
             try:
-                answers[label] = worker.ask(do, **{name: value(label) for name, value in options.items()})
+                answers[label] = self.workers[label].ask(do, **{name: value(label) for name, value in options.items()})
             except WorkerError as error:
                 self._drop(label, error)
         return answers
@@ -118,7 +123,7 @@ def measure(name: str, entered: Sequence[Contestant], settings: Settings) -> dic
         }
         rounds = []
         for number in range(settings.rounds):
-            rounds.append(field.ask("round", calls=calls.__getitem__))
+            rounds.append(field.ask("round", first=number, calls=calls.__getitem__))
             settings.say(f"{name}: round {number + 1} of {settings.rounds}")
         peaks = field.ask("peak")
         found = {

@@ -62,6 +62,7 @@ def _timed(job: Job, calls: int) -> float:
 def _answer(job: Job, request: dict[str, Any], device_peak: Callable[[], int]) -> dict[str, Any]:
     match request["do"]:
         case "round":
+            job.run(max(1, request["calls"] // 4))  # what another process has left of caches and clocks is not counted
             return {"seconds": _timed(job, request["calls"])}
         case "warm up":
             _timed(job, 1)  # compiles

@@ -98,13 +98,14 @@ class RNNLanguageModel(nn.Module):
         mask: Array | None = None,
         reset: Array | None = None,
         train: bool = False,
+        guard: bool = True,
     ) -> tuple[Array, Carry]:
-        """What the last layer gives, [b, t, features] in the compute type, and the carry."""
+        """What the last layer gives, [b, t, features] in the compute type, and the carry; `guard` as layers have it."""
         x, given = self._input(tokens, mask, train)
         ends = []
         for i, layer in enumerate(self.stack):
             start = None if carry is None else carry[i]
-            x, end = layer(x, start, mask=mask, reset=reset, train=train, **given)
+            x, end = layer(x, start, mask=mask, reset=reset, train=train, guard=guard, **given)
             given = {}
             ends.append(end)
             x = self._drop(x, self.output_dropout if i == self.layers - 1 else self.dropout, train)
@@ -148,7 +149,9 @@ class RNNLanguageModel(nn.Module):
 
         The same as from the logits, without ever holding those of the whole batch.
         """
-        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train)
+        # Where every token counts, what is not finite makes the sum of their losses so, whichever it reaches.
+        guard = mask is not None or reset is not None
+        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train, guard=guard)
         if self.predict == "last":
             features, targets = features[:, -1:], targets[:, -1:]
             mask = None if mask is None else mask[:, -1:]

@@ -120,7 +120,9 @@ class TransformerLanguageModel(nn.Module):
 
         The same as from the logits, without ever holding those of the whole batch.
         """
-        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train)
+        # Where every token counts, what is not finite makes the sum of their losses so, whichever it reaches.
+        guard = mask is not None or reset is not None
+        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train, guard=guard)
         loss, hits = linear_cross_entropy(
             features.reshape(-1, self.features),
             self._head(),

@@ -84,11 +84,13 @@ class RecurrentLayer(nn.Module):
         embedding: Array | None = None,
         scale: Array | None = None,
         vocabulary_size: int = 0,
+        guard: bool = True,
     ) -> tuple[Array, State]:
         """Outputs [b, t, features] and the carry after the last step.
 
         With token ids for x, give `embedding` [v, d] whose rows they choose, or `vocabulary_size` for one-hot
-        vectors; `scale` [b, t] then multiplies each input vector. The other arguments are the carry contract's.
+        vectors; `scale` [b, t] then multiplies each input vector. `guard` as `recurrence.run` has it; the other
+        arguments are the carry contract's.
         """
         cell = self.cell()
         is_tokens = jnp.issubdtype(x.dtype, jnp.integer)
@@ -129,6 +131,7 @@ class RecurrentLayer(nn.Module):
             mask=mask,
             reset=reset,
             state_dropout=state_dropout,
+            guard=guard,
         )
         return outputs, self.CARRY(*end)
 

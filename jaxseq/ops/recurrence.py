@@ -51,12 +51,14 @@ def run(
     reset: Array | None = None,
     state_dropout: Array | None = None,
     chunk: int = CHUNK,
+    guard: bool = True,
 ) -> tuple[Array, State]:
     """Outputs [b, t, h] and the carry after the last step.
 
     carry: parts [b, h] float32. mask [b, t] bool: where False the carry passes through and the output is zero.
     reset [b, t] bool: where True the row starts from a zero carry before this step. state_dropout [b, h]: factor on
-    the state in the recurrent product, the same at every step.
+    the state in the recurrent product, the same at every step. guard: whether a state that is not finite is kept from
+    the gradient of a loss that it does not reach; where every step counts in the loss, there is none such.
     """
     if not (inputs.ids if isinstance(inputs, TokenInput) else inputs.x).shape[1]:
         return jnp.zeros((len(carry[0]), 0, carry[0].shape[-1]), jnp.float32), tuple(carry)
@@ -69,7 +71,7 @@ def run(
         x = inputs.x if mask is None else jnp.where(mask[:, :, None], inputs.x, 0)
         weights_in, stream, source = (inputs.kernel, inputs.bias), _time_major(x), _DenseSource()
     flags = _Flags(*(None if flag is None else _time_major(flag)[:, :, None] for flag in (mask, reset)))
-    result: Any = _recur(cell, source, chunk, weights_in, stream, weights, tuple(carry), flags, state_dropout)
+    result: Any = _recur(cell, source, chunk, guard, weights_in, stream, weights, tuple(carry), flags, state_dropout)
     h, carry = result
     outputs = h if flags.mask is None else jnp.where(flags.mask, h, 0)
     return _time_major(outputs), carry
@@ -98,7 +100,7 @@ class _DenseSource(NamedTuple):
     def accumulate(self, weights: Any, gradient: Any, stream: Array, d: Array) -> tuple[Any, Array]:
         kernel, bias = weights
         flat = d.reshape(-1, d.shape[-1])
-        x = _finite(stream.reshape(-1, stream.shape[-1]))
+        x = stream.reshape(-1, stream.shape[-1])
         d_kernel = lax.dot_general(
             x.astype(kernel.dtype),
             flat.astype(kernel.dtype),
@@ -183,13 +185,13 @@ def _forward(cell, source, chunk, weights_in, stream, weights, carry, flags, sta
     return (h[0] if len(h) == 1 else jnp.concatenate(h)), carry, tuple(kept)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
-def _recur(cell, source, chunk, weights_in, stream, weights, carry, flags, state_dropout):
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
+def _recur(cell, source, chunk, guard, weights_in, stream, weights, carry, flags, state_dropout):
     h, carry, _ = _forward(cell, source, chunk, weights_in, stream, weights, carry, flags, state_dropout)
     return h, carry
 
 
-def _recur_forward(cell, source, chunk, weights_in, stream, weights, carry, flags, state_dropout):
+def _recur_forward(cell, source, chunk, guard, weights_in, stream, weights, carry, flags, state_dropout):
     h, end, kept = _forward(cell, source, chunk, weights_in, stream, weights, carry, flags, state_dropout)
     return (h, end), (kept, end, weights_in, stream, weights, flags, state_dropout)
 
@@ -222,11 +224,13 @@ def _finite(x: Array) -> Array:
     return jnp.where(jnp.isfinite(x), x, 0)
 
 
-def _recur_backward(cell, source, chunk, residuals, gradients):
+def _recur_backward(cell, source, chunk, guard, residuals, gradients):
     kept, end, weights_in, stream, weights, flags, state_dropout = residuals
     d_h, d_carry = gradients
 
-    counts = _counts(d_h, d_carry, end, flags.reset)
+    counts = _counts(d_h, d_carry, end, flags.reset) if guard else None
+    # Of padding what x makes of the gates is kept too, and may be anything.
+    clean = _finite if guard or flags.mask is not None else lambda x: x
 
     def step(d_state, xs):
         d_output, counted, saved, state, after, (mask, reset) = xs
@@ -236,9 +240,10 @@ def _recur_backward(cell, source, chunk, residuals, gradients):
         h = _dropped(before[0], state_dropout)
         d_gates, d_before, d_recurrent = cell.backward(weights, saved, before, h, after, d_after)
         d_before = (d_before[0] + _dropped(d_recurrent, state_dropout), *d_before[1:])
-        used = counted if mask is None else counted & mask
-        d_gates = jnp.where(used, d_gates, 0)
-        d_before = _select(used, d_before, d_state)
+        used = mask if counted is None else counted if mask is None else counted & mask
+        if used is not None:
+            d_gates = jnp.where(used, d_gates, 0)
+            d_before = _select(used, d_before, d_state)
         return _before(d_before, reset), d_gates
 
     def run_chunk(loop, xs):
@@ -248,12 +253,12 @@ def _recur_backward(cell, source, chunk, residuals, gradients):
         d_state, d_gates = lax.scan(step, d_state, (d_h, counts, saved, previous, states, flags), reverse=True)
         h = _dropped(_before(previous, flags.reset)[0], state_dropout)
         steps, batch = d_gates.shape[:2]
-        flat = [x.reshape(steps * batch, x.shape[-1]) for x in (_finite(saved), _finite(h), d_gates)]
+        flat = [x.reshape(steps * batch, x.shape[-1]) for x in (clean(saved), clean(h), d_gates)]
         d_recurrent, d_projected = cell.weight_gradient(weights, *flat)
         d_projected = d_projected.reshape(steps, batch, d_projected.shape[-1])
         if flags.mask is not None:
             d_projected = jnp.where(flags.mask, d_projected, 0)
-        d_weights_in, d_stream = source.accumulate(weights_in, d_weights_in, stream, d_projected)
+        d_weights_in, d_stream = source.accumulate(weights_in, d_weights_in, jax.tree.map(clean, stream), d_projected)
         return (d_state, jax.tree.map(jnp.add, d_weights, d_recurrent), d_weights_in), d_stream
 
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, jnp.float32), (weights, weights_in))

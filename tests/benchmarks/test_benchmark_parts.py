@@ -9,7 +9,7 @@ import pytest
 from benchmarks import check, data, report
 from benchmarks.machine import describe
 from benchmarks.peers import BEFORE, OURS, PEERS, TUNED, environment
-from benchmarks.rounds import contestants
+from benchmarks.rounds import Field, contestants
 from benchmarks.summary import fastest_peer, lines, our_label, ratio_between, spread, verdicts
 from benchmarks.workers.serve import peak_bytes
 from benchmarks.works import JAMO_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, WORKS, select
@@ -174,3 +174,21 @@ def test_the_check_names_a_wrong_parameter_count_start_and_course():
     strange = {"parameters": 5, "losses": [9.0, 9.0, 9.0]}
     found = check.complaints(SHAKESPEARE_GRU, {"torch": good, "flax": flax, "keras-jax": strange})
     assert [line.split()[0] for line in found] == ["keras-jax", "keras-jax", "the"]
+
+
+def test_whose_turn_comes_first_goes_round_after_the_yardstick():
+    turns = []
+
+    class Worker:
+        def __init__(self, label):
+            self.label = label
+
+        def ask(self, do, **options):
+            turns.append(self.label)
+            return options
+
+    field = Field.__new__(Field)
+    field.workers = {label: Worker(label) for label in ("matmul", "a", "b", "c")}
+    for number in range(4):
+        assert field.ask("round", first=number, calls=str.upper)["a"] == {"calls": "A"}
+    assert "".join(turns).replace("matmul", " ").split() == ["abc", "bca", "cab", "abc"]
