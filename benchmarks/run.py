@@ -18,7 +18,7 @@ batches are cut beforehand.
 
 How. Every contestant has a process of its own, with and without a tuned allocator ("+m"). All are built and warmed up,
 then each works for about `--seconds` in turn, A B C D B C D A ..., the others waiting; a matmul opens every round. So
-that whoever comes after it is at no disadvantage, each works a while before its time is taken, and the order goes round.
+that whoever comes after it has no disadvantage, each works a while before its time is taken, and the order goes round.
 
 How to read it. The ratios are the thing: ours over theirs, round by round. On a machine that does other work at the
 same time they hold better than the times; quartiles far apart say that neither does. Two processes of the same code

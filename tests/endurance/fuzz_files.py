@@ -100,15 +100,15 @@ def _text(chance: random.Random) -> tuple[bytes, str]:
 def _packed(raw: bytes, chance: random.Random) -> tuple[bytes, str]:
     kind = chance.choice(("plain", "plain", "gz", "gz", "xz", "zip", "zip", "bz2", "tar", "twice", "bomb"))
     if kind == "gz":
-        return gzip.compress(raw) * chance.choice((1, 1, 2)) + chance.choice((b"", b"", b"\0" * 5, b"x")), "gz"
+        return gzip.compress(raw, mtime=0) * chance.choice((1, 1, 2)) + chance.choice((b"", b"", b"\0" * 5, b"x")), "gz"
     if kind == "xz":
         return lzma.compress(raw, format=chance.choice((lzma.FORMAT_XZ, lzma.FORMAT_ALONE))), "xz"
     if kind == "bz2":
         return bz2.compress(raw), "bz2"
     if kind == "twice":
-        return gzip.compress(gzip.compress(raw)), "gz twice"
+        return gzip.compress(gzip.compress(raw, mtime=0), mtime=0), "gz twice"
     if kind == "bomb" and chance.random() < 0.15:
-        return gzip.compress(b"the with a block " * 2**22) * 30, "gz bomb"
+        return gzip.compress(b"the with a block " * 2**22, mtime=0) * 30, "gz bomb"
     if kind == "tar":
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -118,9 +118,11 @@ def _packed(raw: bytes, chance: random.Random) -> tuple[bytes, str]:
         return packed.getvalue(), "tar"
     if kind == "zip":
         packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", chance.choice((0, 8, 12, 14))) as archive:
+        method = chance.choice((0, 8, 12, 14))
+        with zipfile.ZipFile(packed, "w") as archive:
             for name in chance.sample(_MEMBERS, chance.choice((0, 1, 1, 2, 3))):
-                archive.writestr(name, raw)
+                # Without the time of its making: a case is the same whenever it is made.
+                archive.writestr(zipfile.ZipInfo(name), raw, compress_type=method)
         return packed.getvalue(), "zip"
     return raw, "plain"
 
