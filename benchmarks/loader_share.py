@@ -25,9 +25,9 @@ from jaxseq.config import load_config
 from jaxseq.errors import InputError
 from jaxseq.tasks import language_model as task
 from jaxseq.tasks.corpora import prepare, training_loader
+from jaxseq.training.devices import STACKED_SHARDED, choose_devices
 from jaxseq.training.dispatch import compile_training, stack_batches
 from jaxseq.training.optim import make_optimizer
-from jaxseq.training.sharding import STACKED_SPLIT, choose_layout
 from jaxseq.training.state import init_state
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -41,17 +41,17 @@ def seconds_per_step(path: Path, *, dispatches: int) -> tuple[float, float]:
     model = task.build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
     most = config.train.steps_per_dispatch
     optimizer = make_optimizer(config.optimizer, steps=most * dispatches)
-    layout, _ = choose_layout(config.train.devices, loader.batch_size)
-    run = compile_training(task.make_loss_fn(model, loader), optimizer, layout=layout, most=most)
+    parallel, _ = choose_devices(config.train.devices, loader.batch_size)
+    run = compile_training(task.make_loss_fn(model, loader), optimizer, parallel=parallel, most=most)
     carry = model.initial_carry(loader.batch_size) if loader.carried else None
     params = task.init_params(model, seed=config.train.seed)
-    state = layout.put_state(init_state(params, optimizer, key=jax.random.key(1), carry=carry))
+    state = parallel.put_state(init_state(params, optimizer, key=jax.random.key(1), carry=carry))
     loading, training = [], []
     for number in range(dispatches + 1):
         start = time.perf_counter()
         batches = stack_batches(loader, number * most, most, most)
         loaded = time.perf_counter()
-        state, tallies = run(state, layout.put(batches, STACKED_SPLIT), np.int32(most))
+        state, tallies = run(state, parallel.put(batches, STACKED_SHARDED), np.int32(most))
         jax.block_until_ready((state, tallies))
         loading.append((loaded - start) / most)
         training.append((time.perf_counter() - loaded) / most)

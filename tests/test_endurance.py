@@ -14,7 +14,7 @@ import pytest
 from fuzz_values import mutated_tree
 from processes import Outcome
 
-from jaxseq.training.checkpoint import CheckpointStore
+from jaxseq.storage.checkpoint import CheckpointStore
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,9 +11,9 @@ import pytest
 
 from jaxseq.config import load_config
 from jaxseq.data import take_split
+from jaxseq.reporting.summary import count_parameters
 from jaxseq.tasks import build_model, init_params, make_loss_fn
 from jaxseq.tasks.corpora import prepare, training_loader, window_loader
-from jaxseq.training.table import count_parameters
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 

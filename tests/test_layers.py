@@ -29,7 +29,10 @@ WHOLES = {
     "nn": {"ops"},
     "models": {"errors", "nn", "ops"},
     "decoding": {"errors"},
-    "training": {"config", "console", "errors", "opening", "ops", "signals"},
+    "metrics": {"ops"},
+    "storage": {"config", "errors", "opening"},
+    "reporting": {"console", "errors", "opening", "storage"},
+    "training": {"config", "errors", "metrics", "ops", "reporting", "signals", "storage"},
 }
 TASKS = {"tasks": {*GROUND, *PIECES, *WHOLES}}
 COMMANDS = {"commands": {*GROUND, *PIECES, *WHOLES, *TASKS}, "__main__": {"commands"}}

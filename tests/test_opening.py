@@ -10,7 +10,7 @@ import pytest
 
 from jaxseq.errors import InputError
 from jaxseq.opening import open_append, open_new, open_regular, open_to_keep, read_bytes, read_text
-from jaxseq.training.files import write_atomic, writing
+from jaxseq.storage.atomic import write_atomic, writing
 
 
 @pytest.fixture(params=["a directory", "a named pipe", "a socket", "a device"])
@@ -94,7 +94,7 @@ sys.modules["fcntl"] = None
 for name in ("O_NONBLOCK", "O_NOCTTY", "O_NOFOLLOW"):
     delattr(os, name)
 import jaxseq.commands.run_directory
-from jaxseq.training.lock import RunLock
+from jaxseq.storage.lock import RunLock
 try:
     RunLock(sys.argv[1]).__enter__()
 except ValueError as error:

@@ -79,12 +79,12 @@ from jaxseq import runtime; runtime.configure(devices=2)
 import time, jax, numpy as np
 from toy_training import *
 from jaxseq.training.dispatch import compile_training, stack_batches
-from jaxseq.training.sharding import STACKED_SPLIT
-optimizer = toy_optimizer(); layout = toy_layout(2)
-run = compile_training(loss_fn, optimizer, layout=layout, most=4)
-state = layout.put_state(toy_state(optimizer))
+from jaxseq.training.devices import STACKED_SHARDED
+optimizer = toy_optimizer(); parallel = toy_devices(2)
+run = compile_training(loss_fn, optimizer, parallel=parallel, most=4)
+state = parallel.put_state(toy_state(optimizer))
 for i in range(3):
-    state, _ = run(state, layout.put(stack_batches(ToyLoader(), 4 * i, 4, 4), STACKED_SPLIT), np.int32(4))
+    state, _ = run(state, parallel.put(stack_batches(ToyLoader(), 4 * i, 4, 4), STACKED_SHARDED), np.int32(4))
 import hashlib
 print(hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(state))).hexdigest())
 """

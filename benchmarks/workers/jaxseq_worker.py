@@ -25,13 +25,13 @@ from jaxseq import runtime
 from jaxseq.config import ExperimentConfig, OptimizerConfig, load_config
 from jaxseq.data import RowLoader, WindowLoader
 from jaxseq.decoding import generate
+from jaxseq.reporting.reporter import Silent
+from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.tasks import language_model as task
 from jaxseq.text import CharTokenizer
 from jaxseq.text.hangul import decompose
-from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.loop import fit
 from jaxseq.training.optim import make_optimizer
-from jaxseq.training.report import Silent
 from jaxseq.training.state import init_state
 
 CONFIGS = {

@@ -13,11 +13,11 @@ import numpy as np
 from jaxseq.config import read_config
 from jaxseq.errors import InputError
 from jaxseq.opening import open_regular, read_bytes
+from jaxseq.reporting.curves import is_picture
+from jaxseq.reporting.event_file import EVENT_FILE, is_event_file
+from jaxseq.storage.listing import free_name
+from jaxseq.storage.lock import is_lock
 from jaxseq.text.tokenizers import tokenizer_from_text
-from jaxseq.training.curves import is_picture
-from jaxseq.training.entries import free_name
-from jaxseq.training.events import EVENT_FILE, is_event_file
-from jaxseq.training.lock import is_lock
 
 CONFIG, TOKENS, LOCK = "config.json", "tokens.npy", "lock"
 

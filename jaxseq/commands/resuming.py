@@ -9,8 +9,8 @@ from pathlib import Path
 from jaxseq.config import ExperimentConfig, differences, from_json, read_config
 from jaxseq.config.fields import FIXED, FREE, Resuming
 from jaxseq.errors import ConfigError
-from jaxseq.training.plan import total_steps
-from jaxseq.training.snapshot import Snapshot
+from jaxseq.storage.snapshot import Snapshot
+from jaxseq.training.intervals import total_steps
 
 
 def require_same(run_dir: Path, config: ExperimentConfig) -> None:

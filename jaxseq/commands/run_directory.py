@@ -14,9 +14,9 @@ from jaxseq.commands.belongings import CONFIG, TOKENS
 from jaxseq.commands.resuming import require_same
 from jaxseq.config import ExperimentConfig, read_config
 from jaxseq.errors import InputError
-from jaxseq.training.checkpoint import CheckpointStore
-from jaxseq.training.files import writing
-from jaxseq.training.lock import RunLock
+from jaxseq.storage.atomic import writing
+from jaxseq.storage.checkpoint import CheckpointStore
+from jaxseq.storage.lock import RunLock
 
 
 def has_begun(run_dir: Path) -> bool:

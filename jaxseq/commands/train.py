@@ -20,11 +20,11 @@ from jaxseq.paths import run_path
 from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
 
 if TYPE_CHECKING:
+    from jaxseq.storage.snapshot import Snapshot
     from jaxseq.tasks.corpora import Prepared, TextLoader
     from jaxseq.tasks.language_model import LanguageModel, Validation
     from jaxseq.training.loop import Result
     from jaxseq.training.optim import Optimizer
-    from jaxseq.training.snapshot import Snapshot
 
 _QUICKSTART = "Trains a character model on Python's own manual; no download. Give a file of configs/ for another one."
 
@@ -130,7 +130,7 @@ def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool, stop: StopR
         InputError: one came; the message says from where.
     """
     from jaxseq.commands import run_directory
-    from jaxseq.training.checkpoint import CheckpointStore
+    from jaxseq.storage.checkpoint import CheckpointStore
 
     going_on = not fresh and run_directory.has_begun(run_dir)
     with scratch_directory(stop) as scratch:
@@ -162,7 +162,7 @@ def _parts(
         InputError: something given cannot be used, or another end of the run would make another run of it.
     """
     from jaxseq.commands.resuming import require_end
-    from jaxseq.training.checkpoint import CheckpointStore
+    from jaxseq.storage.checkpoint import CheckpointStore
 
     opened = CheckpointStore(run_dir / "checkpoints").open() if going_on else None
     checkpoint = opened and opened[0]
@@ -243,9 +243,9 @@ def _build(config: ExperimentConfig, prepared: "Prepared", stop: StopRequest) ->
     from jaxseq.tasks import language_model as task
     from jaxseq.tasks.corpora import training_loader
     from jaxseq.tasks.memory import require_memory, sampling_parts, training_parts
+    from jaxseq.training.devices import choose_devices
+    from jaxseq.training.intervals import total_steps
     from jaxseq.training.optim import make_optimizer
-    from jaxseq.training.plan import total_steps
-    from jaxseq.training.sharding import choose_layout
 
     tokenizer, corpus = prepared
     try:
@@ -254,7 +254,7 @@ def _build(config: ExperimentConfig, prepared: "Prepared", stop: StopRequest) ->
         raise InputError(f"sample.prompt is {config.sample.prompt!r}: {error}") from error
     if remark := prompt_remark(tokenizer, config.sample.prompt):
         console.tell(f"sample.prompt: {remark}")
-    choose_layout(config.train.devices, config.data.batch_size)  # complains here, before anything is written
+    choose_devices(config.train.devices, config.data.batch_size)  # complains here, before anything is written
     loader = training_loader(config.data, corpus, seed=config.train.seed)
     model = task.build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
     evaluate = task.validation_evaluator(config, model, corpus, poll=stop.poll)
@@ -270,13 +270,15 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
     """Shows what is trained, and trains it."""
     import jax
 
+    from jaxseq.reporting.console import Console
+    from jaxseq.reporting.reporter import Reporters
+    from jaxseq.reporting.summary import format_table, layers_of
+    from jaxseq.reporting.tensorboard import TensorBoard
+    from jaxseq.storage.atomic import write_atomic
+    from jaxseq.storage.checkpoint import CheckpointStore
     from jaxseq.tasks import language_model as task
-    from jaxseq.training.checkpoint import CheckpointStore
-    from jaxseq.training.files import write_atomic
     from jaxseq.training.loop import fit
-    from jaxseq.training.report import Console, Reporters, TensorBoard
     from jaxseq.training.state import init_state
-    from jaxseq.training.table import format_table, layers_of
 
     (tokenizer, corpus), loader, model, evaluate, optimizer = parts
     stop.poll()
@@ -321,10 +323,10 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: 
     import jax
 
     from jaxseq.decoding import Sampling, Transcript, prompt_ids, stream
+    from jaxseq.reporting.curves import draw_curves
+    from jaxseq.storage.atomic import write_atomic
+    from jaxseq.storage.metrics_file import METRICS_CSV, read_metrics
     from jaxseq.tasks.language_model import load_run
-    from jaxseq.training.curves import draw_curves
-    from jaxseq.training.files import write_atomic
-    from jaxseq.training.metrics import RECORD, read_metrics
 
     stop.patience = PATIENCE  # all of the training is saved
     loaded = load_run(run_dir)
@@ -345,7 +347,7 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: 
     write_atomic(run_dir / "samples.txt", f"step {loaded.step}, temperature {choice.temperature}\n\n{sample}\n")
     console.show()
     names = ("bits_per_token", "loss", "accuracy")
-    rows = read_metrics(run_dir / RECORD, tell=console.tell)
+    rows = read_metrics(run_dir / METRICS_CSV, tell=console.tell)
     measured = [row for row in rows if row["split"] == "validation" and all(map(row.get, names))]
     if measured:
         last = {name: float(measured[-1][name]) for name in names}
@@ -355,7 +357,7 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: "Result", sampler: 
             f"accuracy {last['accuracy']:.2%}; best loss {result.best_loss:.4f} at step {result.best_step}"
         )
     console.show(f"\n{sample}\n")
-    draw_curves(run_dir / RECORD, run_dir / "curves.png", title=config.name)
+    draw_curves(run_dir / METRICS_CSV, run_dir / "curves.png", title=config.name)
     again = f"{sampler} {shlex.quote(str(run_dir))} {_prompt_option(prompt or _beginning(sample))}"
     console.show(f"everything is in {run_dir}; sample more with:\n  {again}")
 

@@ -9,10 +9,10 @@ from jaxseq.config import OptimizerConfig
 from jaxseq.errors import InputError
 from jaxseq.tasks.corpora import TextLoader
 from jaxseq.tasks.language_model import LanguageModel, init_params, make_loss_fn
-from jaxseq.training.book import Book, DivergedError
+from jaxseq.training.devices import STACKED_SHARDED, choose_devices
 from jaxseq.training.dispatch import compile_training, stack_batches
 from jaxseq.training.optim import make_optimizer
-from jaxseq.training.sharding import STACKED_SPLIT, choose_layout
+from jaxseq.training.run_record import DivergedError, RunRecord
 from jaxseq.training.state import init_state
 
 _MOST_SKIPPED = 10
@@ -37,29 +37,29 @@ def train_model(
     """
     optimizer = optimizer or OptimizerConfig()
     rule = make_optimizer(optimizer, steps=steps)
-    layout, _ = choose_layout(0, loader.batch_size)
-    run = compile_training(make_loss_fn(model, loader), rule, layout=layout, most=steps_per_dispatch)
+    parallel, _ = choose_devices(0, loader.batch_size)
+    run = compile_training(make_loss_fn(model, loader), rule, parallel=parallel, most=steps_per_dispatch)
     carry = model.initial_carry(loader.batch_size) if loader.carried else None
     key = jax.random.fold_in(jax.random.key(seed), 1)
-    state = layout.put_state(init_state(init_params(model, seed=seed), rule, key=key, carry=carry))
-    book, waiting = Book(), None
+    state = parallel.put_state(init_state(init_params(model, seed=seed), rule, key=key, carry=carry))
+    record, waiting = RunRecord(), None
     for step in range(0, steps, steps_per_dispatch):
         count = min(steps_per_dispatch, steps - step)
         batches = stack_batches(loader, step, count, steps_per_dispatch)
-        state, tallies = run(state, layout.put(batches, STACKED_SPLIT), np.int32(count))
-        _enter(book, waiting, optimizer)  # one dispatch late: the devices need not wait for the host
+        state, tallies = run(state, parallel.put(batches, STACKED_SHARDED), np.int32(count))
+        _enter(record, waiting, optimizer)  # one dispatch late: the devices need not wait for the host
         waiting = jax.tree.map(lambda values, count=count: values[:count], tallies)
-    _enter(book, waiting, optimizer)
+    _enter(record, waiting, optimizer)
     params = jax.device_get(state.params)
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
         raise _diverged("the parameters after the last update are not finite", optimizer)
     return params
 
 
-def _enter(book: Book, tallies: Any, optimizer: OptimizerConfig) -> None:
+def _enter(record: RunRecord, tallies: Any, optimizer: OptimizerConfig) -> None:
     try:
         if tallies is not None:
-            book.add(jax.device_get(tallies), max_nonfinite=_MOST_SKIPPED)
+            record.add(jax.device_get(tallies), max_nonfinite=_MOST_SKIPPED)
     except DivergedError as error:
         raise _diverged(f"loss or gradient of {_MOST_SKIPPED} batches in a row was not finite", optimizer) from error
 

@@ -19,11 +19,11 @@ from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.opening import read_bytes
 from jaxseq.ops.losses import Tally
 from jaxseq.signals import Poll, never
+from jaxseq.storage.checkpoint import CheckpointStore, Restored
 from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
-from jaxseq.training.checkpoint import CheckpointStore, Restored
+from jaxseq.training.devices import choose_devices
 from jaxseq.training.evaluate import Evaluator
-from jaxseq.training.sharding import choose_layout
 
 LanguageModel = RNNLanguageModel | TransformerLanguageModel
 LossFn = Callable[..., tuple[dict[str, Tally], Any]]
@@ -114,8 +114,8 @@ class SplitEvaluator:
         else:
             self.loader = window_loader(config, part, shift=config.shift if last_only else config.length)
         self._model = model
-        layout, _ = choose_layout(devices, self.loader.batch_size)
-        self._evaluator = Evaluator(make_loss_fn(model, self.loader), layout=layout)
+        parallel, _ = choose_devices(devices, self.loader.batch_size)
+        self._evaluator = Evaluator(make_loss_fn(model, self.loader), parallel=parallel)
 
     @property
     def left_out(self) -> str:

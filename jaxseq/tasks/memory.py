@@ -17,9 +17,9 @@ from jaxseq.config import ExperimentConfig, RNNConfig
 from jaxseq.errors import InputError
 from jaxseq.tasks.corpora import TextLoader
 from jaxseq.tasks.language_model import LanguageModel, init_params
+from jaxseq.training.devices import choose_devices
+from jaxseq.training.intervals import Intervals
 from jaxseq.training.optim import Optimizer
-from jaxseq.training.plan import Plan
-from jaxseq.training.sharding import choose_layout
 
 _NUMBER = np.dtype(np.float32).itemsize
 _TOKEN = 2 * np.dtype(np.int32).itemsize + 2 * np.dtype(bool).itemsize
@@ -75,7 +75,7 @@ def training_parts(
 ) -> list[Part]:
     """What a device holds while it trains; on CPU the devices are cores, and all of them are counted."""
     rows, length, section = loader.batch_size, loader.length, config.model
-    devices = choose_layout(config.train.devices, rows)[0].mesh.size
+    devices = choose_devices(config.train.devices, rows)[0].mesh.size
     together = jax.devices()[0].platform == "cpu"
     copies, share = (devices, 1) if together else (1, devices)
 
@@ -103,7 +103,7 @@ def training_parts(
         scores = section.layers * rows * section.heads * length * keys * _NUMBER
         lower = f"lower data.length{', model.context' if loader.carried else ''} or data.batch_size"
         parts.append(Part("the weights of attention", scores // share, lower))
-    most = Plan.of(config.train, loader.steps_per_epoch).most
+    most = Intervals.of(config.train, loader.steps_per_epoch).most
     lower = "lower train.steps_per_dispatch" if most > 1 else batch
     parts.append(Part(f"{most:,} batches for one dispatch", most * rows * length * _TOKEN // share, lower))
     return parts

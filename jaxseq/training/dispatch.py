@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from jaxseq.training.devices import REPLICATED, SHARDED, STACKED_SHARDED, STATE_SPECS, DataParallel
 from jaxseq.training.optim import Optimizer
-from jaxseq.training.sharding import COPIED, SPLIT, STACKED_SPLIT, STATE_SPECS, Layout
 from jaxseq.training.state import PyTree, TrainState
 from jaxseq.training.step import Batch, LossFn, Tallies, make_eval_step, make_train_step
 
@@ -49,31 +49,31 @@ def stack_batches(loader: Loader, step: int, count: int, most: int) -> Batch:
 
 
 def compile_training(
-    loss_fn: LossFn, optimizer: Optimizer, *, layout: Layout, most: int
+    loss_fn: LossFn, optimizer: Optimizer, *, parallel: DataParallel, most: int
 ) -> Callable[[TrainState, Batch, Any], tuple[TrainState, Tallies]]:
     """`run(state, batches, count) -> (state, tallies)`: the first `count` of `most` stacked batches, a step each.
 
     The state given is consumed (donated). Every tally is an array of `most`, one entry a step, zero past `count`.
     """
-    step = make_train_step(loss_fn, optimizer, axis=layout.axis)
+    step = make_train_step(loss_fn, optimizer, axis=parallel.axis)
 
     def run(state: TrainState, batches: Batch, count: Array) -> tuple[TrainState, Tallies]:
         return _repeat(step, state, batches, count, most)
 
-    specs = (STATE_SPECS, STACKED_SPLIT, COPIED)
-    return jax.jit(layout.parallel(run, specs, (STATE_SPECS, COPIED)), donate_argnums=0)
+    specs = (STATE_SPECS, STACKED_SHARDED, REPLICATED)
+    return jax.jit(parallel.shard(run, specs, (STATE_SPECS, REPLICATED)), donate_argnums=0)
 
 
 def compile_evaluation(
-    loss_fn: LossFn, *, layout: Layout, most: int
+    loss_fn: LossFn, *, parallel: DataParallel, most: int
 ) -> Callable[[PyTree, PyTree, Batch, Any], tuple[PyTree, Tallies]]:
     """`run(params, carry, batches, count) -> (carry, tallies)`, as `compile_training` does it for training."""
-    step = make_eval_step(loss_fn, axis=layout.axis)
+    step = make_eval_step(loss_fn, axis=parallel.axis)
 
     def run(params: PyTree, carry: PyTree, batches: Batch, count: Array) -> tuple[PyTree, Tallies]:
         return _repeat(lambda carry, batch: step(params, carry, batch), carry, batches, count, most)
 
-    return jax.jit(layout.parallel(run, (COPIED, SPLIT, STACKED_SPLIT, COPIED), (SPLIT, COPIED)))
+    return jax.jit(parallel.shard(run, (REPLICATED, SHARDED, STACKED_SHARDED, REPLICATED), (SHARDED, REPLICATED)))
 
 
 def _repeat(

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 import jax
 import numpy as np
 
+from jaxseq.metrics.meter import Meter
+from jaxseq.metrics.perplexity import derived
 from jaxseq.signals import Poll, never
+from jaxseq.training.devices import SHARDED, STACKED_SHARDED, DataParallel
 from jaxseq.training.dispatch import Loader, compile_evaluation, stack_batches
-from jaxseq.training.metrics import Meter, derived
-from jaxseq.training.sharding import SPLIT, STACKED_SPLIT, Layout
 from jaxseq.training.state import PyTree
 from jaxseq.training.step import LossFn
 
@@ -20,14 +21,14 @@ class Evaluator:
     """Runs `loss_fn` without training over the batches of a loader; compiled once, used as often as needed.
 
     Args:
-        layout: devices that share a batch, see `choose_layout`.
+        parallel: devices that share a batch, see `choose_devices`.
         steps_per_dispatch: batches to one call of the compiled function.
     """
 
-    def __init__(self, loss_fn: LossFn, *, layout: Layout, steps_per_dispatch: int = 10) -> None:
-        self._layout = layout
+    def __init__(self, loss_fn: LossFn, *, parallel: DataParallel, steps_per_dispatch: int = 10) -> None:
+        self._parallel = parallel
         self._most = steps_per_dispatch
-        self._run = compile_evaluation(loss_fn, layout=layout, most=steps_per_dispatch)
+        self._run = compile_evaluation(loss_fn, parallel=parallel, most=steps_per_dispatch)
 
     def __call__(
         self, params: PyTree, loader: Loader, *, steps: int, carry: PyTree = None, poll: Poll = never
@@ -40,12 +41,12 @@ class Evaluator:
             carry: what enters the first batch, and is handed on from batch to batch; None begins anew in each.
             poll: called before each call of the compiled function.
         """
-        params, carry = self._layout.put(params), self._layout.put(carry, SPLIT)
+        params, carry = self._parallel.put(params), self._parallel.put(carry, SHARDED)
         meter, waiting = Meter(), None
         for step in range(0, steps, self._most):
             poll()
             count = min(self._most, steps - step)
-            batches = self._layout.put(stack_batches(loader, step, count, self._most), STACKED_SPLIT)
+            batches = self._parallel.put(stack_batches(loader, step, count, self._most), STACKED_SHARDED)
             carry, tallies = self._run(params, carry, batches, np.int32(count))
             if waiting is not None:  # one call behind, so that the devices never wait for the host
                 meter.add(jax.device_get(waiting))

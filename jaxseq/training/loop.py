@@ -1,8 +1,8 @@
 """The training loop: from a state and a loader to a trained state, with everything on disk that going on needs.
 
 Steps run several to a call; the next batches are stacked and the last results read while the devices compute. Where
-something is due (`jaxseq.training.plan`) the order is: row of metrics, evaluation, checkpoint. So a checkpoint has all
-rows of its step behind it, and in it.
+something is due (`jaxseq.training.intervals`) the order is: row of metrics, evaluation, checkpoint. So a checkpoint
+has all rows of its step behind it, and in it.
 
 A run that was killed goes on from its newest checkpoint and does again what came after, on as many devices as it was
 begun with. metrics.csv becomes what the checkpoint holds of it, and nothing hangs on the clock, on the process, or on
@@ -21,17 +21,17 @@ import numpy as np
 
 from jaxseq.config import TrainConfig
 from jaxseq.errors import CheckpointError, InputError
+from jaxseq.reporting.reporter import Reporter, Silent
 from jaxseq.signals import Stopped, StopRequest, own_unless
-from jaxseq.training.book import Book, DivergedError
-from jaxseq.training.checkpoint import CheckpointStore, Restored
-from jaxseq.training.debug import explain_nonfinite
+from jaxseq.storage.checkpoint import CheckpointStore, Restored
+from jaxseq.storage.metrics_file import METRICS_CSV, MetricsFile
+from jaxseq.training.devices import STACKED_SHARDED, choose_devices
 from jaxseq.training.dispatch import TrainLoader, compile_training, stack_batches
 from jaxseq.training.evaluate import Evaluate
-from jaxseq.training.metrics import RECORD, MetricsFile
+from jaxseq.training.intervals import Intervals
+from jaxseq.training.nonfinite import explain_nonfinite
 from jaxseq.training.optim import Optimizer
-from jaxseq.training.plan import Plan
-from jaxseq.training.report import Reporter, Silent
-from jaxseq.training.sharding import STACKED_SPLIT, choose_layout
+from jaxseq.training.run_record import DivergedError, RunRecord
 from jaxseq.training.state import TrainState
 from jaxseq.training.step import SKIPPED, Batch, LossFn, Tallies
 
@@ -97,7 +97,7 @@ def fit(
     if config.patience and evaluate is None:
         raise InputError(f"train.patience is {config.patience} and there is no validation split: set it to 0")
     reporter = reporter or Silent()
-    metrics = MetricsFile(run_dir / RECORD, columns, say=reporter.say)
+    metrics = MetricsFile(run_dir / METRICS_CSV, columns, say=reporter.say)
     run = _Run(loss_fn, state, loader, optimizer, config, store, evaluate, reporter, metrics, meta or {}, files or {})
     try:
         with own_unless(stop) as stop:
@@ -123,12 +123,12 @@ class _Run:
     def __post_init__(self) -> None:
         self.template = jax.eval_shape(lambda: self.state)
         self.restored = self.store.restore(self.template)
-        self.layout, note = choose_layout(self.devices_wanted(), self.loader.batch_size)
+        self.parallel, note = choose_devices(self.devices_wanted(), self.loader.batch_size)
         if note:
             self.reporter.say(note)
-        self.plan = Plan.of(self.config, self.loader.steps_per_epoch)
-        self.compiled = compile_training(self.loss_fn, self.optimizer, layout=self.layout, most=self.plan.most)
-        self.step, self.saved, self.book, self.due = 0, -1, Book(), False
+        self.intervals = Intervals.of(self.config, self.loader.steps_per_epoch)
+        self.compiled = compile_training(self.loss_fn, self.optimizer, parallel=self.parallel, most=self.intervals.most)
+        self.step, self.saved, self.record, self.due = 0, -1, RunRecord(), False
         self.validation: Mapping[str, float] | None = None
 
     def devices_wanted(self) -> int:
@@ -151,7 +151,7 @@ class _Run:
     def go(self, stop: StopRequest) -> Result:
         restored, self.restored = self.restored, None
         if restored is None:
-            self.state = self.layout.put_state(self.state)
+            self.state = self.parallel.put_state(self.state)
             self.metrics.cut(-1)
             self.save()
         else:
@@ -160,11 +160,11 @@ class _Run:
             self.adopt(restored)
             self.store.tidy(self.spare | {self.step})
             self.reporter.say(f"going on from step {self.step}")
-        self.reporter.begin(self.step, self.plan.total)
+        self.reporter.begin(self.step, self.intervals.total)
         if self.due:
             self.due, self.saved = False, -1
             self.halt()
-        while self.step < self.plan.total and not self.exhausted and not self.due and stop.signal is None:
+        while self.step < self.intervals.total and not self.exhausted and not self.due and stop.signal is None:
             try:
                 self.advance(stop)
                 self.halt()
@@ -173,9 +173,9 @@ class _Run:
         if self.saved != self.step:
             self.save(regular=False)
         told = self.due or stop.signal is not None
-        stopped = "signal" if told else "finished" if self.step == self.plan.total else "early"
+        stopped = "signal" if told else "finished" if self.step == self.intervals.total else "early"
         self.say_how_it_ended(stopped)
-        best_loss, best_step = self.book.best_loss, self.book.best_step
+        best_loss, best_step = self.record.best_loss, self.record.best_step
         return Result(self.state, self.step, stopped, stop.signal, self.validation, best_loss, best_step)
 
     def say_how_it_ended(self, stopped: Literal["finished", "early", "signal"]) -> None:
@@ -186,7 +186,7 @@ class _Run:
             left = self.step % self.optimizer.accumulate
             note = f"; the gradients of the last {left} batches, too few for an update, are not used" if left else ""
             self.reporter.say(
-                f"no better validation loss since step {self.book.best_step}: stopped at step {self.step}{note}"
+                f"no better validation loss since step {self.record.best_step}: stopped at step {self.step}{note}"
             )
         params = jax.tree.leaves(jax.device_get(self.state.params))
         if stopped == "finished" and not all(np.isfinite(leaf).all() for leaf in params):
@@ -198,16 +198,18 @@ class _Run:
     @property
     def exhausted(self) -> bool:
         """Whether validation has not improved for as long as the run may wait."""
-        return 0 < self.config.patience <= self.book.stale
+        return 0 < self.config.patience <= self.record.stale
 
     def advance(self, stop: StopRequest) -> None:
         """Runs steps up to the next evaluation or checkpoint, or until told to stop, and enters their results."""
-        end = self.plan.halt_after(self.step)
+        end = self.intervals.halt_after(self.step)
         waiting: tuple[int, int, Tallies] | None = None
         batches = self.stacked()
         while batches is not None:
-            count = self.plan.count_after(self.step)
-            self.state, tallies = self.compiled(self.state, self.layout.put(batches, STACKED_SPLIT), np.int32(count))
+            count = self.intervals.count_after(self.step)
+            self.state, tallies = self.compiled(
+                self.state, self.parallel.put(batches, STACKED_SHARDED), np.int32(count)
+            )
             self.step += count
             batches = self.stacked() if self.step < end and stop.signal is None else None
             if waiting is not None:
@@ -220,34 +222,34 @@ class _Run:
 
     def stacked(self) -> Batch:
         """The batches of the next call, on the host."""
-        return stack_batches(self.loader, self.step, self.plan.count_after(self.step), self.plan.most)
+        return stack_batches(self.loader, self.step, self.intervals.count_after(self.step), self.intervals.most)
 
     def enter(self, step: int, count: int, tallies: Tallies) -> None:
         """Reads the results of the `count` steps up to `step`, which waits for them, and writes a row where due."""
         tallies = jax.tree.map(lambda values: values[:count], jax.device_get(tallies))
-        self.book.add(tallies, max_nonfinite=self.config.max_nonfinite)
+        self.record.add(tallies, max_nonfinite=self.config.max_nonfinite)
         loss = tallies["loss"]
         tokens = float(np.sum(loss.count))
         self.reporter.advance(step, float(np.sum(loss.total)) / tokens if tokens else float("nan"), tokens)
-        if self.plan.logs_at(step):
-            self.row(step, "train", self.book.close_interval())
+        if self.intervals.logs_at(step):
+            self.row(step, "train", self.record.close_interval())
 
     def halt(self) -> None:
         """Evaluates and saves, where due. An evaluation that is stopped stays due."""
         better = False
-        if self.evaluate is not None and self.plan.evaluates_at(self.step):
-            before = dataclasses.replace(self.book)
+        if self.evaluate is not None and self.intervals.evaluates_at(self.step):
+            before = dataclasses.replace(self.record)
             try:
                 self.validation = self.evaluate(self.state.params, False)
-                better = self.book.judge(self.validation["loss"], self.step)
-                over = self.exhausted or self.step == self.plan.total
+                better = self.record.judge(self.validation["loss"], self.step)
+                over = self.exhausted or self.step == self.intervals.total
                 if over and self.config.evaluate_batches:
                     self.validation = self.evaluate(self.state.params, True)
             except Stopped:
-                self.book, self.due, self.saved = before, True, -1
+                self.record, self.due, self.saved = before, True, -1
                 return
             self.row(self.step, "validation", self.validation)
-        if better or self.plan.saves_at(self.step):
+        if better or self.intervals.saves_at(self.step):
             self.save(best=better)
 
     def row(self, step: int, split: str, values: Mapping[str, float]) -> None:
@@ -258,27 +260,27 @@ class _Run:
     @property
     def spare(self) -> set[int]:
         """Steps whose checkpoints may be gone back to."""
-        return {self.book.good_step, self.book.candidate}
+        return {self.record.good_step, self.record.candidate}
 
     def save(self, *, best: bool = False, regular: bool = True) -> None:
         """Saves a checkpoint; one that is not regular is never gone back to, as a run left alone would not have it."""
-        if regular and not self.book.skipped_in_a_row:
-            self.book.candidate = self.step
+        if regular and not self.record.skipped_in_a_row:
+            self.record.candidate = self.step
         self.metrics.sync()
-        meta = {**self.meta, "training": self.book.to_json(), DEVICES: self.layout.mesh.size}
+        meta = {**self.meta, "training": self.record.to_json(), DEVICES: self.parallel.mesh.size}
         meta |= {EVALUATION_DUE: True} if self.due else {}
-        files = {**self.files, RECORD: self.metrics.record}
+        files = {**self.files, METRICS_CSV: self.metrics.content}
         self.store.save(self.step, self.state, meta, files=files, best=best, spare=self.spare)
         self.saved = self.step
 
     def adopt(self, restored: Restored) -> None:
         """Takes a checkpoint's place in the run."""
-        self.state = self.layout.put_state(restored.arrays)
+        self.state = self.parallel.put_state(restored.arrays)
         self.step = self.saved = restored.step
         self.due = bool(restored.meta.get(EVALUATION_DUE, False))
-        self.book = Book.from_json(restored.meta.get("training"))
-        if RECORD in restored.files:
-            self.metrics.restore(restored.files[RECORD], self.step)
+        self.record = RunRecord.from_json(restored.meta.get("training"))
+        if METRICS_CSV in restored.files:
+            self.metrics.restore(restored.files[METRICS_CSV], self.step)
         else:
             self.recover()
 
@@ -286,18 +288,18 @@ class _Run:
         """Takes up what metrics.csv has, after a checkpoint of a version whose checkpoints did not hold the rows."""
         there = {(int(row["step"]), row["split"]) for row in self.metrics.cut(self.step)}
         steps = range(1, self.step + 1)
-        due = {(step, "train") for step in steps if self.plan.logs_at(step)}
+        due = {(step, "train") for step in steps if self.intervals.logs_at(step)}
         if self.evaluate is not None:
-            due |= {(step, "validation") for step in steps if self.plan.evaluates_at(step)}
+            due |= {(step, "validation") for step in steps if self.intervals.evaluates_at(step)}
         if lost := len(due - there):
             self.reporter.say(
-                f"{RECORD} lacks {lost} of the {len(due)} rows up to step {self.step}, missing or damaged; this "
+                f"{METRICS_CSV} lacks {lost} of the {len(due)} rows up to step {self.step}, missing or damaged; this "
                 "checkpoint, of an earlier version, does not hold them: they are left out"
             )
 
     def go_back(self) -> None:
         """Restores the last good checkpoint and halves the learning rate."""
-        limit, rollbacks, good = self.config.max_nonfinite, self.book.rollbacks + 1, self.book.good_step
+        limit, rollbacks, good = self.config.max_nonfinite, self.record.rollbacks + 1, self.record.good_step
         what = f"loss or gradient of {limit} batches in a row, before step {self.step}, was not finite"
         if rollbacks > self.config.max_rollbacks:
             raise InputError(
@@ -310,16 +312,16 @@ class _Run:
         for line in restored.skipped:
             self.reporter.say(f"skipped a checkpoint: {line}")
         self.adopt(restored)
-        self.book.rollbacks, self.book.skipped_in_a_row = rollbacks, 0
+        self.record.rollbacks, self.record.skipped_in_a_row = rollbacks, 0
         scale = 0.5**rollbacks
-        self.state = self.state._replace(lr_scale=self.layout.put(np.float32(scale)))
+        self.state = self.state._replace(lr_scale=self.parallel.put(np.float32(scale)))
         self.reporter.say(f"{what}: back to the checkpoint of step {self.step}, with {scale:g} of the learning rate")
-        self.reporter.begin(self.step, self.plan.total)
+        self.reporter.begin(self.step, self.intervals.total)
 
     def explain(self, tallies: Tallies) -> None:
         """Where the step just run was skipped, stops the run with the reason."""
         if np.any(jax.device_get(tallies[SKIPPED].total)):
             # A skipped step leaves parameters and carry as they were: only the step is to be set back.
             before = jax.device_get(self.state)._replace(step=np.int32(self.step - 1))
-            told = explain_nonfinite(self.loss_fn, before, self.loader(self.step - 1), self.layout.mesh.size)
+            told = explain_nonfinite(self.loss_fn, before, self.loader(self.step - 1), self.parallel.mesh.size)
             raise InputError(f"loss or gradient is not finite at step {self.step}: {told}")

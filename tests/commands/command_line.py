@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxseq.commands.main import main
-from jaxseq.training.checkpoint import CheckpointStore
+from jaxseq.storage.checkpoint import CheckpointStore
 
 TINY = [
     "--data.source",

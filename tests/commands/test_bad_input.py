@@ -11,7 +11,7 @@ import pytest
 from command_line import TINY, jaxseq, refused, snapshot
 
 from jaxseq.commands.main import COMMANDS
-from jaxseq.training import files
+from jaxseq.storage import atomic
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,7 +117,7 @@ def test_a_disk_that_cannot_be_written_to_is_named_and_nothing_half_written_stay
             raise OSError(number, os.strerror(number))
         real(descriptor)
 
-    monkeypatch.setattr(files.os, "fsync", fsync)
+    monkeypatch.setattr(atomic.os, "fsync", fsync)
     before = snapshot(odd)
     code, _, err = jaxseq("train", *TINY, folder=odd)
     assert code == 2

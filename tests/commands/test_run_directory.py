@@ -15,10 +15,10 @@ from jaxseq.commands import belongings, run_directory
 from jaxseq.config import ExperimentConfig, read_config, to_json
 from jaxseq.data import TokenChunk, write_token_file
 from jaxseq.errors import InputError
+from jaxseq.reporting.curves import draw_curves
+from jaxseq.reporting.event_file import EventFile
+from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.tasks.language_model import load_run
-from jaxseq.training.checkpoint import CheckpointStore
-from jaxseq.training.curves import draw_curves
-from jaxseq.training.events import EventFile
 
 OLD_RUNS = Path(__file__).parents[1] / "old_runs"
 FOREIGN = {

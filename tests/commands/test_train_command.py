@@ -14,7 +14,7 @@ from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, refuse
 from jaxseq.commands.train import _beginning, _prepare, _prompt_option
 from jaxseq.config import DataConfig, ExperimentConfig
 from jaxseq.signals import StopRequest
-from jaxseq.training.checkpoint import CheckpointStore
+from jaxseq.storage.checkpoint import CheckpointStore
 
 PNG = b"\x89PNG\r\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from orbax import checkpoint  # noqa: F401  # imported before the processes are forked
 
-from jaxseq.training.checkpoint import CheckpointStore
+from jaxseq.storage.checkpoint import CheckpointStore
 
 
 def resuming(argv: Sequence[str]) -> int:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from jaxseq.config import ExperimentConfig, to_json
 from jaxseq.errors import CheckpointError
+from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.tasks.language_model import load_run
-from jaxseq.training.book import Book
-from jaxseq.training.checkpoint import CheckpointStore
+from jaxseq.training.run_record import RunRecord
 
 _TEXTS = {"config.json": to_json(ExperimentConfig()), "tokenizer.json": '{"kind": "byte"}'}
 
@@ -52,14 +52,14 @@ _WRONG = {
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in _WRONG.items() for value in values])
 def test_a_book_that_no_run_writes_is_told(name: str, value: Any) -> None:
     with pytest.raises(CheckpointError, match='the entry "training" of the checkpoint'):
-        Book.from_json({**Book().to_json(), name: value})
+        RunRecord.from_json({**RunRecord().to_json(), name: value})
 
 
 @settings(deadline=None, max_examples=60)
 @given(tree=st.none() | st.integers() | st.text() | st.lists(st.integers()) | st.dictionaries(st.text(), st.text()))
 def test_so_is_anything_else(tree: Any) -> None:
     if tree == {}:
-        assert Book.from_json(tree).best_loss == math.inf
+        assert RunRecord.from_json(tree).best_loss == math.inf
         return
     with pytest.raises(CheckpointError):
-        Book.from_json(tree)
+        RunRecord.from_json(tree)

@@ -23,6 +23,8 @@ from jaxseq.config import (
 )
 from jaxseq.data import Corpus, RowLoader, WindowLoader
 from jaxseq.errors import CheckpointError, InputError
+from jaxseq.reporting.summary import layers_of
+from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.tasks import train_model
 from jaxseq.tasks.language_model import (
     SplitEvaluator,
@@ -35,8 +37,6 @@ from jaxseq.tasks.language_model import (
     validation_evaluator,
 )
 from jaxseq.text import CharTokenizer
-from jaxseq.training.checkpoint import CheckpointStore
-from jaxseq.training.table import layers_of
 
 SYMBOLS = 7
 MODELS = {

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toy_training import ROWS, ToyLoader, loss_fn, toy_layout, toy_params
+from toy_training import ROWS, ToyLoader, loss_fn, toy_devices, toy_params
 
+from jaxseq.training.devices import choose_devices
 from jaxseq.training.evaluate import Evaluator
-from jaxseq.training.sharding import choose_layout
 
 
 def by_hand(loader, steps, carry):
@@ -26,7 +26,7 @@ def by_hand(loader, steps, carry):
 @pytest.mark.parametrize("steps", [1, 3, 4, 7])
 def test_an_evaluation_is_that_of_a_plain_loop(devices, carried, steps):
     carry = jnp.zeros((ROWS, 5)) if carried else None
-    evaluator = Evaluator(loss_fn, layout=toy_layout(devices), steps_per_dispatch=3)
+    evaluator = Evaluator(loss_fn, parallel=toy_devices(devices), steps_per_dispatch=3)
     metrics = evaluator(toy_params(), ToyLoader(seed=1), steps=steps, carry=carry)
     for name, value in by_hand(ToyLoader(seed=1), steps, carry).items():
         assert metrics[name] == pytest.approx(value, rel=1e-6)
@@ -35,7 +35,7 @@ def test_an_evaluation_is_that_of_a_plain_loop(devices, carried, steps):
 
 
 def test_parameters_and_carry_given_stay_usable():
-    evaluator = Evaluator(loss_fn, layout=choose_layout(1, ROWS)[0])
+    evaluator = Evaluator(loss_fn, parallel=choose_devices(1, ROWS)[0])
     params, carry = toy_params(), jnp.zeros((ROWS, 5))
     first = evaluator(params, ToyLoader(), steps=4, carry=carry)
     assert evaluator(params, ToyLoader(), steps=4, carry=carry) == first
@@ -43,5 +43,5 @@ def test_parameters_and_carry_given_stay_usable():
 
 
 def test_no_batches_give_no_metrics():
-    evaluator = Evaluator(loss_fn, layout=choose_layout(1, ROWS)[0])
+    evaluator = Evaluator(loss_fn, parallel=choose_devices(1, ROWS)[0])
     assert evaluator(toy_params(), ToyLoader(), steps=0) == {}

@@ -7,7 +7,7 @@ from toy_runs import TOTAL, Notes, StoppingLoader, run
 from toy_training import ToyLoader
 
 from jaxseq.errors import InputError
-from jaxseq.training.metrics import read_metrics
+from jaxseq.storage.metrics_file import read_metrics
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 

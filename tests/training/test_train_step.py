@@ -10,11 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_layout, toy_optimizer, toy_params, toy_state
+from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_devices, toy_optimizer, toy_params, toy_state
 
 from jaxseq.ops.losses import Tally
+from jaxseq.training.devices import STACKED_SHARDED
 from jaxseq.training.dispatch import compile_training, stack_batches
-from jaxseq.training.sharding import STACKED_SPLIT
 from jaxseq.training.step import make_train_step
 
 OPTIMIZER = toy_optimizer()
@@ -27,18 +27,18 @@ def quiet(params, carry, batch, key, train):
 
 @functools.cache
 def compiled(devices=1, loss=quiet, most=1, **options):
-    layout = toy_layout(devices)
-    return compile_training(loss, toy_optimizer(**options), layout=layout, most=most), layout
+    parallel = toy_devices(devices)
+    return compile_training(loss, toy_optimizer(**options), parallel=parallel, most=most), parallel
 
 
 def steps(batches, *, devices=1, loss=quiet, state=None, most=1, cuts=None, **options):
     """State and tallies after the batches, run `most` at a time or as `cuts` say."""
-    run, layout = compiled(devices, loss, most, **options)
-    state = layout.put_state(state or toy_state(toy_optimizer(**options)))
+    run, parallel = compiled(devices, loss, most, **options)
+    state = parallel.put_state(state or toy_state(toy_optimizer(**options)))
     rows, step = [], 0
     for count in cuts or [1] * len(batches):
         stacked = stack_batches(lambda i: batches[i], step, count, most)
-        state, tallies = run(state, layout.put(stacked, STACKED_SPLIT), np.int32(count))
+        state, tallies = run(state, parallel.put(stacked, STACKED_SHARDED), np.int32(count))
         rows.append(jax.tree.map(lambda values, n=count: values[:n], jax.device_get(tallies)))
         step += count
     return jax.device_get(state), jax.tree.map(lambda *values: np.concatenate(values), *rows)
@@ -86,8 +86,8 @@ def test_accumulated_batches_are_one_large_batch_however_uneven_their_masks():
     state = toy_state(toy_optimizer(accumulate=3), carried=False)
     batches = [{**batch, "mask": np.array(mask, np.float32)} for batch, mask in zip(BATCHES, MASKS, strict=True)]
     small, tallies = steps(batches, state=state, accumulate=3)
-    run, layout = compiled()
-    large = layout.put_state(toy_state(OPTIMIZER, carried=False))
+    run, parallel = compiled()
+    large = parallel.put_state(toy_state(OPTIMIZER, carried=False))
     for i in (0, 3):
         joined = jax.tree.map(lambda *parts: np.concatenate(parts)[None], *batches[i : i + 3])
         large, _ = run(large, joined, np.int32(1))

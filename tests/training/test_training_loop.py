@@ -17,11 +17,11 @@ from jaxseq.config import TrainConfig
 from jaxseq.errors import InputError
 from jaxseq.ops.losses import Tally
 from jaxseq.signals import Stopped, StopRequest
+from jaxseq.storage.checkpoint import CheckpointStore
+from jaxseq.storage.manifest import seal
+from jaxseq.storage.metrics_file import read_metrics
 from jaxseq.training import loop
-from jaxseq.training.checkpoint import CheckpointStore
 from jaxseq.training.loop import fit
-from jaxseq.training.manifest import seal
-from jaxseq.training.metrics import read_metrics
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 

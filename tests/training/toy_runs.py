@@ -6,12 +6,12 @@ import signal
 
 import jax
 import numpy as np
-from toy_training import ToyLoader, assert_same, loss_fn, toy_layout, toy_optimizer, toy_state
+from toy_training import ToyLoader, assert_same, loss_fn, toy_devices, toy_optimizer, toy_state
 
 from jaxseq.config import TrainConfig
-from jaxseq.training.checkpoint import CheckpointStore
+from jaxseq.reporting.reporter import Silent
+from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.training.loop import fit
-from jaxseq.training.report import Silent
 
 TOTAL = 13
 PLAN = {"steps": TOTAL, "log_every": 5, "checkpoint_every": 4, "evaluate_every": 6, "steps_per_dispatch": 2}
@@ -45,7 +45,7 @@ def norm_as_loss(params, whole):
 def run(directory, *, loader=None, evaluate=norm_as_loss, options=None, notes=None, loss=loss_fn, stop=None, **plan):
     """A toy run in `directory`."""
     config = TrainConfig(**{**PLAN, "devices": 1, **plan})
-    toy_layout(config.devices)
+    toy_devices(config.devices)
     optimizer = make_optimizer(config.steps, warmup_steps=3, schedule="cosine", **(options or {"accumulate": 3}))
     return fit(
         loss,

@@ -12,8 +12,8 @@ import pytest
 
 from jaxseq.config import OptimizerConfig
 from jaxseq.ops.losses import Tally
+from jaxseq.training.devices import DataParallel, choose_devices
 from jaxseq.training.optim import Optimizer, make_optimizer
-from jaxseq.training.sharding import Layout, choose_layout
 from jaxseq.training.state import TrainState, init_state
 
 ROWS = 4
@@ -53,11 +53,11 @@ class ToyLoader:
         return {"x": x, "y": np.tanh(x @ TARGET), "mask": mask, "poison": poison}
 
 
-def toy_layout(devices: int) -> Layout:
+def toy_devices(devices: int) -> DataParallel:
     """The layout of a toy batch; skips the test where JAX was started with fewer devices."""
     if len(jax.devices()) < devices:
         pytest.skip(f"needs {devices} devices, JAX was started with {len(jax.devices())}")
-    return choose_layout(devices, ROWS)[0]
+    return choose_devices(devices, ROWS)[0]
 
 
 def toy_params() -> dict[str, jax.Array]:

@@ -1,0 +1,146 @@
+"""Reading beside a process that saves and prunes all the time: nothing fails, and what is read is whole."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jaxseq.errors import CheckpointError
+from jaxseq.storage import snapshot as snapshot_module
+from jaxseq.storage.checkpoint import CheckpointStore, Restored
+
+
+def _tree(step: int) -> dict[str, Any]:
+    return {"params": {"kernel": np.full(3000, step, np.float32)}, "step": np.int32(step)}
+
+
+def _assert_whole(restored: Restored | None) -> int:
+    assert restored is not None
+    assert restored.skipped == []
+    assert restored.meta == {"made": restored.step}
+    kernel = restored.arrays.get("params", restored.arrays)["kernel"]
+    np.testing.assert_array_equal(kernel, np.full(3000, restored.step, np.float32))
+    return restored.step
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CheckpointStore:
+    store = CheckpointStore(tmp_path / "checkpoints", keep=1)
+    store.save(1, _tree(1), {"made": 1}, best=True)
+    return store
+
+
+@contextmanager
+def _before_reading_arrays(monkeypatch: pytest.MonkeyPatch, act: Any, *, times: int) -> Iterator[list[int]]:
+    """Runs `act` between the verification and the reading of the arrays, the first few times."""
+    left, real = [times], snapshot_module.read_arrays
+
+    def read_arrays(*arguments: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            act()
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot_module, "read_arrays", read_arrays)
+        yield left
+
+
+@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("which", ["newest", "best"])
+def test_one_pruned_between_verifying_and_reading_gives_way_to_the_newest(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, which: Any, times: int
+) -> None:
+    def save() -> None:
+        step = store.steps()[-1] + 1
+        store.save(step, _tree(step), {"made": step}, best=True)
+
+    with _before_reading_arrays(monkeypatch, save, times=times):
+        assert _assert_whole(CheckpointStore(store.directory).restore(_tree(0), which=which)) == 1 + times
+    with _before_reading_arrays(monkeypatch, save, times=times):
+        assert _assert_whole(CheckpointStore(store.directory).restore_params(which=which)) == 1 + 2 * times
+
+
+def test_one_replaced_by_another_of_its_step_is_not_mixed_with_it(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save() -> None:
+        store.save(1, {"params": {"kernel": np.full(3000, 7, np.float32)}, "step": np.int32(1)}, {"made": "again"})
+
+    with _before_reading_arrays(monkeypatch, save, times=1):
+        restored = CheckpointStore(store.directory).restore(_tree(0))
+    assert restored is not None
+    assert (restored.meta, restored.arrays["params"]["kernel"][0]) == ({"made": "again"}, 7)
+
+
+def test_a_step_asked_for_by_number_that_was_pruned_is_told_as_that(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        _before_reading_arrays(monkeypatch, lambda: store.save(2, _tree(2), {"made": 2}, best=True), times=1),
+        pytest.raises(CheckpointError, match="has no longer a checkpoint of step 1: choose one of 2"),
+    ):
+        CheckpointStore(store.directory).restore(_tree(0), which=1)
+
+
+def test_an_error_of_its_own_is_told_and_not_tried_again(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with _before_reading_arrays(monkeypatch, fail, times=3) as left, pytest.raises(ZeroDivisionError):
+        store.restore(_tree(0))
+    assert left == [2]
+
+
+def test_a_listing_in_which_the_only_checkpoint_is_missed_is_taken_again(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, seen = Path.iterdir, []
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        seen.append(path)
+        return iter(()) if len(seen) == 1 else real(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert store.steps() == [1]
+
+
+def test_at_whatever_file_operation_of_the_reader_it_is_pruned(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("prune_at_every_operation.py")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, script, tmp_path], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 60
+
+
+def test_a_hundred_readings_beside_a_trainer_that_saves_without_a_pause(store: CheckpointStore) -> None:
+    stop, failures = threading.Event(), []
+
+    def train() -> None:
+        step = 1
+        while not stop.is_set():
+            step += 1
+            store.save(step, _tree(step), {"made": step}, best=step % 3 == 0)
+        failures.extend([] if store.steps()[-1] == step else [step])
+
+    trainer = threading.Thread(target=train)
+    trainer.start()
+    try:
+        reader = CheckpointStore(store.directory)
+        steps = [
+            _assert_whole(reader.restore_params(which="best" if number % 2 else "newest")) for number in range(100)
+        ]
+    finally:
+        stop.set()
+        trainer.join()
+    assert failures == []
+    assert len(set(steps)) > 5
