@@ -1,6 +1,6 @@
 """From a source of text to batches of token ids. NumPy only."""
 
-from jaxseq.data.batching import Batch, Loader, stack
+from jaxseq.data.batching import Batch, Loader
 from jaxseq.data.corpus import SPLITS, Corpus, TokenChunk, join_chunks, require_ids, take_split
 from jaxseq.data.files import TextPiece
 from jaxseq.data.loader import RowLoader, WindowLoader
@@ -45,7 +45,6 @@ __all__ = [
     "source_fingerprint",
     "split",
     "split_bounds",
-    "stack",
     "take_split",
     "window_starts",
     "write_token_file",

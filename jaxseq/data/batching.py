@@ -1,6 +1,5 @@
-"""What a loader hands out: one batch, or several stacked for one dispatch."""
+"""What a loader hands out."""
 
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -41,19 +40,3 @@ class Loader(Protocol):
         ...
 
     def __call__(self, step: int) -> Batch: ...
-
-
-def stack(loader: Callable[[int], Batch], step: int, count: int) -> Batch:
-    """The batches of steps step .. step+count-1, stacked for a scan over them: every array [count, b, t].
-
-    An array that all of them share is not copied but broadcast.
-    """
-    batches = [loader(step + i) for i in range(count)]
-    return Batch(*map(_stack_arrays, zip(*batches, strict=True)))
-
-
-def _stack_arrays(arrays: tuple[np.ndarray, ...]) -> np.ndarray:
-    first = arrays[0]
-    if all(array is first for array in arrays):
-        return np.broadcast_to(first, (len(arrays), *first.shape))
-    return np.stack(arrays)

@@ -193,9 +193,3 @@ class RNNLanguageModel(nn.Module):
             ends.append(layer.CARRY(*end))
         product = (ends[-1][0] @ weights.head_kernel)[:, : self.vocabulary_size]
         return product + weights.head_bias, tuple(ends)
-
-    @nn.nowrap
-    def step_fn(self, params: dict):
-        """`decode_step` with the weights of `params` at hand: (tokens [b], carry) -> (logits [b, v], carry)."""
-        weights = self.decoding_weights(params)
-        return lambda tokens, carry: self.decode_step(weights, tokens, carry)

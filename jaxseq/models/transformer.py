@@ -188,9 +188,3 @@ class TransformerLanguageModel(nn.Module):
         features, carry = self.features_of(tokens[:, None], carry, guard=False)
         logits = jnp.matmul(features, self._head().astype(self.dtype), preferred_element_type=jnp.float32)
         return logits[:, 0], carry
-
-    @nn.nowrap
-    def step_fn(self, params: Any):
-        """`decode_step` with the weights of `params` at hand: (tokens [b], carry) -> (logits [b, v], carry)."""
-        weights = self.decoding_weights(params)
-        return lambda tokens, carry: self.decode_step(weights, tokens, carry)

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxseq.errors import CheckpointError
 from jaxseq.opening import read_text
@@ -46,10 +45,6 @@ class Snapshot:
     """Content of the text files kept with it, by name."""
     specs: dict[str, Spec]
     """Shape and type of every array, by name."""
-
-    def load(self) -> dict[str, np.ndarray]:
-        """All arrays, by name."""
-        return read_arrays(self.path / ARRAYS, self.specs)
 
     def restore(self, template: PyTree) -> PyTree:
         """The arrays in the structure of `template`, as NumPy arrays.

@@ -4,7 +4,7 @@ from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.normalize import NORMALIZERS
 from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
-from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer, encode_all, tokenizer_from_json, tokenizer_from_text
+from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer, tokenizer_from_json, tokenizer_from_text
 from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.vocab import UNKNOWN, Vocabulary
 
@@ -19,7 +19,6 @@ __all__ = [
     "Tokenizer",
     "UNKNOWN",
     "Vocabulary",
-    "encode_all",
     "tokenizer_from_json",
     "tokenizer_from_text",
 ]

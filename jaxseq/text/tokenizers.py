@@ -6,13 +6,13 @@ the text. A class that does what `Tokenizer` says joins the others by an entry i
 
 import json
 import reprlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxseq.errors import InputError, UnknownSymbolError
+from jaxseq.errors import InputError
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.streaming import StreamDecoder
@@ -142,17 +142,3 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         raise InputError("a tokenizer in JSON has a field twice")
     return fields
-
-
-def encode_all(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[NDArray[np.int32]]:
-    """The ids [n] of each of `texts` in turn: reads one text at a time, for a corpus larger than memory.
-
-    Raises:
-        UnknownSymbolError: as `encode`; the message starts with the number of the text, from 0.
-    """
-    for number, text in enumerate(texts):
-        try:
-            ids = tokenizer.encode(text)
-        except UnknownSymbolError as error:
-            raise UnknownSymbolError(f"text {number}: {error}") from error
-        yield ids

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from jaxseq.data import RowLoader, WindowLoader, next_token_windows, stack
+from jaxseq.data import RowLoader, WindowLoader, next_token_windows
 from jaxseq.errors import InputError
 
 SIZES = st.integers(1, 7)
@@ -151,22 +151,11 @@ def test_a_batch_depends_on_its_step_and_not_on_the_calls_before(kind, steps):
     assert ids.tolist() == list(range(98))
 
 
-@settings(deadline=None, max_examples=25)
-@given(kind=st.sampled_from(sorted(MAKERS)), step=st.integers(0, 60), count=st.integers(1, 12))
-def test_a_stack_holds_the_batches_one_after_the_other(kind, step, count):
-    loader = MAKERS[kind](corpus(98))
-    stacked = stack(loader, step, count)
-    for index in range(count):
-        for array, wanted in zip(stacked, loader(step + index), strict=True):
-            np.testing.assert_array_equal(array[index], wanted)
-
-
 def test_arrays_that_never_change_are_shared_and_read_only():
     loader = WindowLoader(corpus(98), length=5, batch_size=4)
     assert loader(0).mask is loader(7).mask
     assert loader(0).reset is loader(7).reset
     assert not loader(0).mask.flags.writeable
-    assert np.shares_memory(stack(loader, 0, 10).reset, loader(0).reset)
 
 
 @settings(deadline=None, max_examples=60)

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jaxseq.errors import InputError, UnknownSymbolError
+from jaxseq.errors import InputError
 from jaxseq.text import (
     TOKENIZERS,
     ByteTokenizer,
     CharTokenizer,
     JamoTokenizer,
     Tokenizer,
-    encode_all,
     tokenizer_from_json,
 )
 
@@ -92,25 +91,6 @@ def test_a_batch_of_ids_and_real_numbers_are_refused(tokenizer: Tokenizer) -> No
         tokenizer.decode([[0, 1]])
     with pytest.raises(TypeError, match="type float64: give integers"):
         tokenizer.decode([0.0, 1.0])
-
-
-def test_encode_all_reads_one_text_at_a_time() -> None:
-    read: list[int] = []
-
-    def texts() -> Any:
-        for number in range(3):
-            read.append(number)
-            yield "ab"[: number + 1]
-
-    ids = encode_all(CharTokenizer.train("ab"), texts())
-    assert next(ids).tolist() == [0]
-    assert read == [0]
-    assert [piece.tolist() for piece in ids] == [[0, 1], [0, 1]]
-
-
-def test_encode_all_names_the_text_of_an_unknown_symbol() -> None:
-    with pytest.raises(UnknownSymbolError, match=r"^text 1: '@' \(U\+0040\) at offset 1 "):
-        list(encode_all(CharTokenizer.train("ab"), ["ab", "a@"]))
 
 
 CHAR = {"kind": "char", "normalize": [], "vocabulary": {"specials": [], "symbols": ["a"]}}
