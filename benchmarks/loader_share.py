@@ -23,7 +23,7 @@ import numpy as np
 from jaxseq import runtime
 from jaxseq.config import load_config
 from jaxseq.errors import InputError
-from jaxseq.tasks import language_model as task
+from jaxseq.tasks import language_modeling as task
 from jaxseq.tasks.corpora import prepare, training_loader
 from jaxseq.training.devices import STACKED_SHARDED, choose_devices
 from jaxseq.training.dispatch import compile_training, stack_batches

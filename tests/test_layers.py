@@ -34,9 +34,10 @@ WHOLES = {
     "reporting": {"console", "errors", "opening", "storage"},
     "training": {"config", "errors", "metrics", "ops", "reporting", "signals", "storage"},
 }
-TASKS = {"tasks": {*GROUND, *PIECES, *WHOLES}}
-COMMANDS = {"commands": {*GROUND, *PIECES, *WHOLES, *TASKS}, "__main__": {"commands"}}
-MAY_IMPORT: dict[str, set[str]] = GROUND | PIECES | WHOLES | TASKS | COMMANDS
+TASKS = {"tasks": {"config", "data", "errors", "models", "ops", "signals", "text"}}
+RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}
+COMMANDS = {"commands": {*GROUND, "config", "decoding", "runs"}, "__main__": {"commands"}}
+MAY_IMPORT: dict[str, set[str]] = GROUND | PIECES | WHOLES | TASKS | RUNS | COMMANDS
 
 WITHOUT_JAX = ("config", "data", "errors", "opening", "text")
 JAX_LIBRARIES = {"jax", "flax", "optax", "orbax"}

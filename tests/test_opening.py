@@ -93,7 +93,7 @@ import os, sys
 sys.modules["fcntl"] = None
 for name in ("O_NONBLOCK", "O_NOCTTY", "O_NOFOLLOW"):
     delattr(os, name)
-import jaxseq.commands.run_directory
+import jaxseq.runs.directory
 from jaxseq.storage.lock import RunLock
 try:
     RunLock(sys.argv[1]).__enter__()

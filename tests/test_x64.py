@@ -10,8 +10,9 @@ from jaxseq.data import Corpus, RowLoader
 from jaxseq.decoding import Sampling, generate, next_tokens
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
-from jaxseq.tasks import train_model
-from jaxseq.tasks.language_model import SplitEvaluator, init_params
+from jaxseq.runs import train_model
+from jaxseq.runs.evaluation import SplitEvaluator
+from jaxseq.tasks.language_modeling import evaluation, init_params
 from jaxseq.training.optim import make_optimizer
 
 SIZE = {"vocabulary_size": 7, "features": 8}
@@ -63,9 +64,8 @@ def of_package(model) -> dict:
     params = init_params(model, seed=0)
     loader = RowLoader(IDS, length=6, batch_size=2, document_starts=np.array([0, 50]))
     prompt, sampling = IDS[:6].reshape(2, 3), Sampling(temperature=0.9, top_k=5, top_p=0.9, min_p=0.01)
-    evaluate = SplitEvaluator(
-        model, DataConfig(length=6, batch_size=2), Corpus(IDS, np.array([0])), how="carried", rows=2
-    )
+    data, corpus = DataConfig(length=6, batch_size=2), Corpus(IDS, np.array([0]))
+    evaluate = SplitEvaluator(evaluation(model, data, corpus, how="carried", rows=2))
     return {
         "trained": train_model(model, loader, steps=3, optimizer=RULE, steps_per_dispatch=2),
         "evaluated": {name: np.float32(value) for name, value in evaluate(params).items()},

@@ -1,28 +1,19 @@
 """`jaxseq evaluate`: metrics of a trained model on a split, with the carry and without it."""
 
-import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from jaxseq import console
+from jaxseq import console, runtime
 from jaxseq.commands.arguments import parse
-from jaxseq.commands.scratch import scratch_directory
-from jaxseq.errors import InputError, UnknownSymbolError
+from jaxseq.errors import InputError
 from jaxseq.paths import run_path
-from jaxseq.signals import PATIENCE, Poll, StopRequest, own_unless
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from jaxseq.data.corpus import Corpus
-    from jaxseq.tasks.language_model import Loaded
-    from jaxseq.text.tokenizers import Tokenizer
+from jaxseq.signals import PATIENCE, StopRequest, own_unless
 
 
 def _of_the_run(alias: str, *, metavar: str) -> Any:
@@ -61,100 +52,21 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
     arguments = parse(EvaluateArguments, argv, program=program)
     arguments = dataclasses.replace(arguments, run=run_path(arguments.run))
     with own_unless(stop) as stop:
-        results = evaluate(arguments, stop=stop)
+        runtime.configure()
+        from jaxseq.runs.evaluation import evaluate_run  # after that: it imports JAX
+
+        stop.patience = PATIENCE
+        results = evaluate_run(
+            arguments.run,
+            split=arguments.split,
+            checkpoint=arguments.checkpoint,
+            rows=arguments.rows,
+            source=arguments.source,
+            encoding=arguments.encoding,
+            stop=stop,
+        )
     print(console.json_line(_finite(results)) if arguments.json else _table(results) + "\n", end="")
     return 0
-
-
-def evaluate(arguments: EvaluateArguments, *, stop: StopRequest) -> dict[str, dict[str, float]]:
-    """Metrics by "carried" and "windows"; "tokens" of them is the number of predictions measured, of the
-    "split_tokens" that the split has.
-
-    Args:
-        stop: what signals are noted by, entered.
-
-    Raises:
-        InputError: the run cannot be read, has no such split, or does not fit into memory in so many rows.
-        Stopped: a signal has come.
-    """
-    from jaxseq import runtime
-
-    runtime.configure()
-    from jaxseq.data.corpus import take_split
-    from jaxseq.tasks.corpora import split_names
-    from jaxseq.tasks.language_model import SplitEvaluator, load_run
-    from jaxseq.tasks.memory import evaluation_parts, require_memory
-
-    stop.patience = PATIENCE
-    stop.poll()
-    loaded = load_run(arguments.run, checkpoint=arguments.checkpoint)
-    for line in loaded.skipped:
-        console.tell(f"skipped a checkpoint: {line}")
-    data = loaded.config.data
-    if arguments.split not in split_names(data):
-        raise InputError(
-            f"{arguments.run} has no {arguments.split} split (data.split is {data.split}): "
-            f"choose {' or '.join(split_names(data))}"
-        )
-    with _corpus(arguments, loaded, stop) as corpus:
-        part = take_split(corpus, data.split, arguments.split)
-        if arguments.rows >= len(part.ids):
-            raise InputError(
-                f"--rows is {arguments.rows}, the {arguments.split} split has {len(part.ids)} tokens: give a lower one"
-            )
-        parts = evaluation_parts(loaded.model, loaded.params, rows=arguments.rows, length=data.length)
-        require_memory(f"reading {arguments.rows:,} rows of windows of {data.length:,}", parts, remedy="lower --rows")
-        text_length = _text_length(loaded.tokenizer, part.ids, stop.poll)
-        carried = SplitEvaluator(loaded.model, data, part, how="carried", rows=arguments.rows)
-        windows = SplitEvaluator(loaded.model, data, part, how="windows")
-        results = {
-            "carried": carried(loaded.params, poll=stop.poll),
-            "windows": windows(loaded.params, poll=stop.poll),
-        }
-    for metrics in results.values():
-        metrics["bits_per_character"] = metrics["bits_per_token"] * len(part.ids) / text_length
-        metrics["split_tokens"] = len(part.ids)
-    return results
-
-
-@contextlib.contextmanager
-def _corpus(arguments: EvaluateArguments, loaded: "Loaded", stop: StopRequest) -> Iterator["Corpus"]:
-    """The text of the run, which must be what it was, or another one."""
-    from jaxseq.data.sources import STANDARD_INPUT, waits
-    from jaxseq.tasks.corpora import prepare, prepared_before
-
-    data = loaded.config.data
-    own = arguments.source is None
-    if not own:
-        encoding = arguments.encoding or data.encoding
-        data = dataclasses.replace(data, source=arguments.source, encoding=encoding)
-    elif data.source == STANDARD_INPUT:
-        raise InputError(f"{arguments.run} was trained on standard input, which is not kept: give the text as --source")
-    changed = InputError(
-        f"{data.source} has changed since {arguments.run} was trained on it, and its splits with it: give the text as "
-        "it was, or this one as --source"
-    )
-    # The run's token file is read where it fits, and never written: that is for training to do.
-    mapped = prepared_before(data, loaded.tokenizer, arguments.run / "tokens.npy") if own else None
-    with scratch_directory(stop) if data.memory_map and mapped is None else contextlib.nullcontext() as scratch:
-        file = scratch and scratch / "tokens.npy"
-        try:
-            with stop.raising() if waits(data.source) else contextlib.nullcontext():
-                prepared = mapped or prepare(data, tokenizer=loaded.tokenizer, token_file=file, poll=stop.poll)
-        except UnknownSymbolError as error:
-            raise (changed if own else error) from error
-        if own and not prepared.has_fingerprint(loaded.corpus):
-            raise changed
-        yield prepared.corpus
-
-
-def _text_length(tokenizer: "Tokenizer", ids: "np.ndarray", poll: Poll) -> int:
-    """Characters of the text of `ids`, which need not fit into memory."""
-    stream, at_once, length = tokenizer.stream(), 2**20, 0
-    for at in range(0, len(ids), at_once):
-        poll()
-        length += len(stream.push(ids[at : at + at_once]))
-    return length + len(stream.flush())
 
 
 def _finite(results: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:

@@ -123,8 +123,8 @@ def _output(arguments: SampleArguments, poll: Poll) -> Iterator[str]:
         stop_remark,
         stream,
     )
-    from jaxseq.tasks.language_model import load_run
-    from jaxseq.tasks.memory import require_memory, sampling_parts
+    from jaxseq.runs.load import load_run
+    from jaxseq.runs.memory import require_memory, sampling_parts
 
     sampling = Sampling(
         temperature=1.0 if arguments.temperature is None else arguments.temperature,

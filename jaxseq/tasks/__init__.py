@@ -1,6 +1,5 @@
-"""What ties data, models, losses and metrics together; the one place that sees both models and text."""
+"""What one kind of system is, apart from how it is trained, stored and shown: what ties data, models and losses."""
 
-from jaxseq.tasks.in_memory import train_model
-from jaxseq.tasks.language_model import Loaded, build_model, init_params, load_run, make_loss_fn
+from jaxseq.tasks.language_modeling import build_model, init_params, make_loss_fn
 
-__all__ = ["Loaded", "build_model", "init_params", "load_run", "make_loss_fn", "train_model"]
+__all__ = ["build_model", "init_params", "make_loss_fn"]

@@ -14,7 +14,10 @@ from command_line import TINY, assert_same_run, jaxseq, refused, snapshot
 
 from jaxseq import runtime
 from jaxseq.commands.main import main
-from jaxseq.tasks import corpora, language_model
+from jaxseq.runs import evaluation as run_evaluation
+from jaxseq.runs import load
+from jaxseq.runs import train as run_train
+from jaxseq.tasks import corpora, language_modeling
 from jaxseq.training import evaluate as evaluation
 from jaxseq.training import loop
 
@@ -97,8 +100,8 @@ def raise_in(monkeypatch, module, name, number, *, at=1):
     [
         (corpora, "read_pieces"),
         (corpora, "write_token_file"),
-        (language_model, "build_model"),
-        (language_model, "init_params"),
+        (language_modeling, "build_model"),
+        (language_modeling, "init_params"),
     ],
     ids=["reading", "writing tokens", "building", "initialising"],
 )
@@ -127,7 +130,7 @@ def test_a_signal_in_a_run_saves_it_and_it_goes_on_exactly(folder, trained, monk
 def test_a_signal_ends_the_sample_at_the_end_which_the_same_command_makes(folder, trained, monkeypatch, number, code):
     words = ("train", "--name", "tiny", *TINY)
     with monkeypatch.context() as patch:
-        raise_in(patch, language_model, "load_run", number)
+        raise_in(patch, run_train, "load_run", number)
         left, _, err = jaxseq(*words, "--sample.length", "10000000", folder=folder)
     assert (left, err.splitlines()[-1]) == (
         code,
@@ -142,8 +145,8 @@ def test_a_signal_ends_the_sample_at_the_end_which_the_same_command_makes(folder
 @pytest.mark.parametrize(
     ("command", "module", "name"),
     [
-        ("sample", language_model, "load_run"),
-        ("evaluate", language_model, "load_run"),
+        ("sample", load, "load_run"),
+        ("evaluate", run_evaluation, "load_run"),
         ("evaluate", corpora, "read_pieces"),
         ("evaluate", evaluation, "stack_batches"),
     ],

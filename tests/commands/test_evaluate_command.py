@@ -12,7 +12,7 @@ import pytest
 from command_line import TINY, jaxseq, prose, refused, snapshot
 
 from jaxseq.commands import evaluate as evaluate_command
-from jaxseq.tasks import load_run
+from jaxseq.runs import load_run
 
 
 def measured(*words, folder):

@@ -11,8 +11,8 @@ from command_line import TINY, arrays_of, jaxseq, prose, refused
 
 from jaxseq.config import read_config
 from jaxseq.config.fields import Resuming, rules_of
+from jaxseq.runs import load_run
 from jaxseq.storage.metrics_file import read_metrics
-from jaxseq.tasks.language_model import load_run
 
 CONSTANT = [*TINY, "--name", "it", "--optimizer.schedule", "constant"]
 

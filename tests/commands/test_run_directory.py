@@ -11,14 +11,14 @@ import pytest
 from command_line import TINY, jaxseq, refused, snapshot
 from matplotlib.figure import Figure
 
-from jaxseq.commands import belongings, run_directory
 from jaxseq.config import ExperimentConfig, read_config, to_json
 from jaxseq.data import TokenChunk, write_token_file
 from jaxseq.errors import InputError
 from jaxseq.reporting.curves import draw_curves
 from jaxseq.reporting.event_file import EventFile
+from jaxseq.runs import directory as run_directory
+from jaxseq.runs import load_run, ownership
 from jaxseq.storage.checkpoint import CheckpointStore
-from jaxseq.tasks.language_model import load_run
 
 OLD_RUNS = Path(__file__).parents[1] / "old_runs"
 FOREIGN = {
@@ -121,14 +121,14 @@ def test_pictures_and_events_are_known_by_what_is_in_them(tmp_path):
     put(tmp_path, {"metrics.csv": b"step,epoch,split,loss\n1,0.1,train,2.0\n"})
     draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
     EventFile(tmp_path, purge_after=0).add(1, {"loss": 1.0})
-    assert {path.name.split(".")[0] for path in belongings.written(tmp_path)} == {"metrics", "curves", "events"}
+    assert {path.name.split(".")[0] for path in ownership.written(tmp_path)} == {"metrics", "curves", "events"}
     Figure().savefig(tmp_path / "curves.png")
     (event,) = tmp_path.glob("events*")
     for size in (0, 5, 30):
         event.write_bytes(event.read_bytes()[:size])
-        assert event in list(belongings.written(tmp_path))
+        assert event in list(ownership.written(tmp_path))
     event.write_bytes(b"\x18" + event.read_bytes()[1:])
-    assert [path.name for path in belongings.written(tmp_path)] == ["metrics.csv"]
+    assert [path.name for path in ownership.written(tmp_path)] == ["metrics.csv"]
 
 
 def test_a_clearing_killed_at_any_operation_leaves_what_the_same_command_goes_on_with(run, tmp_path):

@@ -34,7 +34,7 @@ def asked(monkeypatch):
         config = ExperimentConfig(sample=SampleConfig(prompt="Hello ", length=20, temperature=0.5))
         return SimpleNamespace(config=config, tokenizer=TOKENIZER, model=MODEL, params=PARAMS, step=1, skipped=[])
 
-    monkeypatch.setattr("jaxseq.tasks.language_model.load_run", load_run)
+    monkeypatch.setattr("jaxseq.runs.load.load_run", load_run)
     return asked
 
 
@@ -202,7 +202,7 @@ def test_text_that_acts_on_a_terminal_is_shown_escaped_and_json_has_it_to_the_le
     tokenizer = CharTokenizer.train("hello world" + "".join(texts))
     config = ExperimentConfig(sample=SampleConfig(prompt="hello\x1b", length=20))
     loaded = SimpleNamespace(config=config, tokenizer=tokenizer, model=MODEL, params=PARAMS, step=1, skipped=["a\x1bb"])
-    monkeypatch.setattr("jaxseq.tasks.language_model.load_run", lambda path, checkpoint: loaded)
+    monkeypatch.setattr("jaxseq.runs.load.load_run", lambda path, checkpoint: loaded)
     rows = [np.tile(tokenizer.encode(text), (2, 1)) for text in texts]
     monkeypatch.setattr(
         jaxseq.decoding, "stream", lambda model, params, prompt, **options: (row[: len(prompt)] for row in rows)
@@ -252,7 +252,7 @@ def test_a_prompt_in_another_form_and_a_stop_text_that_cannot_match_are_told(cap
     loaded = SimpleNamespace(
         config=ExperimentConfig(), tokenizer=tokenizer, model=model, params=model.init(0), step=1, skipped=[]
     )
-    monkeypatch.setattr("jaxseq.tasks.language_model.load_run", lambda path, *, checkpoint: loaded)
+    monkeypatch.setattr("jaxseq.runs.load.load_run", lambda path, *, checkpoint: loaded)
     words = ["runs/hello", "--prompt", "cafe\u0301", "--length", "5", "--seed", "0", "--stop", r"\n"]
     assert run(tyro.cli(SampleArguments, args=words)) == 0
     captured = capsys.readouterr()

@@ -11,8 +11,8 @@ import unicodedata
 import pytest
 from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, refused, snapshot
 
-from jaxseq.commands.train import _beginning, _prepare, _prompt_option
 from jaxseq.config import DataConfig, ExperimentConfig
+from jaxseq.runs.train import _beginning, _prepare, _prompt_option
 from jaxseq.signals import StopRequest
 from jaxseq.storage.checkpoint import CheckpointStore
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, snapshot
 
+from jaxseq.runs import load_run
 from jaxseq.storage.metrics_file import read_metrics
-from jaxseq.tasks import load_run
 
 ROOT = Path(__file__).parents[2]
 TRANSFORMER = (

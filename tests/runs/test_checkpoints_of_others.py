@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from jaxseq.config import ExperimentConfig, to_json
 from jaxseq.errors import CheckpointError
+from jaxseq.runs import load_run
 from jaxseq.storage.checkpoint import CheckpointStore
-from jaxseq.tasks.language_model import load_run
 from jaxseq.training.run_record import RunRecord
 
 _TEXTS = {"config.json": to_json(ExperimentConfig()), "tokenizer.json": '{"kind": "byte"}'}

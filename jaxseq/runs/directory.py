@@ -1,7 +1,7 @@
 """The run directory around a training: whose it is, and that a run which never began leaves nothing in it.
 
 A directory is a run's that holds a configuration of ours or a checkpoint of ours. Others are left alone; and in a run's
-own, nothing is deleted or overwritten that is not ours (`jaxseq.commands.belongings`).
+own, nothing is deleted or overwritten that is not ours (`jaxseq.runs.ownership`).
 """
 
 import os
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from jaxseq.commands import belongings
-from jaxseq.commands.belongings import CONFIG, TOKENS
-from jaxseq.commands.resuming import require_same
 from jaxseq.config import ExperimentConfig, read_config
 from jaxseq.errors import InputError
+from jaxseq.runs import ownership
+from jaxseq.runs.ownership import CONFIG, TOKENS
+from jaxseq.runs.resuming import require_same
 from jaxseq.storage.atomic import writing
 from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.storage.lock import RunLock
@@ -38,10 +38,10 @@ def check(run_dir: Path, config: ExperimentConfig, *, fresh: bool) -> None:
         begun = has_begun(run_dir)
         if not begun and os.path.lexists(run_dir / CONFIG):
             read_config(run_dir / CONFIG)  # another program's has the same name
-        elif not begun and (strange := belongings.strangers(run_dir)):
+        elif not begun and (strange := ownership.strangers(run_dir)):
             raise InputError(f"{run_dir} holds no run, but {strange[0]}: give another --run-dir or --name")
     tokens = run_dir / TOKENS
-    if fresh and config.data.memory_map and os.path.lexists(tokens) and not belongings.is_token_file(tokens):
+    if fresh and config.data.memory_map and os.path.lexists(tokens) and not ownership.is_token_file(tokens):
         raise InputError(f"{tokens} is none that jaxseq wrote: move it, or give another --run-dir")
     if fresh or not begun:
         return
@@ -84,7 +84,7 @@ def clear(run_dir: Path) -> None:
     """
     with writing(run_dir):
         _store(run_dir).clear()
-        for path in belongings.written(run_dir):
+        for path in ownership.written(run_dir):
             path.unlink()
 
 
@@ -95,7 +95,7 @@ def make_way(run_dir: Path) -> list[str]:
         InputError: something cannot be moved.
     """
     with writing(run_dir):
-        return list(belongings.make_way(run_dir))
+        return list(ownership.make_way(run_dir))
 
 
 def _store(run_dir: Path) -> CheckpointStore:
@@ -105,6 +105,6 @@ def _store(run_dir: Path) -> CheckpointStore:
 def _remove_new(run_dir: Path, before: set[Path]) -> None:
     if run_dir / "checkpoints" not in before:
         _store(run_dir).clear()
-    for path in [*belongings.written(run_dir), *belongings.kept(run_dir)]:
+    for path in [*ownership.written(run_dir), *ownership.kept(run_dir)]:
         if path not in before:
             path.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from jaxseq import runtime
 from jaxseq.config import ExperimentConfig, RNNConfig
 from jaxseq.errors import InputError
 from jaxseq.tasks.corpora import TextLoader
-from jaxseq.tasks.language_model import LanguageModel, init_params
+from jaxseq.tasks.language_modeling import LanguageModel, init_params
 from jaxseq.training.devices import choose_devices
 from jaxseq.training.intervals import Intervals
 from jaxseq.training.optim import Optimizer

@@ -8,7 +8,7 @@ import numpy as np
 from jaxseq.config import OptimizerConfig
 from jaxseq.errors import InputError
 from jaxseq.tasks.corpora import TextLoader
-from jaxseq.tasks.language_model import LanguageModel, init_params, make_loss_fn
+from jaxseq.tasks.language_modeling import LanguageModel, init_params, make_loss_fn
 from jaxseq.training.devices import STACKED_SHARDED, choose_devices
 from jaxseq.training.dispatch import compile_training, stack_batches
 from jaxseq.training.optim import make_optimizer

@@ -10,9 +10,9 @@ from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConf
 from jaxseq.data.loader import RowLoader
 from jaxseq.decoding import Transcript
 from jaxseq.errors import InputError
-from jaxseq.tasks import memory
-from jaxseq.tasks.language_model import build_model, init_params
-from jaxseq.tasks.memory import Part, evaluation_parts, require_memory, sampling_parts, training_parts
+from jaxseq.runs import memory
+from jaxseq.runs.memory import Part, evaluation_parts, require_memory, sampling_parts, training_parts
+from jaxseq.tasks.language_modeling import build_model, init_params
 from jaxseq.text import CharTokenizer
 from jaxseq.training.dispatch import stack_batches
 from jaxseq.training.optim import make_optimizer
