@@ -45,7 +45,7 @@ def seconds_per_step(path: Path, *, dispatches: int) -> tuple[float, float]:
     run = compile_training(task.make_loss_fn(model, loader), optimizer, parallel=parallel, most=most)
     carry = model.initial_carry(loader.batch_size) if loader.carried else None
     params = task.init_params(model, seed=config.train.seed)
-    state = parallel.put_state(init_state(params, optimizer, key=jax.random.key(1), carry=carry))
+    state = parallel.put_state(init_state({"params": params}, optimizer, key=jax.random.key(1), carry=carry))
     loading, training = [], []
     for number in range(dispatches + 1):
         start = time.perf_counter()

@@ -68,7 +68,7 @@ def of_package(model) -> dict:
     evaluate = SplitEvaluator(evaluation(model, data, corpus, how="carried", rows=2))
     return {
         "trained": train_model(model, loader, steps=3, optimizer=RULE, steps_per_dispatch=2),
-        "evaluated": {name: np.float32(value) for name, value in evaluate(params).items()},
+        "evaluated": {name: np.float32(value) for name, value in evaluate({"params": params}).items()},
         "sampled": generate(model, params, prompt, length=4, key=jax.random.key(1), sampling=sampling),
         "next": next_tokens(model, params, prompt, count=3),
     }

@@ -89,7 +89,7 @@ class Training:
         train = dataclasses.replace(self.config.train, checkpoint_every=ENDLESS, **options.pop("train"))
         optimizer = make_optimizer(self.config.optimizer, steps=train.steps)
         carry = self.model.initial_carry(self.loader.batch_size) if self.loader.carried else None
-        state = init_state(self.params, optimizer, key=jax.random.key(1), carry=carry)
+        state = init_state({"params": self.params}, optimizer, key=jax.random.key(1), carry=carry)
         with tempfile.TemporaryDirectory() as run_dir:
             fit(
                 task.make_loss_fn(self.model, self.loader),

@@ -39,11 +39,11 @@ class SplitEvaluator:
         """What of the split is not measured, in words; empty where all is."""
         return self._evaluation.loader.left_out
 
-    def __call__(self, params: Any, *, batches: int = 0, poll: Poll = never) -> dict[str, float]:
+    def __call__(self, variables: Any, *, batches: int = 0, poll: Poll = never) -> dict[str, float]:
         """Metrics over the first `batches` batches, 0 for the whole split; `poll` is called every few of them."""
         _, loader, initial_carry = self._evaluation
         steps = min(batches, loader.steps_per_epoch) if batches else loader.steps_per_epoch
-        return self._evaluator(params, loader, steps=steps, carry=initial_carry(), poll=poll)
+        return self._evaluator(variables, loader, steps=steps, carry=initial_carry(), poll=poll)
 
 
 class Validation(NamedTuple):
@@ -55,8 +55,8 @@ class Validation(NamedTuple):
     poll: Poll = never
     """Called every few batches."""
 
-    def __call__(self, params: Any, whole: bool) -> dict[str, float]:
-        return self.evaluator(params, batches=0 if whole else self.batches, poll=self.poll)
+    def __call__(self, variables: Any, whole: bool) -> dict[str, float]:
+        return self.evaluator(variables, batches=0 if whole else self.batches, poll=self.poll)
 
 
 def evaluate_run(
@@ -115,7 +115,7 @@ def _evaluated(
             "carried": evaluation(loaded.model, data, part, how="carried", rows=rows),
             "windows": evaluation(loaded.model, data, part, how="windows"),
         }
-        results = {name: SplitEvaluator(each)(loaded.params, poll=stop.poll) for name, each in evaluations.items()}
+        results = {name: SplitEvaluator(each)(loaded.variables, poll=stop.poll) for name, each in evaluations.items()}
     for metrics in results.values():
         metrics["bits_per_character"] = metrics["bits_per_token"] * len(part.ids) / text_length
         metrics["split_tokens"] = len(part.ids)

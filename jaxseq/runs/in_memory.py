@@ -41,7 +41,7 @@ def train_model(
     run = compile_training(make_loss_fn(model, loader), rule, parallel=parallel, most=steps_per_dispatch)
     carry = model.initial_carry(loader.batch_size) if loader.carried else None
     key = jax.random.fold_in(jax.random.key(seed), 1)
-    state = parallel.put_state(init_state(init_params(model, seed=seed), rule, key=key, carry=carry))
+    state = parallel.put_state(init_state({"params": init_params(model, seed=seed)}, rule, key=key, carry=carry))
     record, waiting = RunRecord(), None
     for step in range(0, steps, steps_per_dispatch):
         count = min(steps_per_dispatch, steps - step)

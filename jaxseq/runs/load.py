@@ -20,12 +20,18 @@ class Loaded(NamedTuple):
     config: ExperimentConfig
     tokenizer: Tokenizer
     model: LanguageModel
-    params: dict[str, Any]
+    variables: dict[str, Any]
+    """{"params": ...} and other collections, as Flax's `apply` takes them."""
     step: int
     corpus: str
     """Fingerprint of the corpus it was trained on."""
     skipped: list[str]
     """One line for each newer checkpoint that could not be used: which, and why."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters alone."""
+        return self.variables["params"]
 
 
 def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "best") -> Loaded:
@@ -54,15 +60,15 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
             f"{_named(opened, run_dir)} cannot be used, it was changed by hand ({error}): train anew"
         ) from error
     model = build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
-    expected = jax.eval_shape(lambda: init_params(model, seed=0))
+    expected = {"params": jax.eval_shape(lambda: init_params(model, seed=0))}
     found = jax.tree.map(np.shape, opened.arrays)
     if jax.tree.map(lambda leaf: leaf.shape, expected) != found:
         raise CheckpointError(
             f"the checkpoint of step {opened.step} in {run_dir} does not fit its tokenizer and configuration, whose "
             f"vocabulary has {len(tokenizer.vocabulary)} symbols: one of them was changed by hand; train anew"
         )
-    params = jax.tree.map(jnp.asarray, opened.arrays)
-    return Loaded(config, tokenizer, model, params, opened.step, corpus, opened.skipped)
+    variables = jax.tree.map(jnp.asarray, opened.arrays)
+    return Loaded(config, tokenizer, model, variables, opened.step, corpus, opened.skipped)
 
 
 _NOT_A_RUN = "it is not of `jaxseq train`; choose another run directory"
@@ -84,8 +90,8 @@ def _opened(store: CheckpointStore, checkpoint: Literal["best", "newest"]) -> Re
     lost: list[str] = []
     if checkpoint == "best" and store.has_best():
         try:
-            return store.restore_params(which="best")
+            return store.restore_variables(which="best")
         except CheckpointError as error:
             lost = [f"{error}; the newest one serves instead of the best"]
-    newest = store.restore_params()
+    newest = store.restore_variables()
     return None if newest is None else newest._replace(skipped=[*lost, *newest.skipped])

@@ -259,7 +259,7 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
     # Different keys for parameters and for the draws while training.
     init_seed, run_key = config.train.seed, jax.random.fold_in(jax.random.key(config.train.seed), 1)
     carry = model.initial_carry(config.data.batch_size) if loader.carried else None
-    state = init_state(task.init_params(model, seed=init_seed), optimizer, key=run_key, carry=carry)
+    state = init_state({"params": task.init_params(model, seed=init_seed)}, optimizer, key=run_key, carry=carry)
     stop.poll()  # from here on there is something to save
     return fit(
         task.make_loss_fn(model, loader),

@@ -209,6 +209,11 @@ class CheckpointStore:
         """As `restore`, but only what lies under `name` of the saved tree; without a template as nested dicts."""
         return self._restored(lambda snapshot: snapshot.restore_subtree(name, template), which, None)
 
+    def restore_variables(self, *, which: Which = "newest") -> Restored | None:
+        """As `restore`, but only the variables of a `jaxseq.training.state.TrainState`, as nested dicts: {"params":
+        ...} and other collections."""
+        return self._restored(_variables, which, None)
+
     def _restored(self, use: Callable[[Snapshot], PyTree], which: Which, up_to: int | None) -> Restored | None:
         load_orbax()  # so that no time passes between verifying and reading
         opened = self.read(use, which, up_to=up_to)
@@ -302,6 +307,12 @@ class CheckpointStore:
         for step in list(marks)[self._keep :]:  # one without a usable meta.json is no one's to count or to delete
             if step != best and step not in spare:
                 discard(paths[step])
+
+
+def _variables(snapshot: Snapshot) -> dict[str, Any]:
+    others = any(name.startswith("collections/") for name in snapshot.specs)
+    params = {"params": snapshot.restore_subtree("params")}
+    return {**params, **snapshot.restore_subtree("collections")} if others else params
 
 
 def _open(step: int, path: Path) -> Snapshot:

@@ -14,9 +14,9 @@ from jaxseq.data.corpus import Corpus, require_ids, take_split
 from jaxseq.errors import InputError
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
-from jaxseq.ops.losses import Tally
+from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
-from jaxseq.tasks.task import Evaluation, LossFn
+from jaxseq.tasks.task import Evaluation
 
 LanguageModel = RNNLanguageModel | TransformerLanguageModel
 
@@ -38,7 +38,7 @@ def init_params(model: LanguageModel, *, seed: int) -> dict[str, Any]:
 
 
 def make_loss_fn(model: LanguageModel, loader: TextLoader) -> LossFn:
-    """`loss_fn(params, carry, batch, key, train) -> (tallies, carry)` for batches of `loader`.
+    """The loss for batches of `loader`.
 
     What the loader promises never to happen is left out of the compiled program: a mask that is all True, a reset
     anywhere but at the start of a window. `carry` is None for independent windows.
@@ -50,22 +50,22 @@ def make_loss_fn(model: LanguageModel, loader: TextLoader) -> LossFn:
     if loader.vocab_size is None or loader.vocab_size > model.vocabulary_size:
         require_ids(loader.ids, vocab_size=model.vocabulary_size)
 
-    def loss_fn(params: Any, carry: Any, batch: Any, key: jax.Array, train: bool) -> tuple[dict[str, Tally], Any]:
+    def loss_fn(variables: Any, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         reset = batch.reset if loader.interior_resets else None
         if loader.carried and reset is None:
             carry = _from_start(model, carry, batch.reset[:, 0])
         tallies, after = model.apply(
-            {"params": params},
+            variables,
             batch.inputs,
             batch.targets,
             carry,
             mask=batch.mask if loader.masked else None,
             reset=reset,
-            train=train,
-            rngs={"dropout": key} if train else None,
+            train=context.train,
+            rngs=context.rngs("dropout"),
             method="loss",
         )
-        return tallies, after if loader.carried else None
+        return LossOutput(tallies, after if loader.carried else None)
 
     return loss_fn
 

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxseq.data.batching import Loader
-
-LossFn = Callable[..., tuple[dict[str, Any], Any]]
-"""(params, carry, batch, key, train) -> (tallies, carry), as `jaxseq.training.step` takes it."""
+from jaxseq.ops.objective import LossFn
 
 
 class Evaluation(NamedTuple):

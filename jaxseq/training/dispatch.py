@@ -13,10 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from jaxseq.ops.objective import LossFn, Tallies
 from jaxseq.training.devices import REPLICATED, SHARDED, STACKED_SHARDED, STATE_SPECS, DataParallel
 from jaxseq.training.optim import Optimizer
 from jaxseq.training.state import PyTree, TrainState
-from jaxseq.training.step import Batch, LossFn, Tallies, make_eval_step, make_train_step
+from jaxseq.training.step import Batch, make_eval_step, make_train_step
 
 Loader = Callable[[int], Batch]
 """Batch number -> batch of NumPy arrays; pure."""
@@ -67,11 +68,11 @@ def compile_training(
 def compile_evaluation(
     loss_fn: LossFn, *, parallel: DataParallel, most: int
 ) -> Callable[[PyTree, PyTree, Batch, Any], tuple[PyTree, Tallies]]:
-    """`run(params, carry, batches, count) -> (carry, tallies)`, as `compile_training` does it for training."""
+    """`run(variables, carry, batches, count) -> (carry, tallies)`, as `compile_training` does it for training."""
     step = make_eval_step(loss_fn, axis=parallel.axis)
 
-    def run(params: PyTree, carry: PyTree, batches: Batch, count: Array) -> tuple[PyTree, Tallies]:
-        return _repeat(lambda carry, batch: step(params, carry, batch), carry, batches, count, most)
+    def run(variables: PyTree, carry: PyTree, batches: Batch, count: Array) -> tuple[PyTree, Tallies]:
+        return _repeat(lambda carry, batch: step(variables, carry, batch), carry, batches, count, most)
 
     return jax.jit(parallel.shard(run, (REPLICATED, SHARDED, STACKED_SHARDED, REPLICATED), (SHARDED, REPLICATED)))
 

@@ -7,14 +7,14 @@ import numpy as np
 
 from jaxseq.metrics.meter import Meter
 from jaxseq.metrics.perplexity import derived
+from jaxseq.ops.objective import LossFn
 from jaxseq.signals import Poll, never
 from jaxseq.training.devices import SHARDED, STACKED_SHARDED, DataParallel
 from jaxseq.training.dispatch import Loader, compile_evaluation, stack_batches
 from jaxseq.training.state import PyTree
-from jaxseq.training.step import LossFn
 
 Evaluate = Callable[[PyTree, bool], Mapping[str, float]]
-"""(params, whole) -> metrics on the validation split, "loss" among them; on all of it where `whole` is True."""
+"""(variables, whole) -> metrics on the validation split, "loss" among them; on all of it where `whole` is True."""
 
 
 class Evaluator:
@@ -31,7 +31,7 @@ class Evaluator:
         self._run = compile_evaluation(loss_fn, parallel=parallel, most=steps_per_dispatch)
 
     def __call__(
-        self, params: PyTree, loader: Loader, *, steps: int, carry: PyTree = None, poll: Poll = never
+        self, variables: PyTree, loader: Loader, *, steps: int, carry: PyTree = None, poll: Poll = never
     ) -> dict[str, float]:
         """Mean of each tally over batches 0 to `steps`, with perplexity and bits per token.
 
@@ -41,13 +41,13 @@ class Evaluator:
             carry: what enters the first batch, and is handed on from batch to batch; None begins anew in each.
             poll: called before each call of the compiled function.
         """
-        params, carry = self._parallel.put(params), self._parallel.put(carry, SHARDED)
+        variables, carry = self._parallel.put(variables), self._parallel.put(carry, SHARDED)
         meter, waiting = Meter(), None
         for step in range(0, steps, self._most):
             poll()
             count = min(self._most, steps - step)
             batches = self._parallel.put(stack_batches(loader, step, count, self._most), STACKED_SHARDED)
-            carry, tallies = self._run(params, carry, batches, np.int32(count))
+            carry, tallies = self._run(variables, carry, batches, np.int32(count))
             if waiting is not None:  # one call behind, so that the devices never wait for the host
                 meter.add(jax.device_get(waiting))
             waiting = tallies

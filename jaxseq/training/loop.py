@@ -21,6 +21,7 @@ import numpy as np
 
 from jaxseq.config import TrainConfig
 from jaxseq.errors import CheckpointError, InputError
+from jaxseq.ops.objective import LossFn, Tallies
 from jaxseq.reporting.reporter import Reporter, Silent
 from jaxseq.signals import Stopped, StopRequest, own_unless
 from jaxseq.storage.checkpoint import CheckpointStore, Restored
@@ -33,7 +34,7 @@ from jaxseq.training.nonfinite import explain_nonfinite
 from jaxseq.training.optim import Optimizer
 from jaxseq.training.run_record import DivergedError, RunRecord
 from jaxseq.training.state import TrainState
-from jaxseq.training.step import SKIPPED, Batch, LossFn, Tallies
+from jaxseq.training.step import SKIPPED, Batch
 
 DEVICES = "devices"
 """Entry of a checkpoint's meta: how many devices shared a batch."""
@@ -240,11 +241,11 @@ class _Run:
         if self.evaluate is not None and self.intervals.evaluates_at(self.step):
             before = dataclasses.replace(self.record)
             try:
-                self.validation = self.evaluate(self.state.params, False)
+                self.validation = self.evaluate(self.state.variables, False)
                 better = self.record.judge(self.validation["loss"], self.step)
                 over = self.exhausted or self.step == self.intervals.total
                 if over and self.config.evaluate_batches:
-                    self.validation = self.evaluate(self.state.params, True)
+                    self.validation = self.evaluate(self.state.variables, True)
             except Stopped:
                 self.record, self.due, self.saved = before, True, -1
                 return

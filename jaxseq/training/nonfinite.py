@@ -14,9 +14,10 @@ import numpy as np
 from jax import Array
 from jax.extend.core import JaxprEqn, primitives
 
+from jaxseq.ops.objective import LossContext, LossFn
 from jaxseq.training.source_locations import function_is_library, is_backward, place_of
 from jaxseq.training.state import PyTree, TrainState
-from jaxseq.training.step import Batch, LossFn, loss_gradients
+from jaxseq.training.step import Batch, loss_gradients
 
 _CALLS = {
     primitives.jit_p: "jaxpr",
@@ -70,13 +71,19 @@ def explain_nonfinite(loss_fn: LossFn, state: TrainState, batch: Batch, devices:
         carry, share = jax.tree.map(lambda leaf, i=device: np.array_split(leaf, devices)[i], (state.carry, batch))
         key = jax.random.fold_in(step_key, device) if devices > 1 else step_key
 
-        def outputs(params: PyTree, carry: PyTree, share: Batch, key: Array = key) -> PyTree:
-            grads, tallies, new_carry = loss_gradients(loss_fn, params, carry, share, key)
-            return {"0 loss": tallies["loss"].total, "1 carry": new_carry, "2 gradient": grads}
+        def outputs(
+            params: PyTree, collections: PyTree, carry: PyTree, share: Batch, key: Array = key
+        ) -> dict[str, PyTree]:
+            variables, context = {"params": params, **collections}, LossContext(jnp.asarray(state.step), key)
+            grads, (tallies, new_carry, changed) = loss_gradients(loss_fn, variables, carry, share, context)
+            made = {"0 loss": tallies["loss"].total, "1 carry": new_carry, "2 collections": changed}
+            return {**made, "3 gradient": grads}
 
-        trace = jax.make_jaxpr(outputs)(state.params, carry, share)
-        named = jax.tree_util.tree_leaves_with_path((state.params, carry, share))
-        names = [("parameter ", "carry ", "batch ")[path[0].idx] + jax.tree_util.keystr(path[1:]) for path, _ in named]
+        given = (state.params, state.collections, carry, share)
+        trace = jax.make_jaxpr(outputs)(*given)
+        named = jax.tree_util.tree_leaves_with_path(given)
+        kinds = ("parameter ", "variable ", "carry ", "batch ")
+        names = [kinds[path[0].idx] + jax.tree_util.keystr(path[1:]) for path, _ in named]
         inputs = [Traced(leaf, _origin(leaf, f"the {name}")) for name, (_, leaf) in zip(names, named, strict=True)]
         for result in _run(trace, inputs, Around()):  # in the order of the keys above
             if result.origin is not None:

@@ -1,5 +1,6 @@
 """Everything that changes while training, as one value."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -28,6 +29,8 @@ class TrainState(NamedTuple):
     updates: Array
     """Updates made, int32 scalar; behind `step` by accumulation and by skipped batches."""
     params: PyTree
+    collections: PyTree
+    """Variables that are no parameters, by collection; {} where there are none."""
     opt_state: PyTree
     carry: PyTree
     """Carry that enters the next batch, leading axis = batch; None where every batch begins anew."""
@@ -38,21 +41,31 @@ class TrainState(NamedTuple):
     key: Array
     """Data of the run's random key, uint32; batch i draws from fold_in(key, i)."""
 
+    @property
+    def variables(self) -> dict[str, PyTree]:
+        """Parameters and other collections, as Flax's `apply` takes them."""
+        return {"params": self.params, **self.collections}
 
-def init_state(params: PyTree, optimizer: Optimizer, *, key: Array, carry: PyTree = None) -> TrainState:
+
+def init_state(
+    variables: Mapping[str, PyTree], optimizer: Optimizer, *, key: Array, carry: PyTree = None
+) -> TrainState:
     """The state before the first batch.
 
     Args:
+        variables: {"params": ...} and other collections, as Flax's `init` gives them.
         key: a `jax.random.key`, of which only the data is kept.
         carry: the initial carry of the model for the training batch; None for windows that are independent.
     """
     # Types are made strong, as those of a step's results are: another type would be another compiled program.
-    params, carry = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), (params, carry))
+    variables, carry = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), (dict(variables), carry))
+    params = variables.pop("params")
     zeros = Accumulated(jax.tree.map(jnp.zeros_like, params), jnp.zeros((), jnp.float32))
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         updates=jnp.zeros((), jnp.int32),
         params=params,
+        collections=variables,
         opt_state=optimizer.transform.init(params),
         carry=carry,
         accumulated=zeros if optimizer.accumulate > 1 else None,

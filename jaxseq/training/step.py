@@ -4,7 +4,7 @@ The loss of a batch is a sum and a count, so the gradient is that of sum(totals)
 every accumulated batch: exact however unevenly their masks are filled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -13,14 +13,12 @@ from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 
 from jaxseq.ops.losses import Tally
+from jaxseq.ops.objective import EVALUATION, LossContext, LossFn, LossOutput, Tallies
 from jaxseq.training.optim import Optimizer
 from jaxseq.training.state import Accumulated, PyTree, TrainState
 
 Batch = Any
 """A pytree of arrays, leading axis = batch."""
-Tallies = dict[str, Tally]
-LossFn = Callable[[PyTree, PyTree, Batch, Array | None, bool], tuple[Tallies, PyTree]]
-"""(params, carry, batch, key, train) -> (tallies, carry); the tally named "loss" is what is minimised."""
 
 LEARNING_RATE, GRADIENT_NORM, SKIPPED = "learning_rate", "gradient_norm", "skipped"
 """Names of the tallies that a training step adds to those of the loss."""
@@ -34,22 +32,26 @@ def make_train_step(
     Where batches are accumulated an update is due every `optimizer.accumulate` of them, and at the last one of the run,
     whatever has been gathered by then: the gradient is the mean over the items of the batches in it.
 
-    A batch whose loss, new carry or gradient, alone or added to what is gathered, is not finite is skipped: only `step`
-    changes, its tallies are zero and the tally "skipped" counts it. An update goes without it, and is not made where
-    all its batches were skipped. "gradient_norm" (before clipping) and "learning_rate" count the updates made.
+    A batch whose loss, new carry, new collections or gradient, alone or added to what is gathered, is not finite is
+    skipped: only `step` changes, its tallies are zero and the tally "skipped" counts it. An update goes without it, and
+    is not made where all its batches were skipped. "gradient_norm" (before clipping) and "learning_rate" count the
+    updates made.
 
     Args:
-        axis: name of the mesh axis that the batch is split over, where the step runs inside a `shard_map`.
+        axis: name of the mesh axis that the batch is split over, where the step runs inside a `shard_map`. Of other
+            collections than parameters the devices keep the mean of what each has made.
     """
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Tallies]:
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
         if axis is not None:
             key = jax.random.fold_in(key, lax.axis_index(axis))
-        grads, tallies, carry = loss_gradients(loss_fn, state.params, state.carry, batch, key)
-        broken = (~_all_finite(carry)).astype(jnp.float32)
+        context = LossContext(state.step, key)
+        grads, (tallies, carry, changed) = loss_gradients(loss_fn, state.variables, state.carry, batch, context)
+        broken = (~_all_finite((carry, changed))).astype(jnp.float32)
         if axis is not None:
             grads, tallies, broken = _sum_over(axis, (grads, tallies, broken))
+            changed = lax.pmean(changed, axis)
         loss = tallies["loss"]
         gathered = Accumulated(grads, loss.count)
         if state.accumulated is not None:
@@ -74,6 +76,7 @@ def make_train_step(
             step=state.step + 1,
             updates=state.updates + update.astype(jnp.int32),
             params=_select(update, params, state.params),
+            collections=_select(finite, {**state.collections, **changed}, state.collections),
             opt_state=_select(update, opt_state, state.opt_state),
             carry=_select(finite, carry, state.carry),
             accumulated=rest,
@@ -94,10 +97,10 @@ def make_train_step(
 def make_eval_step(
     loss_fn: LossFn, *, axis: str | None = None
 ) -> Callable[[PyTree, PyTree, Batch], tuple[PyTree, Tallies]]:
-    """`eval_step(params, carry, batch) -> (carry, tallies)`, pure; a carry of None stays None."""
+    """`eval_step(variables, carry, batch) -> (carry, tallies)`, pure; a carry of None stays None."""
 
-    def eval_step(params: PyTree, carry: PyTree, batch: Batch) -> tuple[PyTree, Tallies]:
-        tallies, new_carry = loss_fn(params, carry, batch, None, False)
+    def eval_step(variables: PyTree, carry: PyTree, batch: Batch) -> tuple[PyTree, Tallies]:
+        tallies, new_carry, _ = loss_fn(variables, carry, batch, EVALUATION)
         if axis is not None:
             tallies = lax.psum(tallies, axis)
         return (None if carry is None else new_carry), tallies
@@ -106,16 +109,16 @@ def make_eval_step(
 
 
 def loss_gradients(
-    loss_fn: LossFn, params: PyTree, carry: PyTree, batch: Batch, key: Array
-) -> tuple[PyTree, Tallies, PyTree]:
-    """(gradient of the summed loss, tallies, new carry); a carry of None stays None."""
+    loss_fn: LossFn, variables: Mapping[str, PyTree], carry: PyTree, batch: Batch, context: LossContext
+) -> tuple[PyTree, LossOutput]:
+    """Gradient of the summed loss by the parameters, and what the loss gives; a carry of None stays None."""
 
-    def total(params: PyTree) -> tuple[Array, tuple[Tallies, PyTree]]:
-        tallies, new_carry = loss_fn(params, carry, batch, key, True)
-        return tallies["loss"].total, (tallies, None if carry is None else new_carry)
+    def total(params: PyTree) -> tuple[Array, LossOutput]:
+        output = loss_fn({**variables, "params": params}, carry, batch, context)
+        output = output._replace(carry=None if carry is None else output.carry, collections=dict(output.collections))
+        return output.tallies["loss"].total, output
 
-    grads, (tallies, new_carry) = jax.grad(total, has_aux=True)(params)
-    return grads, tallies, new_carry
+    return jax.grad(total, has_aux=True)(variables["params"])
 
 
 def _sum_over(axis: str, tree: PyTree) -> PyTree:

@@ -36,7 +36,7 @@ def test_parts_are_as_large_as_the_arrays_that_are_then_made(section, accumulate
     loader = RowLoader(np.arange(1000) % 11, length=8, batch_size=4)
     optimizer = make_optimizer(config.optimizer, steps=20)
     params, carry = init_params(model, seed=0), model.initial_carry(4)
-    state = init_state(params, optimizer, key=jax.random.key(0), carry=carry)
+    state = init_state({"params": params}, optimizer, key=jax.random.key(0), carry=carry)
     sizes = {part.what: part.size for part in training_parts(config, model, loader, optimizer)}
     assert sizes["parameters and their gradients"] == (1 + accumulate) * size(params)
     assert sizes["the state of adam"] == size(state.opt_state)

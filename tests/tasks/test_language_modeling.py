@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from small_language_models import MODELS, SYMBOLS, corpus_of, every_model, model
 from jaxseq.config import DataConfig, ExperimentConfig, RNNConfig, TrainConfig, TransformerConfig
 from jaxseq.data import Corpus, RowLoader, WindowLoader
 from jaxseq.errors import InputError
+from jaxseq.ops.objective import EVALUATION, LossContext
 from jaxseq.reporting.summary import layers_of
 from jaxseq.runs.evaluation import SplitEvaluator, Validation
 from jaxseq.tasks.language_modeling import (
@@ -62,7 +64,7 @@ def test_a_carried_evaluation_is_that_of_the_rows_in_one_piece(config, rows, sta
     bounds = [0, 99] if rows == 1 else [0, 33, 66, 99]
     cuts = sorted({*bounds, *starts})
     pieces = [corpus.ids[start : stop + 1] for start, stop in itertools.pairwise(cuts)]
-    metrics = evaluator(params)
+    metrics = evaluator({"params": params})
     assert metrics["loss"] == pytest.approx(mean_loss(model, params, pieces), rel=1e-5)
     assert metrics["perplexity"] == pytest.approx(math.exp(metrics["loss"]), rel=1e-6)
     assert metrics["bits_per_token"] == pytest.approx(metrics["loss"] / math.log(2), rel=1e-6)
@@ -74,7 +76,7 @@ def test_an_evaluation_by_windows_is_that_of_each_window_alone(config):
     corpus = corpus_of(100)
     evaluator = SplitEvaluator(evaluation(model, DataConfig(length=8, batch_size=5), corpus, how="windows"), devices=1)
     pieces = [corpus.ids[start : start + 9] for start in range(0, 92, 8)]
-    assert evaluator(params)["loss"] == pytest.approx(mean_loss(model, params, pieces), rel=1e-5)
+    assert evaluator({"params": params})["loss"] == pytest.approx(mean_loss(model, params, pieces), rel=1e-5)
 
 
 def test_several_devices_measure_the_same_as_one():
@@ -96,11 +98,11 @@ def test_the_loss_over_rows_hands_the_carry_on_and_resets_it_where_the_loader_sa
     model, params = model_and_params(config)
     corpus = corpus_of(100, starts)
     loader = RowLoader(corpus.ids, length=8, batch_size=2, document_starts=corpus.document_starts)
-    loss_fn = jax.jit(make_loss_fn(model, loader), static_argnums=4)
+    loss_fn = jax.jit(partial(make_loss_fn(model, loader), context=EVALUATION))
     carry = jax.tree.map(lambda leaf: leaf + 1, model.initial_carry(2))  # the first batch must not see it
     total = 0.0
     for step in range(loader.steps_per_epoch):
-        tallies, carry = loss_fn(params, carry, loader(step), None, False)
+        tallies, carry, _ = loss_fn({"params": params}, carry, loader(step))
         total += float(tallies["loss"].total)
     inputs, targets, _, reset = (np.concatenate(parts, 1) for parts in zip(*map(loader, range(6)), strict=True))
     assert loader.steps_per_epoch == 6
@@ -112,7 +114,7 @@ def test_the_loss_over_rows_hands_the_carry_on_and_resets_it_where_the_loader_sa
 def test_the_loss_over_windows_has_no_carry():
     model, params = model_and_params(MODELS["lstm"])
     loader = WindowLoader(corpus_of(60).ids, length=8, batch_size=4)
-    tallies, carry = make_loss_fn(model, loader)(params, None, loader(0), None, False)
+    tallies, carry, _ = make_loss_fn(model, loader)({"params": params}, None, loader(0), EVALUATION)
     assert carry is None
     assert float(tallies["loss"].count) == 32
 
@@ -120,14 +122,17 @@ def test_the_loss_over_windows_has_no_carry():
 def test_dropout_is_drawn_from_the_key_and_only_in_training():
     model, params = model_and_params(RNNConfig(features=5, output_dropout=0.5, input_dropout=0.5))
     loader = RowLoader(corpus_of(100).ids, length=8, batch_size=2)
-    loss_fn, carry = jax.jit(make_loss_fn(model, loader), static_argnums=4), model.initial_carry(2)
+    loss_fn, carry = make_loss_fn(model, loader), model.initial_carry(2)
 
-    def loss(seed, train):
-        key = jax.random.key(seed)
-        return float(loss_fn(params, carry, loader(0), key, train)[0]["loss"].total)
+    @jax.jit
+    def loss(key):
+        context = LossContext(jnp.int32(0), key)
+        return loss_fn({"params": params}, carry, loader(0), context).tallies["loss"].total
 
-    assert loss(0, True) == loss(0, True) != loss(1, True)
-    assert loss(0, False) == loss(1, False)
+    assert loss(jax.random.key(0)) == loss(jax.random.key(0)) != loss(jax.random.key(1))
+    logits, _ = model.apply({"params": params}, loader(0).inputs)
+    plain = -jnp.take_along_axis(jax.nn.log_softmax(logits), loader(0).targets[..., None], 2).sum()
+    assert float(loss(None)) == pytest.approx(float(plain), rel=1e-5)
 
 
 def experiment(layout, **data) -> ExperimentConfig:
@@ -150,9 +155,9 @@ def test_validation_has_the_layout_of_training_and_its_first_batches_are_for_in_
     how, rows = ("carried", 4) if layout == "rows" else ("windows", 1)
     whole = evaluation(model, config.data, part, how=how, rows=rows)
     same = SplitEvaluator(whole, devices=1)
-    assert evaluate(params, True) == same(params)
+    assert evaluate({"params": params}, True) == same({"params": params})
     assert whole.loader.steps_per_epoch == batches
-    assert evaluate(params, False) == same(params, batches=1) != same(params)
+    assert evaluate({"params": params}, False) == same({"params": params}, batches=1) != same({"params": params})
 
 
 def test_without_a_validation_split_there_is_no_evaluation():

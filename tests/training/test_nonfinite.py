@@ -9,6 +9,7 @@ from toy_training import ToyLoader, loss_fn, toy_optimizer, toy_state
 
 from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.ops.losses import Tally
+from jaxseq.ops.objective import LossOutput
 from jaxseq.training.nonfinite import explain_nonfinite
 
 
@@ -22,8 +23,8 @@ def line_of(function, text):
 def explain(score, x, devices=1):
     """The explanation for a loss of score(w, x), with w = 1."""
 
-    def loss(params, carry, batch, key, train):
-        return {"loss": Tally(score(params["w"], batch["x"]), jnp.float32(1))}, carry
+    def loss(variables, carry, batch, context):
+        return LossOutput({"loss": Tally(score(variables["params"]["w"], batch["x"]), jnp.float32(1))}, carry)
 
     state = toy_state(toy_optimizer(), carried=False)._replace(params={"w": jnp.ones(())})
     return explain_nonfinite(loss, state, {"x": x}, devices)
@@ -153,8 +154,8 @@ def test_a_nan_that_a_layer_takes_out_and_puts_back_is_named_by_where_it_came_fr
     params = model.init(jax.random.key(0), tokens)["params"]
     params["embedding"] = params["embedding"].at[3].set(jnp.nan)
 
-    def loss(params, carry, batch, key, train):
-        return model.apply({"params": params}, batch, batch, method="loss")
+    def loss(variables, carry, batch, context):
+        return LossOutput(*model.apply(variables, batch, batch, method="loss"))
 
     state = toy_state(toy_optimizer(), carried=False)._replace(params=params)
     assert explain_nonfinite(loss, state, tokens) == "NaN from the parameter ['embedding']"

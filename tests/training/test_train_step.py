@@ -13,16 +13,18 @@ from hypothesis import strategies as st
 from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_devices, toy_optimizer, toy_params, toy_state
 
 from jaxseq.ops.losses import Tally
+from jaxseq.ops.objective import EVALUATION, LossOutput
 from jaxseq.training.devices import STACKED_SHARDED
 from jaxseq.training.dispatch import compile_training, stack_batches
+from jaxseq.training.state import init_state
 from jaxseq.training.step import make_train_step
 
 OPTIMIZER = toy_optimizer()
 
 
-def quiet(params, carry, batch, key, train):
+def quiet(variables, carry, batch, context):
     """The toy loss without dropout."""
-    return loss_fn(params, carry, batch, key, False)
+    return loss_fn(variables, carry, batch, EVALUATION)
 
 
 @functools.cache
@@ -57,7 +59,7 @@ def test_a_run_is_that_of_plain_optax_on_the_mean_loss():
     for batch in BATCHES:
 
         def mean(params, carry=carry, batch=batch):
-            tallies, new_carry = quiet(params, carry, batch, None, True)
+            tallies, new_carry, _ = quiet({"params": params}, carry, batch, None)
             return tallies["loss"].total / tallies["loss"].count, new_carry
 
         grads, carry = jax.grad(mean, has_aux=True)(params)
@@ -144,9 +146,9 @@ def test_the_last_batches_of_a_run_make_an_update_however_few_they_are(count, ac
     assert_same(result, steps(batches, most=3, cuts=cuts, **options)[0])
 
 
-def huge_gradient(params, carry, batch, key, train):
+def huge_gradient(variables, carry, batch, context):
     """Finite, and so is its norm, but not that of two of them."""
-    return {"loss": Tally(params["bias"][0] * 1.5e19, jnp.float32(1))}, carry
+    return LossOutput({"loss": Tally(variables["params"]["bias"][0] * 1.5e19, jnp.float32(1))}, carry)
 
 
 def test_a_batch_whose_gradient_overflows_what_is_gathered_is_skipped_and_counted():
@@ -184,16 +186,16 @@ def test_a_batch_that_is_bad_on_one_device_is_skipped_on_all():
     assert tallies["skipped"].total.tolist() == [0, 0, 1, 0, 0, 0]
 
 
-def bad_gradient(params, carry, batch, key, train):
+def bad_gradient(variables, carry, batch, context):
     """Finite loss; infinite gradient where x[0, 0] is 0."""
-    x = batch["x"][0, 0]
-    return {"loss": Tally(jnp.sqrt(jnp.abs(x * params["bias"][0] + x)), jnp.float32(1))}, carry
+    x, bias = batch["x"][0, 0], variables["params"]["bias"]
+    return LossOutput({"loss": Tally(jnp.sqrt(jnp.abs(x * bias[0] + x)), jnp.float32(1))}, carry)
 
 
-def bad_carry(params, carry, batch, key, train):
+def bad_carry(variables, carry, batch, context):
     """Finite loss and gradient; the new carry of one row is not where poison is 0."""
-    tallies, carry = quiet(params, carry, {**batch, "poison": jnp.ones(batch["mask"].shape)}, key, train)
-    return tallies, carry / batch["poison"][:, None]
+    output = quiet(variables, carry, {**batch, "poison": jnp.ones(batch["mask"].shape)}, context)
+    return output._replace(carry=output.carry / batch["poison"][:, None])
 
 
 def test_a_batch_with_an_infinite_gradient_is_skipped():
@@ -220,10 +222,10 @@ def test_a_batch_of_padding_alone_makes_no_update_and_is_not_called_bad():
     assert tallies["skipped"].total.tolist() == [0, 0]
 
 
-def key_probe(params, carry, batch, key, train):
+def key_probe(variables, carry, batch, context):
     """The loss is a random number of each row."""
-    draws = jax.random.uniform(key, batch["mask"].shape)
-    return {"loss": Tally(draws.sum() + 0 * params["bias"].sum(), jnp.float32(1))}, carry
+    draws = jax.random.uniform(context.key, batch["mask"].shape)
+    return LossOutput({"loss": Tally(draws.sum() + 0 * variables["params"]["bias"].sum(), jnp.float32(1))}, carry)
 
 
 def test_the_key_of_a_step_is_the_runs_key_folded_with_the_step():
@@ -261,3 +263,54 @@ def test_the_step_by_itself_is_a_pure_function_of_state_and_batch():
     step = jax.jit(make_train_step(loss_fn, OPTIMIZER))
     state = toy_state(OPTIMIZER)
     assert_same(step(state, BATCHES[0]), step(state, BATCHES[0]))
+
+
+def step_probe(variables, carry, batch, context):
+    """The loss is the number of the step, and a stream of another name than dropout's."""
+    rngs = context.rngs("dropout", "masking")
+    draws = {name: Tally(jax.random.uniform(key), jnp.float32(1)) for name, key in rngs.items()}
+    return LossOutput({"loss": Tally(context.step + 0 * variables["params"]["bias"].sum(), jnp.float32(1)), **draws})
+
+
+def test_a_loss_knows_the_step_and_has_random_streams_by_name():
+    _, tallies = steps(BATCHES[:3], loss=step_probe, state=toy_state(OPTIMIZER, carried=False))
+    assert tallies["loss"].total.tolist() == [0, 1, 2]
+    keys = [jax.random.fold_in(jax.random.key(3), step) for step in range(3)]
+    assert tallies["dropout"].total.tolist() == [float(jax.random.uniform(key)) for key in keys]
+    drawn = {*tallies["dropout"].total.tolist(), *tallies["masking"].total.tolist()}
+    assert len(drawn) == 6
+    assert EVALUATION.rngs("dropout") is None
+
+
+def counting(variables, carry, batch, context):
+    """The toy loss, and a variable that counts what it has seen."""
+    output = quiet(variables, carry, batch, context)
+    seen = variables["counts"]["seen"] + batch["mask"].sum()
+    return output._replace(collections={"counts": {"seen": jnp.where(batch["poison"].all(), seen, jnp.nan)}})
+
+
+def counting_state():
+    variables = {"params": toy_params(), "counts": {"seen": jnp.float32(1)}, "fixed": {"x": jnp.float32(7)}}
+    return init_state(variables, OPTIMIZER, key=jax.random.key(3), carry=jnp.zeros((ROWS, 5), jnp.float32))
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_variables_that_are_no_parameters_change_with_the_step_or_stay(devices):
+    state, _ = steps(BATCHES, loss=counting, state=counting_state(), devices=devices)
+    expected = 1 + sum(batch["mask"].sum() for batch in BATCHES) / devices  # the mean of what each device has made
+    assert state.collections == {"counts": {"seen": pytest.approx(expected)}, "fixed": {"x": 7}}
+    close(state.params, steps(BATCHES, devices=devices)[0].params)
+    assert set(state.variables) == {"params", "counts", "fixed"}
+
+
+def spoiling(variables, carry, batch, context):
+    """Finite loss and gradient; the variable is not where poison is 0."""
+    harmless = quiet(variables, carry, {**batch, "poison": jnp.ones(batch["mask"].shape)}, context)
+    return harmless._replace(collections=counting(variables, carry, batch, context).collections)
+
+
+def test_a_batch_that_makes_a_variable_infinite_is_skipped():
+    poisoned = [BATCHES[0], {**BATCHES[1], "poison": np.zeros(ROWS, np.float32)}]
+    state, tallies = steps(poisoned, loss=spoiling, state=counting_state())
+    assert tallies["skipped"].total.tolist() == [0, 1]
+    assert state.collections["counts"]["seen"] == 1 + BATCHES[0]["mask"].sum()

@@ -16,6 +16,7 @@ from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_optimizer, t
 from jaxseq.config import TrainConfig
 from jaxseq.errors import InputError
 from jaxseq.ops.losses import Tally
+from jaxseq.ops.objective import LossOutput
 from jaxseq.signals import Stopped, StopRequest
 from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.storage.manifest import seal
@@ -177,9 +178,9 @@ def test_all_steps_of_a_run_go_through_one_compiled_program(tmp_path):
     """However it is cut into dispatches, and when it has gone back to a checkpoint too."""
     traces, after_first = [], []
 
-    def counted(params, carry, batch, key, train):
+    def counted(*given):
         traces.append(1)
-        return loss_fn(params, carry, batch, key, train)
+        return loss_fn(*given)
 
     class Watching(Notes):
         def advance(self, step, loss, tokens):
@@ -240,8 +241,8 @@ def test_a_run_shorter_than_its_window_of_accumulation_makes_an_update(tmp_path)
 
 
 def test_parameters_that_the_last_update_has_made_infinite_are_told(tmp_path):
-    def downhill(params, carry, batch, key, train):
-        return {"loss": Tally(params["bias"][0], jnp.float32(1))}, carry
+    def downhill(variables, carry, batch, context):
+        return LossOutput({"loss": Tally(variables["params"]["bias"][0], jnp.float32(1))}, carry)
 
     notes = Notes()
     run(tmp_path, steps=3, options={"learning_rate": 3e38}, loss=downhill, notes=notes, evaluate=None)

@@ -12,6 +12,7 @@ import pytest
 
 from jaxseq.config import OptimizerConfig
 from jaxseq.ops.losses import Tally
+from jaxseq.ops.objective import LossContext, LossOutput
 from jaxseq.training.devices import DataParallel, choose_devices
 from jaxseq.training.optim import Optimizer, make_optimizer
 from jaxseq.training.state import TrainState, init_state
@@ -20,16 +21,17 @@ ROWS = 4
 TARGET = np.random.default_rng(9).normal(size=(3, 5)).astype(np.float32)
 
 
-def loss_fn(params: Any, carry: Any, batch: Any, key: Any, train: bool) -> tuple[dict[str, Tally], Any]:
+def loss_fn(variables: Any, carry: Any, batch: Any, context: LossContext) -> LossOutput:
     """Squared error of one recurrent step."""
+    params, key = variables["params"], context.key
     before = jnp.zeros((batch["x"].shape[0], 5), jnp.float32) if carry is None else carry
     hidden = jnp.tanh(batch["x"] @ params["kernel"] + params["bias"] + before)
-    kept = hidden * jax.random.bernoulli(key, 0.9, hidden.shape) if train else hidden
+    kept = hidden if key is None else hidden * jax.random.bernoulli(key, 0.9, hidden.shape)
     errors = ((kept - batch["y"]) ** 2).sum(-1) - jnp.log(batch["poison"])
     count = batch["mask"].sum()
     errors = jnp.where(batch["mask"] > 0, errors, 0.0)
     hits = ((errors < 1) * batch["mask"]).sum()
-    return {"loss": Tally(errors.sum(), count), "accuracy": Tally(hits, count)}, 0.5 * before + hidden
+    return LossOutput({"loss": Tally(errors.sum(), count), "accuracy": Tally(hits, count)}, 0.5 * before + hidden)
 
 
 class ToyLoader:
@@ -73,7 +75,7 @@ def toy_optimizer(steps: int = 100, **options: Any) -> Optimizer:
 def toy_state(optimizer: Optimizer, *, carried: bool = True) -> TrainState:
     """A state before the first step."""
     carry = jnp.zeros((ROWS, 5), jnp.float32) if carried else None
-    return init_state(toy_params(), optimizer, key=jax.random.key(3), carry=carry)
+    return init_state({"params": toy_params()}, optimizer, key=jax.random.key(3), carry=carry)
 
 
 def assert_same(a: Any, b: Any) -> None:
