@@ -29,12 +29,12 @@ WHOLES = {
     "nn": {"ops"},
     "models": {"errors", "nn", "ops"},
     "decoding": {"errors"},
-    "metrics": {"ops"},
+    "metrics": {"errors", "ops"},
     "storage": {"config", "errors", "opening"},
-    "reporting": {"console", "errors", "opening", "storage"},
+    "reporting": {"console", "errors", "metrics", "opening", "storage"},
     "training": {"config", "errors", "metrics", "ops", "reporting", "signals", "storage"},
 }
-TASKS = {"tasks": {"config", "data", "errors", "models", "ops", "signals", "text"}}
+TASKS = {"tasks": {"config", "data", "errors", "metrics", "models", "ops", "signals", "text"}}
 RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}
 COMMANDS = {"commands": {*GROUND, "config", "decoding", "runs"}, "__main__": {"commands"}}
 MAY_IMPORT: dict[str, set[str]] = GROUND | PIECES | WHOLES | TASKS | RUNS | COMMANDS

@@ -205,8 +205,10 @@ class TrainConfig:
     """CPU: keep freed memory in the process instead of handing it back to the system after every step."""
     compute_dtype: Annotated[Literal["float32", "bfloat16"], FIXED] = "float32"
     """Type of activations; parameters, optimizer state and loss stay float32."""
+    metric: Annotated[str, Text(100), FIXED] = ""
+    """Validation metric that selects the best checkpoint, and that `patience` waits for; by default the loss."""
     patience: Annotated[CountOrZero, FREE] = 0
-    """Stop after this many evaluations without a better validation loss; 0 never does."""
+    """Stop after this many evaluations without a better value of that metric; 0 never does."""
     max_nonfinite: Annotated[Count, FREE] = 10
     """Steps in a row with a non-finite loss or gradient that are skipped before the run goes back to its last good
     checkpoint."""

@@ -1,13 +1,19 @@
-"""What a cross-entropy also says."""
+"""What the mean cross-entropy of tokens, in nats, also says."""
 
 import math
-from collections.abc import Mapping
+
+from jaxseq.metrics.metric import Metric
 
 
-def derived(means: Mapping[str, float]) -> dict[str, float]:
-    """`means`, and from its "loss" in nats a token: "perplexity" e^loss and "bits_per_token" loss / ln 2."""
-    if "loss" not in means:
-        return dict(means)
-    loss = means["loss"]
-    perplexity = math.exp(loss) if loss < 700 else math.inf if loss == loss else math.nan
-    return {**means, "perplexity": perplexity, "bits_per_token": loss / math.log(2)}
+def perplexity(loss: float) -> float:
+    """e^loss, infinite where that passes float64."""
+    return math.exp(loss) if loss < 700 else math.inf if loss == loss else math.nan
+
+
+TOKEN_METRICS = (
+    Metric("loss", "nats per token"),
+    Metric("perplexity", from_loss=perplexity),
+    Metric("bits_per_token", from_loss=lambda loss: loss / math.log(2)),
+    Metric("accuracy", better="higher"),
+)
+"""Of models that predict tokens."""

@@ -1,9 +1,11 @@
 """What a person sees of a run while it goes on: a progress bar, or lines."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from jaxseq.console import Output, escaped_line
+from jaxseq.metrics.metric import Metric
 from jaxseq.reporting.reporter import Rate, Row
 
 
@@ -11,9 +13,14 @@ class Console:
     """On a terminal a bar with steps, time left, loss and tokens a second; elsewhere a line for each row.
 
     A courtesy: when it can no longer be printed the run goes on without.
+
+    Args:
+        metrics: what rows are shown with, beside the learning rate and the batches skipped.
+        stream: where to; by default standard error.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, metrics: Sequence[Metric] = (), *, stream: TextIO | None = None) -> None:
+        self._shown = [*(metric.name for metric in metrics), "learning_rate", "skipped"]
         to: Any = stream or sys.stderr
         self._stream: Any = to if isinstance(to, Output) else Output(to, courtesy=True)
         self._bar: Any = None
@@ -42,7 +49,7 @@ class Console:
             self._bar.update(step - self._bar.n)
 
     def row(self, row: Row) -> None:
-        values = [f"{name.replace('_', ' ')} {row[name]:.4g}" for name in _SHOWN if name in row]
+        values = [f"{name.replace('_', ' ')} {row[name]:.4g}" for name in self._shown if name in row]
         if self._bar is None:
             if row["split"] == "train" and self._rate.per_second:
                 values.append(f"{self._rate.per_second:,.0f} tokens/s")
@@ -63,6 +70,3 @@ class Console:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-
-_SHOWN = ("loss", "perplexity", "bits_per_token", "accuracy", "learning_rate", "skipped")

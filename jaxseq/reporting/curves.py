@@ -1,4 +1,4 @@
-"""curves.png: the losses of a run as a picture."""
+"""curves.png: the course of a run as a picture."""
 
 import contextlib
 import io
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxseq.errors import InputError
+from jaxseq.metrics.metric import Metric
 from jaxseq.storage.atomic import write_atomic
 from jaxseq.storage.metrics_file import read_metrics
 
@@ -22,20 +23,20 @@ _LARGEST = 3.4028234e38  # in float32
 _LONGEST_TITLE = 120
 
 
-def draw_curves(metrics: Path, picture: Path, *, title: str = "") -> None:
-    """Draws the loss of every split in the file `metrics` over the steps, as a PNG at `picture`.
+def draw_curves(file: Path, picture: Path, *, metric: Metric, title: str = "") -> None:
+    """Draws `metric` of every split in the metrics.csv `file` over the steps, as a PNG at `picture`.
 
-    Rows of `metrics` that are damaged, and losses that are not finite in float32, are left out. The title is plain
+    Rows of the file that are damaged, and values that are not finite in float32, are left out. The title is plain
     text, in an installed font that has its characters; those that none has, line ends and the like stand in it as
     escapes.
 
     Raises:
         InputError: the picture cannot be written, or Matplotlib not be imported.
     """
-    rows = [row for row in read_metrics(metrics) if abs(float(row.get("loss") or "nan")) <= _LARGEST]
+    rows = [row for row in read_metrics(file) if abs(float(row.get(metric.name) or "nan")) <= _LARGEST]
     png = io.BytesIO()
     with _new_figure() as figure:
-        _draw(figure, rows, title)
+        _draw(figure, rows, metric, title)
         figure.savefig(png, format="png", metadata={"Software": SOFTWARE})
     write_atomic(picture, png.getvalue())
 
@@ -69,21 +70,21 @@ def _new_figure() -> Iterator["Figure"]:
         yield figure
 
 
-def _draw(figure: "Figure", rows: list[dict[str, str]], title: str) -> None:
-    axes = figure.add_subplot(xlabel="step", ylabel="loss (nats per token)")
+def _draw(figure: "Figure", rows: list[dict[str, str]], metric: Metric, title: str) -> None:
+    axes = figure.add_subplot(xlabel="step", ylabel=metric.label)
     _set_title(axes, title)
     for split, color in _COLORS.items():
-        points = [(int(row["step"]), float(row["loss"])) for row in rows if row["split"] == split]
+        points = [(int(row["step"]), float(row[metric.name])) for row in rows if row["split"] == split]
         if points:
-            steps, losses = zip(*points, strict=True)
-            best_step, best = min(points, key=lambda point: point[1])
+            steps, values = zip(*points, strict=True)
+            best_step, best = (min if metric.better == "lower" else max)(points, key=lambda point: point[1])
             label = (
                 split
                 if split == "train"
                 else f"{split}: best {best:{'.4f' if abs(best) < 1e6 else '.4g'}}, at step {best_step:,}"
             )
             mark = "o" if split != "train" and len(points) <= 40 else None
-            axes.plot(steps, losses, color=color, label=label, marker=mark, markersize=4, linewidth=1.5)
+            axes.plot(steps, values, color=color, label=label, marker=mark, markersize=4, linewidth=1.5)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

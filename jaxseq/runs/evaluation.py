@@ -32,7 +32,7 @@ class SplitEvaluator:
     def __init__(self, evaluation: Evaluation, *, devices: int = 0) -> None:
         self._evaluation = evaluation
         parallel, _ = choose_devices(devices, evaluation.loader.batch_size)
-        self._evaluator = Evaluator(evaluation.loss, parallel=parallel)
+        self._evaluator = Evaluator(evaluation.loss, parallel=parallel, metrics=evaluation.metrics)
 
     @property
     def left_out(self) -> str:
@@ -41,9 +41,9 @@ class SplitEvaluator:
 
     def __call__(self, variables: Any, *, batches: int = 0, poll: Poll = never) -> dict[str, float]:
         """Metrics over the first `batches` batches, 0 for the whole split; `poll` is called every few of them."""
-        _, loader, initial_carry = self._evaluation
+        loader = self._evaluation.loader
         steps = min(batches, loader.steps_per_epoch) if batches else loader.steps_per_epoch
-        return self._evaluator(variables, loader, steps=steps, carry=initial_carry(), poll=poll)
+        return self._evaluator(variables, loader, steps=steps, carry=self._evaluation.initial_carry(), poll=poll)
 
 
 class Validation(NamedTuple):

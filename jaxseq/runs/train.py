@@ -15,6 +15,7 @@ from jaxseq.config import ExperimentConfig, to_json
 from jaxseq.data.sources import waits
 from jaxseq.decoding import Sampling, Transcript, prompt_ids, prompt_remark, stream
 from jaxseq.errors import CheckpointError, InputError, UnknownSymbolError
+from jaxseq.metrics.metric import choose_metric
 from jaxseq.opening import read_bytes
 from jaxseq.reporting.console import Console
 from jaxseq.reporting.curves import draw_curves
@@ -229,6 +230,7 @@ def _build(config: ExperimentConfig, prepared: Prepared, stop: StopRequest) -> _
     if evaluation is not None:
         evaluator = SplitEvaluator(evaluation, devices=config.train.devices)
         evaluate = Validation(evaluator, config.train.evaluate_batches, stop.poll)
+    choose_metric(task.METRICS, config.train.metric)
     optimizer = make_optimizer(config.optimizer, steps=total_steps(config.train, loader.steps_per_epoch))
     require_memory("training", training_parts(config, model, loader, optimizer))
     params = jax.eval_shape(lambda: task.init_params(model, seed=0))
@@ -270,7 +272,8 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
         run_dir=run_dir,
         store=CheckpointStore(run_dir / "checkpoints", keep=config.train.keep),
         evaluate=evaluate,
-        reporter=Reporters(Console(), TensorBoard(run_dir)),
+        metrics=task.METRICS,
+        reporter=Reporters(Console(task.METRICS), TensorBoard(run_dir)),
         meta={"corpus": parts.prepared.fingerprint(), "tokenizer": tokenizer.fingerprint},
         files=texts,
         stop=stop,
@@ -302,13 +305,16 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: Result, sampler: st
     measured = [row for row in rows if row["split"] == "validation" and all(map(row.get, names))]
     if measured:
         last = {name: float(measured[-1][name]) for name in names}
+        metric, best = choose_metric(task.METRICS, config.train.metric), ""
+        if result.best_value is not None:
+            best = f"; best {metric.name.replace('_', ' ')} {result.best_value:.4f} at step {result.best_step}"
         kind = "character" if config.data.tokenizer == "char" else "symbol"
         console.show(
             f"validation: {last['bits_per_token']:.4f} bits per {kind}, loss {last['loss']:.4f}, "
-            f"accuracy {last['accuracy']:.2%}; best loss {result.best_loss:.4f} at step {result.best_step}"
+            f"accuracy {last['accuracy']:.2%}{best}"
         )
     console.show(f"\n{sample}\n")
-    draw_curves(run_dir / METRICS_CSV, run_dir / "curves.png", title=config.name)
+    draw_curves(run_dir / METRICS_CSV, run_dir / "curves.png", metric=task.METRICS[0], title=config.name)
     again = f"{sampler} {shlex.quote(str(run_dir))} {_prompt_option(prompt or _beginning(sample))}"
     console.show(f"everything is in {run_dir}; sample more with:\n  {again}")
 

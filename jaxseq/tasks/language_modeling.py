@@ -12,6 +12,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jaxseq.config import DataConfig, ExperimentConfig, ModelConfig, RNNConfig
 from jaxseq.data.corpus import Corpus, require_ids, take_split
 from jaxseq.errors import InputError
+from jaxseq.metrics.perplexity import TOKEN_METRICS
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
@@ -19,6 +20,9 @@ from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
 from jaxseq.tasks.task import Evaluation
 
 LanguageModel = RNNLanguageModel | TransformerLanguageModel
+
+METRICS = TOKEN_METRICS
+"""The first one selects checkpoints."""
 
 _KINDS = {"Head": "Linear"}
 """What the table of layers calls a module, where that is not the name of its class."""
@@ -95,9 +99,9 @@ def evaluation(
     if how == "carried":
         model = model.clone(predict="every") if last_only else model
         loader: TextLoader = row_loader(config, part, rows=rows)
-        return Evaluation(make_loss_fn(model, loader), loader, lambda: model.initial_carry(rows))
+        return Evaluation(make_loss_fn(model, loader), loader, METRICS, lambda: model.initial_carry(rows))
     loader = window_loader(config, part, shift=config.shift if last_only else config.length)
-    return Evaluation(make_loss_fn(model, loader), loader)
+    return Evaluation(make_loss_fn(model, loader), loader, METRICS)
 
 
 def validation(config: ExperimentConfig, model: LanguageModel, corpus: Corpus) -> Evaluation | None:

@@ -1,12 +1,12 @@
 """Metrics over a whole split, in one pass."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import numpy as np
 
 from jaxseq.metrics.meter import Meter
-from jaxseq.metrics.perplexity import derived
+from jaxseq.metrics.metric import Metric, with_derived
 from jaxseq.ops.objective import LossFn
 from jaxseq.signals import Poll, never
 from jaxseq.training.devices import SHARDED, STACKED_SHARDED, DataParallel
@@ -22,18 +22,21 @@ class Evaluator:
 
     Args:
         parallel: devices that share a batch, see `choose_devices`.
+        metrics: those that follow from the loss are given beside the means.
         steps_per_dispatch: batches to one call of the compiled function.
     """
 
-    def __init__(self, loss_fn: LossFn, *, parallel: DataParallel, steps_per_dispatch: int = 10) -> None:
-        self._parallel = parallel
+    def __init__(
+        self, loss_fn: LossFn, *, parallel: DataParallel, metrics: Sequence[Metric] = (), steps_per_dispatch: int = 10
+    ) -> None:
+        self._parallel, self._metrics = parallel, metrics
         self._most = steps_per_dispatch
         self._run = compile_evaluation(loss_fn, parallel=parallel, most=steps_per_dispatch)
 
     def __call__(
         self, variables: PyTree, loader: Loader, *, steps: int, carry: PyTree = None, poll: Poll = never
     ) -> dict[str, float]:
-        """Mean of each tally over batches 0 to `steps`, with perplexity and bits per token.
+        """Mean of each tally over batches 0 to `steps`, and what metrics make of the loss.
 
         Beside them "tokens", an int: how many predictions the loss is the mean of.
 
@@ -53,5 +56,5 @@ class Evaluator:
             waiting = tallies
         if waiting is not None:
             meter.add(jax.device_get(waiting))
-        means = derived(meter.means())
+        means = with_derived(meter.means(), self._metrics)
         return {**means, "tokens": round(meter.count("loss"))} if means else {}

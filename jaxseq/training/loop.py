@@ -11,7 +11,7 @@ a GPU that needs deterministic kernels too: XLA_FLAGS=--xla_gpu_deterministic_op
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from signal import Signals
 from typing import Any, Literal, NamedTuple
@@ -21,6 +21,7 @@ import numpy as np
 
 from jaxseq.config import TrainConfig
 from jaxseq.errors import CheckpointError, InputError
+from jaxseq.metrics.metric import Metric, choose_metric
 from jaxseq.ops.objective import LossFn, Tallies
 from jaxseq.reporting.reporter import Reporter, Silent
 from jaxseq.signals import Stopped, StopRequest, own_unless
@@ -40,7 +41,7 @@ DEVICES = "devices"
 """Entry of a checkpoint's meta: how many devices shared a batch."""
 EVALUATION_DUE = "evaluation_due"
 """Entry of a checkpoint's meta: whether the evaluation at its step was left, and is to be made before going on."""
-COLUMNS = ("loss", "perplexity", "bits_per_token", "accuracy")
+LOSS = Metric("loss")
 
 
 class Result(NamedTuple):
@@ -53,8 +54,8 @@ class Result(NamedTuple):
     signal: Signals | None
     validation: Mapping[str, float] | None
     """Metrics of the last evaluation; None where there was none in this process."""
-    best_loss: float
-    """Lowest validation loss of the whole run, infinite where there was none."""
+    best_value: float | None
+    """Best value of the validation metric that selects checkpoints, of the whole run; None where there was none."""
     best_step: int
 
     @property
@@ -76,7 +77,7 @@ def fit(
     reporter: Reporter | None = None,
     meta: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
-    columns: tuple[str, ...] = COLUMNS,
+    metrics: Sequence[Metric] = (LOSS,),
     stop: StopRequest | None = None,
 ) -> Result:
     """Trains from `state`, or from the newest checkpoint in `store`, to the end or until it is told to stop.
@@ -89,7 +90,8 @@ def fit(
         evaluate: called where `config` asks for it; None trains without validation.
         meta: goes into every checkpoint, beside "training", "devices" and "evaluation_due", which are this function's.
         files: small texts that go into every checkpoint, by file name.
-        columns: metrics for which metrics.csv has a column.
+        metrics: what is measured, a column each in metrics.csv. The one that `config.metric` names, or the first,
+            selects the best checkpoint and is what `config.patience` waits for.
         stop: what signals are noted by, entered; by default one of its own.
 
     Raises:
@@ -98,8 +100,10 @@ def fit(
     if config.patience and evaluate is None:
         raise InputError(f"train.patience is {config.patience} and there is no validation split: set it to 0")
     reporter = reporter or Silent()
-    metrics = MetricsFile(run_dir / METRICS_CSV, columns, say=reporter.say)
-    run = _Run(loss_fn, state, loader, optimizer, config, store, evaluate, reporter, metrics, meta or {}, files or {})
+    file = MetricsFile(run_dir / METRICS_CSV, [metric.name for metric in metrics], say=reporter.say)
+    run = _Run(
+        loss_fn, state, loader, optimizer, config, store, evaluate, reporter, metrics, file, meta or {}, files or {}
+    )
     try:
         with own_unless(stop) as stop:
             return run.go(stop)
@@ -117,11 +121,13 @@ class _Run:
     store: CheckpointStore
     evaluate: Evaluate | None
     reporter: Reporter
-    metrics: MetricsFile
+    metrics: Sequence[Metric]
+    file: MetricsFile
     meta: Mapping[str, Any]
     files: Mapping[str, str]
 
     def __post_init__(self) -> None:
+        self.selecting = choose_metric(self.metrics, self.config.metric)
         self.template = jax.eval_shape(lambda: self.state)
         self.restored = self.store.restore(self.template)
         self.parallel, note = choose_devices(self.devices_wanted(), self.loader.batch_size)
@@ -153,7 +159,7 @@ class _Run:
         restored, self.restored = self.restored, None
         if restored is None:
             self.state = self.parallel.put_state(self.state)
-            self.metrics.cut(-1)
+            self.file.cut(-1)
             self.save()
         else:
             for line in restored.skipped:
@@ -176,8 +182,8 @@ class _Run:
         told = self.due or stop.signal is not None
         stopped = "signal" if told else "finished" if self.step == self.intervals.total else "early"
         self.say_how_it_ended(stopped)
-        best_loss, best_step = self.record.best_loss, self.record.best_step
-        return Result(self.state, self.step, stopped, stop.signal, self.validation, best_loss, best_step)
+        best_value, best_step = self.record.best_value, self.record.best_step
+        return Result(self.state, self.step, stopped, stop.signal, self.validation, best_value, best_step)
 
     def say_how_it_ended(self, stopped: Literal["finished", "early", "signal"]) -> None:
         if stopped == "signal":
@@ -187,7 +193,8 @@ class _Run:
             left = self.step % self.optimizer.accumulate
             note = f"; the gradients of the last {left} batches, too few for an update, are not used" if left else ""
             self.reporter.say(
-                f"no better validation loss since step {self.record.best_step}: stopped at step {self.step}{note}"
+                f"no better validation {self.selecting.name} since step {self.record.best_step}: stopped at step "
+                f"{self.step}{note}"
             )
         params = jax.tree.leaves(jax.device_get(self.state.params))
         if stopped == "finished" and not all(np.isfinite(leaf).all() for leaf in params):
@@ -233,7 +240,7 @@ class _Run:
         tokens = float(np.sum(loss.count))
         self.reporter.advance(step, float(np.sum(loss.total)) / tokens if tokens else float("nan"), tokens)
         if self.intervals.logs_at(step):
-            self.row(step, "train", self.record.close_interval())
+            self.row(step, "train", self.record.close_interval(self.metrics))
 
     def halt(self) -> None:
         """Evaluates and saves, where due. An evaluation that is stopped stays due."""
@@ -242,7 +249,7 @@ class _Run:
             before = dataclasses.replace(self.record)
             try:
                 self.validation = self.evaluate(self.state.variables, False)
-                better = self.record.judge(self.validation["loss"], self.step)
+                better = self.record.judge(self.validation[self.selecting.name], self.step, self.selecting)
                 over = self.exhausted or self.step == self.intervals.total
                 if over and self.config.evaluate_batches:
                     self.validation = self.evaluate(self.state.variables, True)
@@ -255,7 +262,7 @@ class _Run:
 
     def row(self, step: int, split: str, values: Mapping[str, float]) -> None:
         row = {"step": step, "epoch": round(step / self.loader.steps_per_epoch, 4), "split": split, **values}
-        self.metrics.append(row)
+        self.file.append(row)
         self.reporter.row(row)
 
     @property
@@ -267,10 +274,10 @@ class _Run:
         """Saves a checkpoint; one that is not regular is never gone back to, as a run left alone would not have it."""
         if regular and not self.record.skipped_in_a_row:
             self.record.candidate = self.step
-        self.metrics.sync()
+        self.file.sync()
         meta = {**self.meta, "training": self.record.to_json(), DEVICES: self.parallel.mesh.size}
         meta |= {EVALUATION_DUE: True} if self.due else {}
-        files = {**self.files, METRICS_CSV: self.metrics.content}
+        files = {**self.files, METRICS_CSV: self.file.content}
         self.store.save(self.step, self.state, meta, files=files, best=best, spare=self.spare)
         self.saved = self.step
 
@@ -281,13 +288,13 @@ class _Run:
         self.due = bool(restored.meta.get(EVALUATION_DUE, False))
         self.record = RunRecord.from_json(restored.meta.get("training"))
         if METRICS_CSV in restored.files:
-            self.metrics.restore(restored.files[METRICS_CSV], self.step)
+            self.file.restore(restored.files[METRICS_CSV], self.step)
         else:
             self.recover()
 
     def recover(self) -> None:
         """Takes up what metrics.csv has, after a checkpoint of a version whose checkpoints did not hold the rows."""
-        there = {(int(row["step"]), row["split"]) for row in self.metrics.cut(self.step)}
+        there = {(int(row["step"]), row["split"]) for row in self.file.cut(self.step)}
         steps = range(1, self.step + 1)
         due = {(step, "train") for step in steps if self.intervals.logs_at(step)}
         if self.evaluate is not None:

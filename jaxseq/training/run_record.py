@@ -2,14 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxseq.errors import CheckpointError
 from jaxseq.metrics.meter import Meter
-from jaxseq.metrics.perplexity import derived
+from jaxseq.metrics.metric import Metric, with_derived
 from jaxseq.ops.losses import Tally
 from jaxseq.training.step import LEARNING_RATE, SKIPPED
 
@@ -29,8 +29,8 @@ class RunRecord:
     skipped: int = 0
     """Batches skipped because of a non-finite loss or gradient."""
     skipped_in_a_row: int = 0
-    best_loss: float = math.inf
-    """Lowest validation loss so far."""
+    best_value: float | None = None
+    """Best value so far of the validation metric that selects checkpoints."""
     best_step: int = 0
     stale: int = 0
     """Evaluations since the best one."""
@@ -60,23 +60,24 @@ class RunRecord:
             self.learning_rate = float(np.asarray(rates.total)[made[-1]])
         self.meter.add({name: tally for name, tally in tallies.items() if name not in (LEARNING_RATE, SKIPPED)})
 
-    def close_interval(self) -> dict[str, float | int]:
-        """Metrics since the last call: means of the tallies, the last learning rate, batches skipped in the whole run.
+    def close_interval(self, metrics: Sequence[Metric]) -> dict[str, float | int]:
+        """Metrics since the last call: means of the tallies and what `metrics` make of the loss, the last learning
+        rate, batches skipped in the whole run.
 
         "gradient_norm" is the mean over the updates, before clipping.
         """
-        row: dict[str, float | int] = dict(derived(self.meter.means()))
+        row: dict[str, float | int] = dict(with_derived(self.meter.means(), metrics))
         if self.learning_rate is not None:
             row[LEARNING_RATE] = self.learning_rate
         row[SKIPPED] = self.skipped
         self.meter, self.learning_rate = Meter(), None
         return row
 
-    def judge(self, loss: float, step: int) -> bool:
-        """Enters a validation loss; whether it is the best so far. NaN never is."""
-        better = loss < self.best_loss
+    def judge(self, value: float, step: int, metric: Metric) -> bool:
+        """Enters a validation `value` of `metric`; whether it is the best so far. NaN never is."""
+        better = metric.is_better(value, self.best_value)
         if better:
-            self.best_loss, self.best_step, self.stale = loss, step, 0
+            self.best_value, self.best_step, self.stale = value, step, 0
         else:
             self.stale += 1
         return better
@@ -94,6 +95,10 @@ class RunRecord:
             CheckpointError: `tree` is not what that writes.
         """
         known = {field.name: field for field in dataclasses.fields(cls)}
+        if isinstance(tree, dict) and _OLD_NAME in tree and "best_value" not in tree:
+            best = tree[_OLD_NAME]
+            tree = {name: value for name, value in tree.items() if name != _OLD_NAME}
+            tree["best_value"] = None if best == math.inf else best
         if not isinstance(tree, dict) or not set(tree) <= set(known):
             raise CheckpointError(f'the entry "training" of the checkpoint is none that a run writes: {_REMEDY}')
         for name, value in tree.items():
@@ -104,6 +109,8 @@ class RunRecord:
 
 
 _REMEDY = "start anew with --fresh"
+_OLD_NAME = "best_loss"
+"""Of `best_value` in checkpoints of version 1, infinite where there was none."""
 
 
 def _is_meter(value: Any) -> bool:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from jaxseq.config import ExperimentConfig, read_config, to_json
 from jaxseq.data import TokenChunk, write_token_file
 from jaxseq.errors import InputError
+from jaxseq.metrics.metric import Metric
 from jaxseq.reporting.curves import draw_curves
 from jaxseq.reporting.event_file import EventFile
 from jaxseq.runs import directory as run_directory
@@ -119,7 +120,7 @@ def test_what_earlier_versions_wrote_is_known_as_theirs(old, tmp_path):
 
 def test_pictures_and_events_are_known_by_what_is_in_them(tmp_path):
     put(tmp_path, {"metrics.csv": b"step,epoch,split,loss\n1,0.1,train,2.0\n"})
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", metric=Metric("loss"))
     EventFile(tmp_path, purge_after=0).add(1, {"loss": 1.0})
     assert {path.name.split(".")[0] for path in ownership.written(tmp_path)} == {"metrics", "curves", "events"}
     Figure().savefig(tmp_path / "curves.png")

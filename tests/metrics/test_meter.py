@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxseq.metrics.meter import Meter
-from jaxseq.metrics.perplexity import derived
+from jaxseq.metrics.metric import with_derived
+from jaxseq.metrics.perplexity import TOKEN_METRICS
 from jaxseq.ops.losses import Tally
 
 
@@ -27,12 +28,12 @@ def test_a_meter_weighs_batches_by_their_counts():
 
 
 def test_perplexity_and_bits_follow_from_the_loss():
-    assert derived({"loss": math.log(8), "accuracy": 0.5}) == {
+    assert with_derived({"loss": math.log(8), "accuracy": 0.5}, TOKEN_METRICS) == {
         "loss": math.log(8),
         "accuracy": 0.5,
         "perplexity": pytest.approx(8),
         "bits_per_token": pytest.approx(3),
     }
-    assert derived({"loss": 1e4})["perplexity"] == math.inf
-    assert math.isnan(derived({"loss": math.nan})["perplexity"])
-    assert derived({"accuracy": 1.0}) == {"accuracy": 1.0}
+    assert with_derived({"loss": 1e4}, TOKEN_METRICS)["perplexity"] == math.inf
+    assert math.isnan(with_derived({"loss": math.nan}, TOKEN_METRICS)["perplexity"])
+    assert with_derived({"accuracy": 1.0}, TOKEN_METRICS) == {"accuracy": 1.0}

@@ -12,9 +12,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from jaxseq.metrics.metric import Metric
 from jaxseq.reporting import curves
 from jaxseq.reporting.curves import draw_curves
 from jaxseq.storage.metrics_file import MetricsFile
+
+LOSS = Metric("loss", "nats per token")
 
 
 @pytest.mark.parametrize("rows", [0, 1, 50])
@@ -24,7 +27,7 @@ def test_curves_are_drawn_from_any_number_of_rows(tmp_path, rows):
     for i in range(1, rows + 1):
         file.append({"step": 10 * i, "epoch": i, "split": "train", "loss": 4 / i + 1})
         file.append({"step": 10 * i, "epoch": i, "split": "validation", "loss": 4 / i + 1.2})
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", title="a run")
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", metric=LOSS, title="a run")
     assert imread(tmp_path / "curves.png").shape == (600, 960, 4)
 
 
@@ -46,14 +49,14 @@ SOUND = "10,1,train,3.5,33\n10,1,validation,3.6,36\n20,2,train,3,20\n"
 @pytest.mark.parametrize("sound", ["", SOUND], ids=["alone", "among others"])
 def test_curves_are_drawn_from_what_is_sound_without_a_warning(tmp_path, sound, rows):
     (tmp_path / "metrics.csv").write_bytes((HEADER + sound + rows).encode("utf-8", "surrogateescape"))
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", metric=LOSS)
     assert imread(tmp_path / "curves.png").shape == (600, 960, 4)
 
 
 def test_curves_without_a_file_or_a_column_of_losses_are_empty(tmp_path):
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "none.png")
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "none.png", metric=LOSS)
     (tmp_path / "metrics.csv").write_text("step,epoch,split\n1,1,train\n")
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "empty.png")
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "empty.png", metric=LOSS)
     assert (tmp_path / "none.png").read_bytes() == (tmp_path / "empty.png").read_bytes()
 
 
@@ -83,7 +86,7 @@ def test_a_title_is_plain_text_with_escapes_for_what_no_font_has(tmp_path, monke
     monkeypatch.setattr(font_manager.fontManager, "ttflist", fonts)
     assert titled(title) == (shown, "DejaVu Sans", True)
     (tmp_path / "metrics.csv").write_text(HEADER + SOUND)
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", title=title)  # warnings are errors here
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", metric=LOSS, title=title)  # warnings are errors here
 
 
 def test_a_title_is_set_in_an_installed_font_that_has_its_characters():
@@ -115,7 +118,8 @@ def drawn_in(folder, **environment):
     (folder / "metrics.csv").write_text(HEADER + SOUND)
     code = (
         "import pathlib; from jaxseq.reporting.curves import draw_curves; from jaxseq.errors import InputError\n"
-        "try: draw_curves(pathlib.Path('metrics.csv'), pathlib.Path('curves.png'))\n"
+        "from jaxseq.metrics.metric import Metric\n"
+        "try: draw_curves(pathlib.Path('metrics.csv'), pathlib.Path('curves.png'), metric=Metric('loss'))\n"
         "except InputError as error: print(error)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
@@ -137,7 +141,7 @@ def test_the_picture_is_the_same_whatever_somebody_has_set_for_others(tmp_path):
 def test_a_program_that_draws_too_keeps_its_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "nonsense")
     with matplotlib.rc_context({"font.size": 30}):
-        draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
+        draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", metric=LOSS)
         assert matplotlib.rcParams["font.size"] == 30
     assert os.environ["MPLBACKEND"] == "nonsense"
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from jaxseq.metrics.perplexity import TOKEN_METRICS
 from jaxseq.reporting.console import Console
 from jaxseq.reporting.reporter import Rate, Reporters, Silent
 from jaxseq.reporting.summary import Layer, count_parameters, format_table, layers_of
@@ -33,7 +34,7 @@ def show(console):
 
 def test_a_terminal_sees_a_bar_with_steps_time_loss_and_speed():
     stream = Terminal()
-    show(Console(stream))
+    show(Console(TOKEN_METRICS, stream=stream))
     shown = stream.getvalue()
     assert "20/100 steps" in shown
     assert " left" in shown
@@ -46,7 +47,7 @@ def test_a_terminal_sees_a_bar_with_steps_time_loss_and_speed():
 
 def test_without_a_terminal_every_row_is_a_line():
     stream = io.StringIO()
-    show(Console(stream))
+    show(Console(TOKEN_METRICS, stream=stream))
     lines = stream.getvalue().splitlines()
     assert lines[0].startswith("step 20, epoch 0.5, train: loss 2.25, learning rate 0.001, skipped 0, ")
     assert lines[0].endswith(" tokens/s")
@@ -55,7 +56,7 @@ def test_without_a_terminal_every_row_is_a_line():
 
 def test_a_bar_goes_back_with_the_run():
     stream = Terminal()
-    console = Console(stream)
+    console = Console(TOKEN_METRICS, stream=stream)
     console.begin(0, 10)
     console.advance(8, 1.0, 1.0)
     console.begin(4, 10)
@@ -116,7 +117,7 @@ def test_tensorboard_gets_every_number_and_a_resumed_run_purges_what_it_does_aga
 
 def test_several_reporters_are_told_the_same():
     streams = io.StringIO(), io.StringIO()
-    show(Reporters(*map(Console, streams), Silent()))
+    show(Reporters(*(Console(TOKEN_METRICS, stream=stream) for stream in streams), Silent()))
     assert streams[0].getvalue().count("\n") == streams[1].getvalue().count("\n") == 3
 
 
@@ -141,7 +142,7 @@ def test_a_rate_is_of_the_last_seconds_and_starts_when_the_first_steps_are_done(
 
 def test_an_evaluation_does_not_slow_the_speed_shown(clock):
     stream = io.StringIO()
-    console = Console(stream)
+    console = Console(TOKEN_METRICS, stream=stream)
     clock(0)
     console.begin(0, 100)
     for seconds in (1, 2, 3):

@@ -1,6 +1,5 @@
 """Checkpoints that are whole and yet none of a training run: told in one line."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,8 @@ def test_a_run_whose_checkpoints_are_all_damaged_names_a_remedy(tmp_path: Path) 
 _WRONG = {
     "learning_rate": ["0.1", True, [1]],
     "skipped": [-1, 1.5, None, True, 2**70],
-    "best_loss": [None, "inf", {}],
+    "best_value": ["inf", {}, True],
+    "best_loss": ["inf", {}],
     "meter": [[], {"loss": 1}, {"loss": [1]}, {"loss": ["a", 1]}, {"loss": [1, 10**400]}],
     "another": [1],
 }
@@ -59,7 +59,7 @@ def test_a_book_that_no_run_writes_is_told(name: str, value: Any) -> None:
 @given(tree=st.none() | st.integers() | st.text() | st.lists(st.integers()) | st.dictionaries(st.text(), st.text()))
 def test_so_is_anything_else(tree: Any) -> None:
     if tree == {}:
-        assert RunRecord.from_json(tree).best_loss == math.inf
+        assert RunRecord.from_json(tree).best_value is None
         return
     with pytest.raises(CheckpointError):
         RunRecord.from_json(tree)

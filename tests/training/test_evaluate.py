@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from toy_training import ROWS, ToyLoader, loss_fn, toy_devices, toy_params
 
+from jaxseq.metrics.perplexity import TOKEN_METRICS
 from jaxseq.ops.objective import EVALUATION
 from jaxseq.training.devices import choose_devices
 from jaxseq.training.evaluate import Evaluator
@@ -27,7 +28,7 @@ def by_hand(loader, steps, carry):
 @pytest.mark.parametrize("steps", [1, 3, 4, 7])
 def test_an_evaluation_is_that_of_a_plain_loop(devices, carried, steps):
     carry = jnp.zeros((ROWS, 5)) if carried else None
-    evaluator = Evaluator(loss_fn, parallel=toy_devices(devices), steps_per_dispatch=3)
+    evaluator = Evaluator(loss_fn, parallel=toy_devices(devices), metrics=TOKEN_METRICS, steps_per_dispatch=3)
     metrics = evaluator({"params": toy_params()}, ToyLoader(seed=1), steps=steps, carry=carry)
     for name, value in by_hand(ToyLoader(seed=1), steps, carry).items():
         assert metrics[name] == pytest.approx(value, rel=1e-6)

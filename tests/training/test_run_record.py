@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jaxseq.metrics.perplexity import TOKEN_METRICS
 from jaxseq.ops.losses import Tally
 from jaxseq.training.run_record import DivergedError, RunRecord
 
@@ -25,12 +26,12 @@ def tallies(skipped):
 def test_an_interval_has_the_last_learning_rate_and_the_skips_of_the_whole_run():
     record = RunRecord(skipped=4)
     record.add(tallies([0, 0, 1]), max_nonfinite=5)
-    closed = record.close_interval()
+    closed = record.close_interval(TOKEN_METRICS)
     assert closed["learning_rate"] == pytest.approx(0.2)
     assert closed["skipped"] == 5
     assert closed["loss"] == 0.5
     assert closed["gradient_norm"] == 1.0
-    assert record.close_interval() == {"skipped": 5}
+    assert record.close_interval(TOKEN_METRICS) == {"skipped": 5}
 
 
 def test_skips_in_a_row_are_counted_across_dispatches():
@@ -47,9 +48,16 @@ def test_skips_in_a_row_are_counted_across_dispatches():
 def test_a_book_survives_json_exactly(losses, skips):
     record = RunRecord()
     for i, loss in enumerate(losses):
-        record.judge(loss, i)
+        record.judge(loss, i, TOKEN_METRICS[0])
     if skips:
         record.add(tallies([int(skip) for skip in skips]), max_nonfinite=10)
     again = RunRecord.from_json(json.loads(json.dumps(record.to_json())))
     assert again.to_json() == record.to_json()
-    assert again.close_interval() == record.close_interval()
+    assert again.close_interval(TOKEN_METRICS) == record.close_interval(TOKEN_METRICS)
+
+
+@pytest.mark.parametrize(("old", "new"), [(2.5, 2.5), (float("inf"), None)])
+def test_the_best_loss_of_the_first_version_is_the_best_value(old, new):
+    tree = RunRecord(best_step=4).to_json()
+    del tree["best_value"]
+    assert RunRecord.from_json({**tree, "best_loss": old}).best_value == new

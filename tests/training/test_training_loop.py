@@ -208,7 +208,7 @@ def test_training_stops_when_validation_gets_no_better_and_stays_stopped(tmp_pat
         return {"loss": next(losses)}
 
     result = run(tmp_path, evaluate=evaluate, evaluate_every=2, patience=2, notes=notes)
-    assert (result.stopped, result.step, result.best_step, result.best_loss) == ("early", 8, 4, 2.0)
+    assert (result.stopped, result.step, result.best_step, result.best_value) == ("early", 8, 4, 2.0)
     (told,) = notes.said
     assert told.startswith("no better validation loss since step 4: stopped at step 8")
     store = CheckpointStore(tmp_path / "checkpoints")
@@ -217,6 +217,20 @@ def test_training_stops_when_validation_gets_no_better_and_stays_stopped(tmp_pat
     assert opened[0].step == 4
     again = run(tmp_path, evaluate=evaluate, evaluate_every=2, patience=2)
     assert (again.stopped, again.step) == ("early", 8)
+
+
+def test_the_metric_that_is_chosen_selects_the_best_checkpoint_and_is_waited_for(tmp_path):
+    measured, notes = iter([(1.0, 0.2), (1.5, 0.6), (0.5, 0.6), (0.1, 0.5)]), Notes()
+
+    def evaluate(variables, whole):
+        return dict(zip(("loss", "accuracy"), next(measured), strict=True))
+
+    result = run(tmp_path, evaluate=evaluate, evaluate_every=2, patience=2, metric="accuracy", notes=notes)
+    assert (result.stopped, result.step, result.best_step, result.best_value) == ("early", 8, 4, 0.6)
+    assert notes.said[-1].startswith("no better validation accuracy since step 4")
+    opened = CheckpointStore(tmp_path / "checkpoints").open("best")
+    assert opened is not None
+    assert opened[0].step == 4
 
 
 def test_an_early_stop_says_what_it_leaves_unused_and_keeps_it_for_a_run_that_goes_on(tmp_path, unbroken):
@@ -259,7 +273,7 @@ def test_the_last_evaluation_is_of_the_whole_split_and_the_best_is_chosen_by_lik
     result = run(tmp_path, evaluate=evaluate, evaluate_batches=1)
     assert asked == [False, False, False, True]
     assert result.validation == {"loss": 9.0}
-    assert result.best_loss == 2.0
+    assert result.best_value == 2.0
     assert float(read_metrics(tmp_path / "metrics.csv")[-1]["loss"]) == 9.0
 
 

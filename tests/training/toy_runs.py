@@ -9,6 +9,7 @@ import numpy as np
 from toy_training import ToyLoader, assert_same, loss_fn, toy_devices, toy_optimizer, toy_state
 
 from jaxseq.config import TrainConfig
+from jaxseq.metrics.perplexity import TOKEN_METRICS
 from jaxseq.reporting.reporter import Silent
 from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.training.loop import fit
@@ -56,6 +57,7 @@ def run(directory, *, loader=None, evaluate=norm_as_loss, options=None, notes=No
         run_dir=directory,
         store=CheckpointStore(directory / "checkpoints"),
         evaluate=evaluate,
+        metrics=TOKEN_METRICS,
         reporter=notes,
         stop=stop,
     )
@@ -64,7 +66,7 @@ def run(directory, *, loader=None, evaluate=norm_as_loss, options=None, notes=No
 def assert_same_run(directory, result, other_directory, other):
     assert_same(jax.device_get(result.state), jax.device_get(other.state))
     assert (directory / "metrics.csv").read_bytes() == (other_directory / "metrics.csv").read_bytes()
-    assert (result.best_loss, result.best_step) == (other.best_loss, other.best_step)
+    assert (result.best_value, result.best_step) == (other.best_value, other.best_step)
 
 
 class CrashingLoader(ToyLoader):
