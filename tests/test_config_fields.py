@@ -1,0 +1,90 @@
+"""No field of a configuration is without effect: each is read where something is made of it."""
+
+import ast
+import dataclasses
+import inspect
+import sys
+from pathlib import Path
+
+import pytest
+from jax import numpy as jnp
+
+from jaxseq import runtime
+from jaxseq.commands import train
+from jaxseq.config import (
+    DataConfig,
+    ExperimentConfig,
+    OptimizerConfig,
+    RNNConfig,
+    SampleConfig,
+    TrainConfig,
+    TransformerConfig,
+)
+from jaxseq.errors import InputError
+from jaxseq.models import RNNLanguageModel, TransformerLanguageModel
+from jaxseq.training.optim import make_optimizer
+
+ROOT = Path(__file__).parents[1] / "jaxseq"
+READ_BY_RUNS = (DataConfig, TrainConfig, SampleConfig, OptimizerConfig)
+TINY = [
+    *("--data.length", "8", "--data.batch-size", "4", "--sample.length", "4", "--train.devices", "1"),
+    *("--model.features", "4"),
+]
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """{section: names of the fields that code outside of jaxseq/config has read of it}."""
+    found = {section: set() for section in READ_BY_RUNS}
+    for section in READ_BY_RUNS:
+
+        def read(self, name, section=section):
+            where = Path(sys._getframe(1).f_code.co_filename)
+            if where.is_relative_to(ROOT) and not where.is_relative_to(ROOT / "config"):
+                found[section].add(name)
+            return object.__getattribute__(self, name)
+
+        monkeypatch.setattr(section, "__getattribute__", read, raising=False)
+    return found
+
+
+def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runtime, "configure", lambda **_: None)
+    (tmp_path / "a.txt").write_text("the quick brown fox\n" * 40)
+    source = ("--data.source", "a.txt", "--train.steps", "4")
+    for more in (["--data.layout", "windows"], ["--data.memory-map", "--train.patience", "1"]):
+        assert train.main([*source, *more, "--name", more[-1], *TINY], program="train.py") == 0
+    diverging = ["--optimizer.learning-rate", "3e38", "--optimizer.name", "sgd", "--train.max-nonfinite", "1"]
+    with pytest.raises(InputError, match="used up"):
+        train.main([*source, *diverging, "--train.steps", "50", *TINY], program="train.py")
+    for name in ("adam", "adamw", "rmsprop", "adadelta", "sgd"):
+        for schedule in ("constant", "cosine", "step"):
+            make_optimizer(OptimizerConfig(name=name, schedule=schedule), steps=10)
+    unread = {
+        f"{section.__name__}.{field.name}"
+        for section, names in reads.items()
+        for field in dataclasses.fields(section)
+        if field.name not in names
+    }
+    assert not unread
+
+
+@pytest.mark.parametrize(
+    ("section", "model"), [(RNNConfig, RNNLanguageModel), (TransformerConfig, TransformerLanguageModel)]
+)
+def test_a_model_reads_every_field_of_its_section(section, model):
+    names = {field.name for field in dataclasses.fields(section)}
+    built = model(vocabulary_size=3, dtype=jnp.float32, **dataclasses.asdict(section()))
+    assert all(getattr(built, name) == getattr(section(), name) for name in names)
+    read = {
+        node.attr
+        for node in ast.walk(ast.parse(inspect.getsource(model)))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    }
+    assert not names - read
+
+
+def test_the_sections_are_all_that_an_experiment_has():
+    kinds = {type(getattr(ExperimentConfig(), field.name)) for field in dataclasses.fields(ExperimentConfig)} - {str}
+    assert kinds == {*READ_BY_RUNS, RNNConfig}
