@@ -227,8 +227,8 @@ class _Run:
         tallies = jax.tree.map(lambda values: values[:count], jax.device_get(tallies))
         self.book.add(tallies, max_nonfinite=self.config.max_nonfinite)
         loss = tallies["loss"]
-        tokens = float(np.sum(loss.count))
-        self.reporter.advance(step, float(np.sum(loss.total)) / tokens if tokens else float("nan"), tokens)
+        total, tokens = (float(np.sum(part, dtype=np.float64)) for part in loss)
+        self.reporter.advance(step, total / tokens if tokens else float("nan"), tokens)
         if self.plan.logs_at(step):
             self.row(step, "train", self.book.close_interval())
 
