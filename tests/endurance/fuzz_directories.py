@@ -178,7 +178,8 @@ def _missing(case: Case, chance: random.Random) -> str:
         if kind == "gone":
             path.unlink()
         elif kind == "another's":
-            shutil.copy2(chance.choice(files_in(case.run)), path)
+            others = [other for other in files_in(case.run) if other != path]
+            shutil.copy2(chance.choice(others), path)
         else:
             path.write_bytes(path.read_bytes()[: 0 if kind == "emptied" else chance.randrange(path.stat().st_size + 1)])
         told.append(f"{path.relative_to(case.run)} {kind}")

@@ -263,6 +263,20 @@ def test_parameters_that_the_last_update_has_made_infinite_are_told(tmp_path):
     assert "the parameters after the last update are not finite: lower optimizer.learning_rate" in notes.said[-1]
 
 
+def test_losses_whose_sum_passes_float32_are_shown_as_they_are(tmp_path):
+    def high(variables, carry, batch, context):
+        return LossOutput({"loss": Tally(0 * variables["params"]["bias"][0] + 3e38, jnp.float32(1))}, carry)
+
+    class Shown(Notes):
+        def advance(self, step, loss, tokens):
+            self.said.append(loss)
+
+    notes = Shown()
+    run(tmp_path, loss=high, notes=notes, evaluate=None)
+    assert notes.said == pytest.approx([3e38] * len(notes.said))
+    assert len(notes.said) > 5
+
+
 def test_the_last_evaluation_is_of_the_whole_split_and_the_best_is_chosen_by_like(tmp_path):
     asked = []
 
