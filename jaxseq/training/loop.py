@@ -237,8 +237,6 @@ class _Run:
         tallies = jax.tree.map(lambda values: values[:count], jax.device_get(tallies))
         self.record.add(tallies, max_nonfinite=self.config.max_nonfinite)
         loss = tallies["loss"]
-        self.record.add(tallies, max_nonfinite=self.config.max_nonfinite)
-        loss = tallies["loss"]
         total, tokens = (float(np.sum(part, dtype=np.float64)) for part in loss)
         self.reporter.advance(step, total / tokens if tokens else float("nan"), tokens)
         if self.intervals.logs_at(step):
