@@ -1,6 +1,5 @@
 """Experiments: what can be chosen, and how a choice is written down."""
 
-from jaxseq.config.files import differences, from_dict, from_json, load_config, read_config, to_dict, to_json
 from jaxseq.config.schema import (
     DataConfig,
     ExperimentConfig,
@@ -12,6 +11,7 @@ from jaxseq.config.schema import (
     TrainConfig,
     TransformerConfig,
 )
+from jaxseq.config.serialization import differences, from_dict, from_json, load_config, read_config, to_dict, to_json
 
 __all__ = [
     "DataConfig",

@@ -2,9 +2,9 @@
 
 from jaxseq.data.batching import Batch, Loader
 from jaxseq.data.corpus import SPLITS, Corpus, TokenChunk, join_chunks, require_ids, take_split
-from jaxseq.data.files import TextPiece
 from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.sources import read_documents, read_pieces, source_fingerprint
+from jaxseq.data.text_files import TextPiece
 from jaxseq.data.token_file import DamagedTokenFileError, StaleTokenFileError, open_token_file, write_token_file
 from jaxseq.data.windows import (
     contiguous_rows,

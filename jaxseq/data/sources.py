@@ -10,8 +10,8 @@ from pathlib import Path
 
 from jaxseq.data.archives import shown
 from jaxseq.data.encodings import Encoding
-from jaxseq.data.files import find_files, read_file
 from jaxseq.data.pieces import TextPiece, decode
+from jaxseq.data.text_files import find_files, read_file
 from jaxseq.data.tfds_source import read_tfds, tfds_identity
 from jaxseq.errors import InputError
 from jaxseq.paths import expanded

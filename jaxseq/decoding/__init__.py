@@ -1,7 +1,7 @@
-"""Tokens and text out of any model that follows `jaxseq.decoding.protocol.LanguageModel`."""
+"""Tokens and text out of any model that follows `jaxseq.decoding.protocol.AutoregressiveModel`."""
 
 from jaxseq.decoding.filters import Sampling, filter_logits
-from jaxseq.decoding.generate import generate, next_tokens, stream
+from jaxseq.decoding.generation import generate, next_tokens, stream
 from jaxseq.decoding.prompts import prompt_ids, prompt_remark, readable, stop_remark
 from jaxseq.decoding.sampling import sample_tokens
 from jaxseq.decoding.stopping import StopFilter

@@ -9,7 +9,7 @@ StepFn = Callable[[Array, Any], tuple[Array, Any]]
 """(tokens [b] int32, carry) -> (logits [b, v], carry): one token read by every row."""
 
 
-class LanguageModel(Protocol):
+class AutoregressiveModel(Protocol):
     """A model that `generate`, `stream` and `next_tokens` can use.
 
     It is a static argument of compiled functions, so it must be hashable and equal to every model that computes the

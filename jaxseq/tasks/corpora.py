@@ -9,9 +9,9 @@ import numpy as np
 
 from jaxseq.config import DataConfig
 from jaxseq.data.corpus import Corpus, TokenChunk, join_chunks, take_split
-from jaxseq.data.files import TextPiece
 from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.sources import read_pieces, source_fingerprint
+from jaxseq.data.text_files import TextPiece
 from jaxseq.data.token_file import StaleTokenFileError, open_token_file, write_token_file
 from jaxseq.errors import UnknownSymbolError
 from jaxseq.signals import Poll, never

@@ -17,9 +17,9 @@ from jaxseq.ops.objective import LossFn, Tallies
 from jaxseq.training.devices import REPLICATED, SHARDED, STACKED_SHARDED, STATE_SPECS, DataParallel
 from jaxseq.training.optim import Optimizer
 from jaxseq.training.state import PyTree, TrainState
-from jaxseq.training.step import Batch, make_eval_step, make_train_step
+from jaxseq.training.step import make_eval_step, make_train_step
 
-Loader = Callable[[int], Batch]
+Loader = Callable[[int], PyTree]
 """Batch number -> batch of NumPy arrays; pure."""
 
 
@@ -32,10 +32,10 @@ class TrainLoader(Protocol):
     @property
     def batch_size(self) -> int: ...
 
-    def __call__(self, step: int, /) -> Batch: ...
+    def __call__(self, step: int, /) -> PyTree: ...
 
 
-def stack_batches(loader: Loader, step: int, count: int, most: int) -> Batch:
+def stack_batches(loader: Loader, step: int, count: int, most: int) -> PyTree:
     """Batches `step` to `step + count` as one, stacked on a new first axis of `most`; zeros where there are fewer."""
     batches = [loader(step + i) for i in range(count)]
 
@@ -51,14 +51,14 @@ def stack_batches(loader: Loader, step: int, count: int, most: int) -> Batch:
 
 def compile_training(
     loss_fn: LossFn, optimizer: Optimizer, *, parallel: DataParallel, most: int
-) -> Callable[[TrainState, Batch, Any], tuple[TrainState, Tallies]]:
+) -> Callable[[TrainState, PyTree, Any], tuple[TrainState, Tallies]]:
     """`run(state, batches, count) -> (state, tallies)`: the first `count` of `most` stacked batches, a step each.
 
     The state given is consumed (donated). Every tally is an array of `most`, one entry a step, zero past `count`.
     """
     step = make_train_step(loss_fn, optimizer, axis=parallel.axis)
 
-    def run(state: TrainState, batches: Batch, count: Array) -> tuple[TrainState, Tallies]:
+    def run(state: TrainState, batches: PyTree, count: Array) -> tuple[TrainState, Tallies]:
         return _repeat(step, state, batches, count, most)
 
     specs = (STATE_SPECS, STACKED_SHARDED, REPLICATED)
@@ -67,20 +67,20 @@ def compile_training(
 
 def compile_evaluation(
     loss_fn: LossFn, *, parallel: DataParallel, most: int
-) -> Callable[[PyTree, PyTree, Batch, Any], tuple[PyTree, Tallies]]:
+) -> Callable[[PyTree, PyTree, PyTree, Any], tuple[PyTree, Tallies]]:
     """`run(variables, carry, batches, count) -> (carry, tallies)`, as `compile_training` does it for training."""
     step = make_eval_step(loss_fn, axis=parallel.axis)
 
-    def run(variables: PyTree, carry: PyTree, batches: Batch, count: Array) -> tuple[PyTree, Tallies]:
+    def run(variables: PyTree, carry: PyTree, batches: PyTree, count: Array) -> tuple[PyTree, Tallies]:
         return _repeat(lambda carry, batch: step(variables, carry, batch), carry, batches, count, most)
 
     return jax.jit(parallel.shard(run, (REPLICATED, SHARDED, STACKED_SHARDED, REPLICATED), (SHARDED, REPLICATED)))
 
 
 def _repeat(
-    step: Callable[[PyTree, Batch], tuple[PyTree, Tallies]], state: PyTree, batches: Batch, count: Array, most: int
+    step: Callable[[PyTree, PyTree], tuple[PyTree, Tallies]], state: PyTree, batches: PyTree, count: Array, most: int
 ) -> tuple[PyTree, Tallies]:
-    def batch_at(i: int | Array) -> Batch:
+    def batch_at(i: int | Array) -> PyTree:
         return jax.tree.map(lambda leaf: lax.dynamic_index_in_dim(leaf, i, keepdims=False), batches)
 
     if most == 1:

@@ -34,8 +34,8 @@ from jaxseq.training.intervals import Intervals
 from jaxseq.training.nonfinite import explain_nonfinite
 from jaxseq.training.optim import Optimizer
 from jaxseq.training.run_record import DivergedError, RunRecord
-from jaxseq.training.state import TrainState
-from jaxseq.training.step import SKIPPED, Batch
+from jaxseq.training.state import PyTree, TrainState
+from jaxseq.training.step import SKIPPED
 
 DEVICES = "devices"
 """Entry of a checkpoint's meta: how many devices shared a batch."""
@@ -228,7 +228,7 @@ class _Run:
         if waiting is not None:
             self.enter(*waiting)
 
-    def stacked(self) -> Batch:
+    def stacked(self) -> PyTree:
         """The batches of the next call, on the host."""
         return stack_batches(self.loader, self.step, self.intervals.count_after(self.step), self.intervals.most)
 

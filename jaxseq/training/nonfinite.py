@@ -17,7 +17,7 @@ from jax.extend.core import JaxprEqn, primitives
 from jaxseq.ops.objective import LossContext, LossFn
 from jaxseq.training.source_locations import function_is_library, is_backward, place_of
 from jaxseq.training.state import PyTree, TrainState
-from jaxseq.training.step import Batch, loss_gradients
+from jaxseq.training.step import loss_gradients
 
 _CALLS = {
     primitives.jit_p: "jaxpr",
@@ -60,7 +60,7 @@ class Around(NamedTuple):
     """Whether it is in something that belongs to a backward pass."""
 
 
-def explain_nonfinite(loss_fn: LossFn, state: TrainState, batch: Batch, devices: int = 1) -> str:
+def explain_nonfinite(loss_fn: LossFn, state: TrainState, batch: PyTree, devices: int = 1) -> str:
     """What made the first value that is not finite in the training step from `state` on `batch`.
 
     Args:
@@ -72,7 +72,7 @@ def explain_nonfinite(loss_fn: LossFn, state: TrainState, batch: Batch, devices:
         key = jax.random.fold_in(step_key, device) if devices > 1 else step_key
 
         def outputs(
-            params: PyTree, collections: PyTree, carry: PyTree, share: Batch, key: Array = key
+            params: PyTree, collections: PyTree, carry: PyTree, share: PyTree, key: Array = key
         ) -> dict[str, PyTree]:
             variables, context = {"params": params, **collections}, LossContext(jnp.asarray(state.step), key)
             grads, (tallies, new_carry, changed) = loss_gradients(loss_fn, variables, carry, share, context)

@@ -5,7 +5,6 @@ every accumulated batch: exact however unevenly their masks are filled.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,16 +16,13 @@ from jaxseq.ops.objective import EVALUATION, LossContext, LossFn, LossOutput, Ta
 from jaxseq.training.optim import Optimizer
 from jaxseq.training.state import Accumulated, PyTree, TrainState
 
-Batch = Any
-"""A pytree of arrays, leading axis = batch."""
-
 LEARNING_RATE, GRADIENT_NORM, SKIPPED = "learning_rate", "gradient_norm", "skipped"
 """Names of the tallies that a training step adds to those of the loss."""
 
 
 def make_train_step(
     loss_fn: LossFn, optimizer: Optimizer, *, axis: str | None = None
-) -> Callable[[TrainState, Batch], tuple[TrainState, Tallies]]:
+) -> Callable[[TrainState, PyTree], tuple[TrainState, Tallies]]:
     """`train_step(state, batch) -> (state, tallies)`, pure.
 
     Where batches are accumulated an update is due every `optimizer.accumulate` of them, and at the last one of the run,
@@ -42,7 +38,7 @@ def make_train_step(
             collections than parameters the devices keep the mean of what each has made.
     """
 
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Tallies]:
+    def train_step(state: TrainState, batch: PyTree) -> tuple[TrainState, Tallies]:
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
         if axis is not None:
             key = jax.random.fold_in(key, lax.axis_index(axis))
@@ -96,10 +92,10 @@ def make_train_step(
 
 def make_eval_step(
     loss_fn: LossFn, *, axis: str | None = None
-) -> Callable[[PyTree, PyTree, Batch], tuple[PyTree, Tallies]]:
+) -> Callable[[PyTree, PyTree, PyTree], tuple[PyTree, Tallies]]:
     """`eval_step(variables, carry, batch) -> (carry, tallies)`, pure; a carry of None stays None."""
 
-    def eval_step(variables: PyTree, carry: PyTree, batch: Batch) -> tuple[PyTree, Tallies]:
+    def eval_step(variables: PyTree, carry: PyTree, batch: PyTree) -> tuple[PyTree, Tallies]:
         tallies, new_carry, _ = loss_fn(variables, carry, batch, EVALUATION)
         if axis is not None:
             tallies = lax.psum(tallies, axis)
@@ -109,7 +105,7 @@ def make_eval_step(
 
 
 def loss_gradients(
-    loss_fn: LossFn, variables: Mapping[str, PyTree], carry: PyTree, batch: Batch, context: LossContext
+    loss_fn: LossFn, variables: Mapping[str, PyTree], carry: PyTree, batch: PyTree, context: LossContext
 ) -> tuple[PyTree, LossOutput]:
     """Gradient of the summed loss by the parameters, and what the loss gives; a carry of None stays None."""
 

@@ -1,4 +1,3 @@
-import importlib
 from typing import ClassVar
 
 import jax
@@ -7,12 +6,11 @@ import numpy as np
 import pytest
 from toy_model import ToyModel, numpy_logits
 
-from jaxseq.decoding import Sampling, generate, next_tokens, stream
+from jaxseq.decoding import Sampling, generate, generation, next_tokens, stream
 from jaxseq.errors import NonFiniteError
 from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
 
-generate_module = importlib.import_module("jaxseq.decoding.generate")  # the package has a function of that name
 MODEL = ToyModel(23)
 PARAMS = MODEL.init(0)
 KEY = jax.random.key(1)
@@ -125,7 +123,7 @@ def test_temperatures_and_the_numbers_of_filters_and_seeds_are_values_and_compil
     warm.append(Sampling(top_k=3, top_p=0.9, min_p=0.1))
     for sampling in warm:
         generate(model, PARAMS, PROMPT, length=8, key=KEY, sampling=sampling)
-    programs = generate_module._sample._cache_size()
+    programs = generation._sample._cache_size()
     CountingModel.traces.clear()
     for i in range(50):
         temperature = 0.5 + i / 50  # among them 1 and an int's worth of others
@@ -139,7 +137,7 @@ def test_temperatures_and_the_numbers_of_filters_and_seeds_are_values_and_compil
         generate(model, PARAMS, PROMPT, length=8, key=jax.random.key(i), sampling=sampling)
     generate(model, PARAMS, PROMPT, length=8, key=KEY, sampling=Sampling(temperature=2))
     assert CountingModel.traces == []
-    assert generate_module._sample._cache_size() == programs
+    assert generation._sample._cache_size() == programs
 
 
 class GoingBad(ToyModel):
@@ -259,8 +257,8 @@ def test_many_rows_are_shared_among_devices_and_come_out_the_same(sampling, monk
     model = RNNLanguageModel(vocabulary_size=23, features=8, embedding=4)
     params = model.init(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
     prompt = np.random.default_rng(3).integers(0, 23, (32, 5))
-    _, logits, _ = generate_module._begin(model, params, prompt)
+    _, logits, _ = generation._begin(model, params, prompt)
     assert len(logits.sharding.device_set) == min(4, len(jax.devices()))
     shared = generate(model, params, prompt, length=50, key=KEY, sampling=sampling)
-    monkeypatch.setattr(generate_module, "_FEWEST_ROWS", 1000)
+    monkeypatch.setattr(generation, "_FEWEST_ROWS", 1000)
     np.testing.assert_array_equal(generate(model, params, prompt, length=50, key=KEY, sampling=sampling), shared)

@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import ArrayLike, NDArray
 
 from jaxseq.decoding.filters import PLAIN, Filters, Sampling
-from jaxseq.decoding.protocol import LanguageModel
+from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.decoding.sampling import NO_TOKEN, sample_tokens, usable
 from jaxseq.errors import NonFiniteError
 
@@ -25,7 +25,7 @@ _FIRST_CHUNK, _LARGEST_CHUNK = 4, 64
 
 
 def generate(
-    model: LanguageModel, params: Any, prompt: ArrayLike, *, length: int, key: Array, sampling: Sampling = PLAIN
+    model: AutoregressiveModel, params: Any, prompt: ArrayLike, *, length: int, key: Array, sampling: Sampling = PLAIN
 ) -> NDArray[np.int32]:
     """Tokens [b, length] that go on from prompt [b, t], or tokens [length] from a prompt [t].
 
@@ -51,7 +51,7 @@ def generate(
 
 
 def stream(
-    model: LanguageModel, params: Any, prompt: ArrayLike, *, length: int, key: Array, sampling: Sampling = PLAIN
+    model: AutoregressiveModel, params: Any, prompt: ArrayLike, *, length: int, key: Array, sampling: Sampling = PLAIN
 ) -> Iterator[NDArray[np.int32]]:
     """The tokens of `generate` in chunks [b, n], or [n] for a prompt [t], as they are made; the first chunks are small.
 
@@ -67,7 +67,7 @@ def stream(
 
 
 def next_tokens(
-    model: LanguageModel, params: Any, prompt: ArrayLike, *, count: int
+    model: AutoregressiveModel, params: Any, prompt: ArrayLike, *, count: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """The `count` likeliest tokens after prompt [b, t], likeliest first, and their probabilities: both [b, count].
 
@@ -91,7 +91,7 @@ def next_tokens(
 
 
 def _chunks(
-    model: LanguageModel,
+    model: AutoregressiveModel,
     weights: Any,
     logits: Array,
     carry: Any,
@@ -113,7 +113,7 @@ def _chunks(
         chunk = min(2 * chunk, _LARGEST_CHUNK)
 
 
-def _begin(model: LanguageModel, params: Any, prompt: NDArray[np.int32]) -> tuple[Any, Array, Any]:
+def _begin(model: AutoregressiveModel, params: Any, prompt: NDArray[np.int32]) -> tuple[Any, Array, Any]:
     """The weights for single steps, and the logits [b, v] and the carry after prompt [b, t].
 
     The prompt is padded on the left to a length that few compiled functions serve.
@@ -149,7 +149,7 @@ def _shared_among_devices(weights: Any, logits: Array, carry: Any) -> tuple[Any,
 
 @partial(jax.jit, static_argnums=0, static_argnames="last")
 def _read(
-    model: LanguageModel, params: Any, tokens: Array, carry: Any, mask: Array, *, last: bool
+    model: AutoregressiveModel, params: Any, tokens: Array, carry: Any, mask: Array, *, last: bool
 ) -> tuple[Any, Array, Any]:
     """The logits [b, v] and the carry after tokens [b, t]; after the last of a prompt, the weights for single steps."""
     carry = model.initial_carry(len(tokens)) if carry is None else carry
@@ -159,7 +159,7 @@ def _read(
 
 @partial(jax.jit, static_argnums=0, static_argnames="capacity")
 def _sample(
-    model: LanguageModel,
+    model: AutoregressiveModel,
     weights: Any,
     logits: Array,
     carry: Any,
