@@ -8,27 +8,20 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxseq.nn.layers import Head
-from jaxseq.nn.recurrent import GRU, LSTM, RecurrentLayer, SimpleRNN
-from jaxseq.ops.cells import RecurrentWeights, State
+from jaxseq.nn.recurrent import GRU, LSTM, RecurrentLayer, SimpleRNN, StepWeights
+from jaxseq.ops.cells import State
 from jaxseq.ops.dropout import dropout, dropout_mask
+from jaxseq.ops.lookup import Lookup
 from jaxseq.ops.losses import Tally
 
 Carry = tuple[State, ...]
-
-
-class DecodingLayer(NamedTuple):
-    """One layer's weights for steps of one token: projection of its input (for the first layer a table of rows)."""
-
-    kernel: Array
-    bias: Array
-    recurrent: RecurrentWeights
 
 
 class DecodingWeights(NamedTuple):
     """Weights of `RNNLanguageModel.decode_step`: the embedding is folded into the first layer's table, and the head has
     columns of zeros up to a multiple of 8, for which a product with one row takes a quarter less time on a CPU."""
 
-    layers: tuple[DecodingLayer, ...]
+    layers: tuple[StepWeights, ...]
     head_kernel: Array
     head_bias: Array
 
@@ -101,24 +94,22 @@ class RNNLanguageModel(nn.Module):
         guard: bool = True,
     ) -> tuple[Array, Carry]:
         """What the last layer gives, [b, t, features] in the compute type, and the carry; `guard` as layers have it."""
-        x, given = self._input(tokens, mask, train)
+        x: Array | Lookup = self._input(tokens, mask, train)
         ends = []
         for i, layer in enumerate(self.stack):
             start = None if carry is None else carry[i]
-            x, end = layer(x, start, mask=mask, reset=reset, train=train, guard=guard, **given)
-            given = {}
+            x, end = layer(x, start, mask=mask, reset=reset, train=train, guard=guard)
             ends.append(end)
             x = self._drop(x, self.output_dropout if i == self.layers - 1 else self.dropout, train)
         return x.astype(self.dtype), tuple(ends)
 
-    def _input(self, tokens: Array, mask: Array | None, train: bool) -> tuple[Array, dict]:
-        """What the first layer takes: ids where their rows can be gathered, vectors where dropout is on these."""
+    def _input(self, tokens: Array, mask: Array | None, train: bool) -> Array | Lookup:
+        """What the first layer takes: rows to be looked up, or vectors where dropout is on their parts."""
         tokens = tokens if mask is None else jnp.where(mask, tokens, 0)
         drop = train and self.input_dropout > 0
         if self.embedding:
-            if not drop:
-                return tokens, {"embedding": self.embedding_table}
-            return self._drop(self.embedding_table[tokens], self.input_dropout, train), {}
+            vectors = Lookup(tokens, self.embedding_table, self.embedding)
+            return self._drop(vectors.vectors(), self.input_dropout, train) if drop else vectors
         scale = None
         if drop:
             # Of a one-hot vector only one element can be dropped that is not zero already.
@@ -128,7 +119,7 @@ class RNNLanguageModel(nn.Module):
                 scale = jnp.take_along_axis(choices, tokens, axis=1)
             else:
                 scale = dropout_mask(key, self.input_dropout, tokens.shape)
-        return tokens, {"vocabulary_size": self.vocabulary_size, "scale": scale}
+        return Lookup(tokens, None, self.vocabulary_size, scale)
 
     def _drop(self, x: Array, rate: float, train: bool) -> Array:
         if not train or rate == 0:
@@ -168,28 +159,19 @@ class RNNLanguageModel(nn.Module):
     def decoding_weights(self, params: dict) -> DecodingWeights:
         """The parameters as `decode_step` wants them, float32, made once before many steps."""
         params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
-        layers = []
-        for i in range(self.layers):
-            layer = params[f"layer_{i}"]
-            kernel, bias = layer["input_kernel"], layer["bias"]
-            if i == 0:
-                kernel = (params["embedding"] @ kernel if self.embedding else kernel) + bias
-            recurrent = RecurrentWeights(layer["recurrent_kernel"], layer.get("recurrent_bias"))
-            layers.append(DecodingLayer(kernel, bias, recurrent))
+        layer = self._layer(parent=None)
+        first = layer.prepare_lookup(params["layer_0"], params["embedding"] if self.embedding else None)
+        others = (layer.prepare(params[f"layer_{i}"]) for i in range(1, self.layers))
         kernel = jnp.pad(params["head"]["kernel"], ((0, 0), (0, -self.vocabulary_size % 8)))
-        return DecodingWeights(tuple(layers), kernel, params["head"]["bias"])
+        return DecodingWeights((first, *others), kernel, params["head"]["bias"])
 
     @nn.nowrap
     def decode_step(self, weights: DecodingWeights, tokens: Array, carry: Carry) -> tuple[Array, Carry]:
         """Logits [b, v] of the token after tokens [b], and the carry; float32 throughout."""
         layer = self._layer(parent=None)
-        cell = layer.cell()
-        projected = weights.layers[0].kernel[tokens]
-        ends = []
-        for i, (own, start) in enumerate(zip(weights.layers, carry, strict=True)):
-            if i:
-                projected = ends[-1][0] @ own.kernel + own.bias
-            end, _ = cell.forward(own.recurrent, projected, tuple(start), start[0])
-            ends.append(layer.CARRY(*end))
-        product = (ends[-1][0] @ weights.head_kernel)[:, : self.vocabulary_size]
+        x, ends = tokens, []
+        for own, start in zip(weights.layers, carry, strict=True):
+            x, end = layer.step(own, x, start)
+            ends.append(end)
+        product = (x @ weights.head_kernel)[:, : self.vocabulary_size]
         return product + weights.head_bias, tuple(ends)

@@ -1,7 +1,7 @@
 """Recurrent layers: they declare parameters and call `ops.recurrence`.
 
-All take x [b, t, d] float, or token ids [b, t] int32 that stand for one-hot vectors, or for the rows of an embedding
-[v, d]; and give outputs [b, t, features] float32 and the carry. `carry=None` is the initial carry, all zeros.
+All take x [b, t, d] float, or a `Lookup` of such vectors, and give outputs [b, t, features] float32 and the carry.
+`carry=None` is the initial carry, all zeros. `prepare` and `step` are the same for one step at a time.
 
 Parameters and their layout (biases as in Keras; PyTorch's LSTM and simple RNN have two that only ever add up):
 
@@ -15,7 +15,8 @@ Parameters and their layout (biases as in Keras; PyTorch's LSTM and simple RNN h
 PyTorch's gates have these orders too; Keras's GRU has update before reset.
 """
 
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -25,6 +26,7 @@ from jaxseq.ops import cells, recurrence
 from jaxseq.ops.cells import Cell, RecurrentWeights, State
 from jaxseq.ops.dropout import dropout_mask
 from jaxseq.ops.finite import row_table
+from jaxseq.ops.lookup import Lookup
 
 
 class LSTMCarry(NamedTuple):
@@ -52,6 +54,15 @@ def forget_bias_one(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.f
     return jnp.zeros(shape, dtype).at[width : 2 * width].set(1)
 
 
+class StepWeights(NamedTuple):
+    """A layer's parameters as single steps take them."""
+
+    kernel: Array
+    """[d, g*h]; or [v, g*h], the bias in it, where steps take ids."""
+    bias: Array | None
+    recurrent: RecurrentWeights
+
+
 class RecurrentLayer(nn.Module):
     """What the layers below have in common. `recurrent_dropout` acts on the state in the recurrent product, one mask
     for all steps of a call. `dtype` is the type of matrix products; states stay float32."""
@@ -61,6 +72,8 @@ class RecurrentLayer(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     CARRY: ClassVar[type] = RNNCarry
+    BIAS: ClassVar[nn.initializers.Initializer] = staticmethod(nn.initializers.zeros)
+    """How the bias starts."""
 
     def cell(self) -> Cell:
         raise NotImplementedError
@@ -75,49 +88,28 @@ class RecurrentLayer(nn.Module):
     @nn.compact
     def __call__(
         self,
-        x: Array,
+        x: Array | Lookup,
         carry: State | None = None,
         *,
         mask: Array | None = None,
         reset: Array | None = None,
         train: bool = False,
-        embedding: Array | None = None,
-        scale: Array | None = None,
-        vocabulary_size: int = 0,
         guard: bool = True,
     ) -> tuple[Array, State]:
         """Outputs [b, t, features] and the carry after the last step.
 
-        With token ids for x, give `embedding` [v, d] whose rows they choose, or `vocabulary_size` for one-hot
-        vectors; `scale` [b, t] then multiplies each input vector. `guard` as `recurrence.run` has it; the other
-        arguments are the carry contract's.
+        `guard` as `recurrence.run` has it; the other arguments are the carry contract's.
         """
         cell = self.cell()
-        is_tokens = jnp.issubdtype(x.dtype, jnp.integer)
-        depth = x.shape[-1] if not is_tokens else vocabulary_size if embedding is None else embedding.shape[-1]
         width = len(cell.GATES) * self.features
-        is_lstm = "forget" in cell.GATES
-        kernel = self.param("input_kernel", nn.initializers.glorot_uniform(), (depth, width), jnp.float32)
+        kernel = self.param("input_kernel", nn.initializers.glorot_uniform(), (x.shape[-1], width), jnp.float32)
         recurrent = self.param("recurrent_kernel", nn.initializers.orthogonal(), (self.features, width), jnp.float32)
-        bias = self.param("bias", forget_bias_one if is_lstm else nn.initializers.zeros, (width,), jnp.float32)
+        bias = self.param("bias", self.BIAS, (width,), jnp.float32)
         recurrent_bias = (
             self.param("recurrent_bias", nn.initializers.zeros, (width,), jnp.float32)
             if self.has_recurrent_bias()
             else None
         )
-        kernel, recurrent = kernel.astype(self.dtype), recurrent.astype(self.dtype)
-        if not is_tokens:
-            inputs = recurrence.DenseInput(x, kernel, bias)
-        elif embedding is None:
-            inputs = _token_input(x, kernel.astype(jnp.float32), bias, scale)
-        elif len(embedding) <= x.size and x.shape[1] > 1:
-            table = row_table(embedding, kernel, self.dtype)
-            inputs = _token_input(x, table, bias, scale)
-        else:
-            # Fewer tokens than the vocabulary has symbols: cheaper to look up vectors than to make the table.
-            ids = x if mask is None else jnp.where(mask, x, 0)
-            vectors = embedding[ids] if scale is None else embedding[ids] * scale[:, :, None]
-            inputs = recurrence.DenseInput(vectors, kernel, bias)
         state_dropout = None
         if train and self.recurrent_dropout > 0:
             shape = (x.shape[0], self.features)
@@ -125,8 +117,8 @@ class RecurrentLayer(nn.Module):
         start = self.initial_carry(x.shape[0]) if carry is None else carry
         outputs, end = recurrence.run(
             cell,
-            inputs,
-            RecurrentWeights(recurrent, recurrent_bias),
+            _inputs(x, kernel.astype(self.dtype), bias, mask),
+            RecurrentWeights(recurrent.astype(self.dtype), recurrent_bias),
             tuple(start),
             mask=mask,
             reset=reset,
@@ -135,18 +127,50 @@ class RecurrentLayer(nn.Module):
         )
         return outputs, self.CARRY(*end)
 
+    @nn.nowrap
+    def prepare(self, params: Mapping[str, Any]) -> StepWeights:
+        """`params` as `step` takes them for x [b, d]."""
+        recurrent = RecurrentWeights(params["recurrent_kernel"], params.get("recurrent_bias"))
+        return StepWeights(params["input_kernel"], params["bias"], recurrent)
 
-def _token_input(ids: Array, table: Array, bias: Array, scale: Array | None) -> recurrence.TokenInput:
+    @nn.nowrap
+    def prepare_lookup(self, params: Mapping[str, Any], table: Array | None) -> StepWeights:
+        """`params` as `step` takes them for ids [b] of the rows of table [v, d], or of one-hot vectors for None."""
+        weights = self.prepare(params)
+        kernel = weights.kernel if table is None else table @ weights.kernel
+        return StepWeights(kernel + weights.bias, None, weights.recurrent)
+
+    @nn.nowrap
+    def step(self, weights: StepWeights, x: Array, carry: State) -> tuple[Array, State]:
+        """Output [b, features] and the carry after one step; float32 throughout."""
+        projected = weights.kernel[x] if weights.bias is None else x @ weights.kernel + weights.bias
+        end, _ = self.cell().forward(weights.recurrent, projected, tuple(carry), carry[0])
+        return end[0], self.CARRY(*end)
+
+
+def _inputs(
+    x: Array | Lookup, kernel: Array, bias: Array, mask: Array | None
+) -> recurrence.DenseInput | recurrence.TokenInput:
+    """What x [b, t, d] makes of the gates with kernel [d, g*h], in the cheapest way."""
+    if not isinstance(x, Lookup):
+        return recurrence.DenseInput(x, kernel, bias)
+    if x.table is None:
+        table = kernel.astype(jnp.float32)
+    elif len(x.table) <= x.ids.size and x.shape[1] > 1:
+        table = row_table(x.table, kernel, kernel.dtype)
+    else:  # fewer vectors than the table has rows
+        return recurrence.DenseInput(x.vectors(mask), kernel, bias)
     # Adding the bias to the table once is cheaper than to every step's rows; a scale must not touch the bias.
-    if scale is None:
-        return recurrence.TokenInput(ids, table + bias)
-    return recurrence.TokenInput(ids, table, bias, scale)
+    if x.scale is None:
+        return recurrence.TokenInput(x.ids, table + bias)
+    return recurrence.TokenInput(x.ids, table, bias, x.scale)
 
 
 class LSTM(RecurrentLayer):
     """Long short-term memory; carry `LSTMCarry(h, c)`. The forget gate's bias starts at 1."""
 
     CARRY: ClassVar[type] = LSTMCarry
+    BIAS: ClassVar[nn.initializers.Initializer] = staticmethod(forget_bias_one)
 
     def cell(self) -> Cell:
         return cells.LSTMCell()

@@ -2,7 +2,8 @@
 
 A cell is three functions over arrays and knows nothing of time, masks or resets; `ops.recurrence` runs it over a
 sequence. The backward step takes what the forward step saved and returns the gradient of the gate pre-activations,
-so that the weights' gradients can be taken for many steps in one matrix product.
+so that the weights' gradients can be taken for many steps in one matrix product. An `AutodiffCell` is its step forward
+alone.
 
 Shapes: state parts [b, h]; `projected` is the input's contribution to the gates [b, g*h], bias included; recurrent
 kernel [h, g*h]. Gates stand side by side in the order of `GATES`; biases are those of the recurrent product.
@@ -55,6 +56,38 @@ class Cell(Protocol):
     ) -> tuple[RecurrentWeights, Array]:
         """For n steps at once, leading axis n on the arrays: the weights' gradient, and that of `projected`."""
         ...
+
+
+@dataclass(frozen=True)
+class AutodiffCell:
+    """A cell that is its step forward alone; the gradients are those of `jax.vjp`, which runs the step again."""
+
+    GATES: ClassVar[tuple[str, ...]]
+    STATE: ClassVar[tuple[str, ...]]
+
+    def advance(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> State:
+        """The next state; arguments as `Cell.forward` has them."""
+        raise NotImplementedError
+
+    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+        return self.advance(weights, projected, state, h), jnp.concatenate([projected, *state], axis=-1)
+
+    def backward(
+        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
+    ) -> tuple[Array, State, Array]:
+        projected = saved[..., : len(self.GATES) * h.shape[-1]]
+        _, pullback = jax.vjp(lambda state, h: self.advance(weights, projected, state, h), state, h)
+        return jnp.concatenate(d_after, axis=-1), *pullback(d_after)
+
+    def weight_gradient(
+        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
+    ) -> tuple[RecurrentWeights, Array]:
+        width = len(self.GATES) * h.shape[-1]
+        state = tuple(jnp.split(saved[:, width:], len(self.STATE), axis=-1))
+        d_after = tuple(jnp.split(d_gates, len(self.STATE), axis=-1))
+        _, pullback = jax.vjp(lambda weights, x: self.advance(weights, x, state, h), weights, saved[:, :width])
+        d_weights, d_projected = pullback(d_after)
+        return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), d_weights), d_projected
 
 
 def _matmul(a: Array, b: Array) -> Array:

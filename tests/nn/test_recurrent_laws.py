@@ -1,16 +1,22 @@
 """The five laws of the carry for every recurrent layer."""
 
+import jax
+import jax.numpy as jnp
 import laws
+import numpy as np
 import pytest
 import subjects
+from minimal_gated import MinimalGated
 
 from jaxseq.nn.recurrent import GRU, LSTM, SimpleRNN
+from jaxseq.ops.lookup import Lookup
 
 LAYERS = {
     "lstm": LSTM(4),
     "gru_reset_after": GRU(4),
     "gru_reset_before": GRU(4, reset_after=False),
     "simple_rnn": SimpleRNN(4),
+    "minimal_gated": MinimalGated(4),
 }
 SUBJECTS = [
     subjects.of_layer(name, layer, features=3, initial_carry=layer.initial_carry) for name, layer in LAYERS.items()
@@ -21,3 +27,51 @@ SUBJECTS = [
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 def test_the_carry_keeps_its_laws(subject, law):
     law(subject)
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_lookup_is_the_vectors_that_it_stands_for(layer, scaled):
+    rng = np.random.default_rng(0)
+    table = jnp.asarray(rng.normal(size=(5, 3)), jnp.float32)
+    ids = jnp.asarray(rng.integers(0, 5, (2, 6)), jnp.int32)
+    scale = jnp.asarray(rng.normal(size=(2, 6)), jnp.float32) if scaled else None
+    mask = jnp.asarray(rng.random((2, 6)) < 0.7)
+    for lookup in (Lookup(ids, table, 3, scale), Lookup(ids[:, :2], table, 3), Lookup(ids, None, 5, scale)):
+        vectors = lookup.vectors()
+        params = layer.init(jax.random.key(0), vectors)["params"]
+        assert jax.tree.map(jnp.shape, layer.init(jax.random.key(0), lookup)["params"]) == jax.tree.map(
+            jnp.shape, params
+        )
+        some = mask[:, : vectors.shape[1]]
+        for have, want in zip(
+            jax.tree.leaves(layer.apply({"params": params}, lookup, mask=some)),
+            jax.tree.leaves(layer.apply({"params": params}, vectors, mask=some)),
+            strict=True,
+        ):
+            np.testing.assert_allclose(have, want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+def test_steps_are_those_of_a_sequence(layer):
+    rng = np.random.default_rng(0)
+    table = jnp.asarray(rng.normal(size=(5, 3)), jnp.float32)
+    ids = jnp.asarray(rng.integers(0, 5, (2, 4)), jnp.int32)
+    params = layer.init(jax.random.key(0), Lookup(ids, table, 3))["params"]
+    outputs, end = layer.apply({"params": params}, table[ids])
+    carry = again = layer.initial_carry(2)
+    for i in range(4):
+        y, carry = layer.step(layer.prepare(params), table[ids[:, i]], carry)
+        same, again = layer.step(layer.prepare_lookup(params, table), ids[:, i], again)
+        np.testing.assert_allclose(y, outputs[:, i], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(same, y, rtol=1e-5, atol=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), carry, end)
+
+
+def test_only_an_lstm_starts_with_its_forget_gate_open():
+    biases = {
+        name: layer.init(jax.random.key(0), jnp.zeros((1, 1, 3)))["params"]["bias"].tolist()
+        for name, layer in LAYERS.items()
+    }
+    assert biases.pop("lstm") == [0.0] * 4 + [1.0] * 4 + [0.0] * 8
+    assert not any(value for bias in biases.values() for value in bias)

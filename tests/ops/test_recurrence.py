@@ -4,13 +4,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from minimal_gated import MinimalGatedCell
 
 from jaxseq.ops import cells, recurrence
 from jaxseq.ops.recurrence import DenseInput, TokenInput
 
 BATCH, DEPTH, FEATURES, VOCABULARY = 3, 5, 7, 11
+
+
+class PlainLSTMCell(cells.AutodiffCell):
+    """The LSTM without its backward pass by hand."""
+
+    GATES = cells.LSTMCell.GATES
+    STATE = cells.LSTMCell.STATE
+
+    def advance(self, weights, projected, state, h):
+        return cells.LSTMCell().forward(weights, projected, state, h)[0]
+
+
 CELLS = {
     "lstm": cells.LSTMCell(),
+    "lstm_by_autodiff": PlainLSTMCell(),
+    "minimal_gated": MinimalGatedCell(),
     "gru": cells.GRUCell(),
     "gru_reset_before": cells.GRUResetBeforeCell(),
     "simple": cells.SimpleCell(),
