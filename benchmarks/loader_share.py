@@ -23,9 +23,10 @@ import numpy as np
 from jaxseq import runtime
 from jaxseq.config import load_config
 from jaxseq.errors import InputError
+from jaxseq.sharding import STACKED_SHARDED
 from jaxseq.tasks import language_modeling as task
 from jaxseq.tasks.corpora import prepare, training_loader
-from jaxseq.training.devices import STACKED_SHARDED, choose_devices
+from jaxseq.training.devices import choose_devices, put_state
 from jaxseq.training.dispatch import compile_training, stack_batches
 from jaxseq.training.optim import make_optimizer
 from jaxseq.training.state import init_state
@@ -45,7 +46,7 @@ def seconds_per_step(path: Path, *, dispatches: int) -> tuple[float, float]:
     run = compile_training(task.make_loss_fn(model, loader), optimizer, parallel=parallel, most=most)
     carry = model.initial_carry(loader.batch_size) if loader.carried else None
     params = task.init_params(model, seed=config.train.seed)
-    state = parallel.put_state(init_state({"params": params}, optimizer, key=jax.random.key(1), carry=carry))
+    state = put_state(parallel, init_state({"params": params}, optimizer, key=jax.random.key(1), carry=carry))
     loading, training = [], []
     for number in range(dispatches + 1):
         start = time.perf_counter()

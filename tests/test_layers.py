@@ -18,6 +18,7 @@ GROUND = {
     "paths": {"errors"},
     "console": {"errors", "signals"},
     "runtime": {"errors"},
+    "sharding": set(),
 }
 PIECES = {
     "text": {"errors"},
@@ -28,11 +29,11 @@ PIECES = {
 WHOLES = {
     "nn": {"ops"},
     "models": {"errors", "nn", "ops"},
-    "decoding": {"errors"},
+    "decoding": {"errors", "sharding"},
     "metrics": {"errors", "ops"},
     "storage": {"config", "errors", "opening"},
     "reporting": {"console", "errors", "metrics", "opening", "storage"},
-    "training": {"config", "errors", "metrics", "ops", "reporting", "signals", "storage"},
+    "training": {"config", "errors", "metrics", "ops", "reporting", "sharding", "signals", "storage"},
 }
 TASKS = {"tasks": {"config", "data", "errors", "metrics", "models", "ops", "signals", "text"}}
 RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}

@@ -78,11 +78,12 @@ TRAIN = """
 from jaxseq import runtime; runtime.configure(devices=2)
 import time, jax, numpy as np
 from toy_training import *
+from jaxseq.training.devices import put_state
 from jaxseq.training.dispatch import compile_training, stack_batches
-from jaxseq.training.devices import STACKED_SHARDED
+from jaxseq.sharding import STACKED_SHARDED
 optimizer = toy_optimizer(); parallel = toy_devices(2)
 run = compile_training(loss_fn, optimizer, parallel=parallel, most=4)
-state = parallel.put_state(toy_state(optimizer))
+state = put_state(parallel, toy_state(optimizer))
 for i in range(3):
     state, _ = run(state, parallel.put(stack_batches(ToyLoader(), 4 * i, 4, 4), STACKED_SHARDED), np.int32(4))
 import hashlib

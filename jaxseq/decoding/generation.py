@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import ArrayLike, NDArray
 
 from jaxseq.decoding.filters import PLAIN, Filters, Sampling
 from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.decoding.sampling import NO_TOKEN, sample_tokens, usable
 from jaxseq.errors import NonFiniteError
+from jaxseq.sharding import SHARDED, DataParallel, devices_for
 
 _READ_AT_ONCE = 256
 """Most tokens of a prompt that one call of the model reads: bounds the memory its logits take."""
@@ -139,12 +139,11 @@ def _begin(model: AutoregressiveModel, params: Any, prompt: NDArray[np.int32]) -
 def _shared_among_devices(weights: Any, logits: Array, carry: Any) -> tuple[Any, Array, Any]:
     """The same, the rows split evenly over the devices where each gets enough of them to be worth it."""
     rows = len(logits)
-    count = next(n for n in range(len(jax.devices()), 0, -1) if n == 1 or (rows % n == 0 and rows >= n * _FEWEST_ROWS))
+    count = devices_for(rows, most=max(1, min(len(jax.devices()), rows // _FEWEST_ROWS)))
     if count == 1:
         return weights, logits, carry
-    mesh = Mesh(np.array(jax.devices()[:count]), ("rows",))
-    whole, split = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("rows"))
-    return jax.device_put(weights, whole), *jax.device_put((logits, carry), split)
+    parallel = DataParallel.over(count)
+    return parallel.put(weights), *parallel.put((logits, carry), SHARDED)
 
 
 @partial(jax.jit, static_argnums=0, static_argnames="last")

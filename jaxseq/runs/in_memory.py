@@ -7,9 +7,10 @@ import numpy as np
 
 from jaxseq.config import OptimizerConfig
 from jaxseq.errors import InputError
+from jaxseq.sharding import STACKED_SHARDED
 from jaxseq.tasks.corpora import TextLoader
 from jaxseq.tasks.language_modeling import LanguageModel, init_params, make_loss_fn
-from jaxseq.training.devices import STACKED_SHARDED, choose_devices
+from jaxseq.training.devices import choose_devices, put_state
 from jaxseq.training.dispatch import compile_training, stack_batches
 from jaxseq.training.optim import make_optimizer
 from jaxseq.training.run_record import DivergedError, RunRecord
@@ -41,7 +42,7 @@ def train_model(
     run = compile_training(make_loss_fn(model, loader), rule, parallel=parallel, most=steps_per_dispatch)
     carry = model.initial_carry(loader.batch_size) if loader.carried else None
     key = jax.random.fold_in(jax.random.key(seed), 1)
-    state = parallel.put_state(init_state({"params": init_params(model, seed=seed)}, rule, key=key, carry=carry))
+    state = put_state(parallel, init_state({"params": init_params(model, seed=seed)}, rule, key=key, carry=carry))
     record, waiting = RunRecord(), None
     for step in range(0, steps, steps_per_dispatch):
         count = min(steps_per_dispatch, steps - step)

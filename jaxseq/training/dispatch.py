@@ -14,7 +14,8 @@ import numpy as np
 from jax import Array, lax
 
 from jaxseq.ops.objective import LossFn, Tallies
-from jaxseq.training.devices import REPLICATED, SHARDED, STACKED_SHARDED, STATE_SPECS, DataParallel
+from jaxseq.sharding import REPLICATED, SHARDED, STACKED_SHARDED, DataParallel
+from jaxseq.training.devices import STATE_SPECS
 from jaxseq.training.optim import Optimizer
 from jaxseq.training.state import PyTree, TrainState
 from jaxseq.training.step import make_eval_step, make_train_step

@@ -8,8 +8,8 @@ import numpy as np
 from jaxseq.metrics.meter import Meter
 from jaxseq.metrics.metric import Metric, with_derived
 from jaxseq.ops.objective import LossFn
+from jaxseq.sharding import SHARDED, STACKED_SHARDED, DataParallel
 from jaxseq.signals import Poll, never
-from jaxseq.training.devices import SHARDED, STACKED_SHARDED, DataParallel
 from jaxseq.training.dispatch import Loader, compile_evaluation, stack_batches
 from jaxseq.training.state import PyTree
 

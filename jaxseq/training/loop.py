@@ -24,10 +24,11 @@ from jaxseq.errors import CheckpointError, InputError
 from jaxseq.metrics.metric import Metric, choose_metric
 from jaxseq.ops.objective import LossFn, Tallies
 from jaxseq.reporting.reporter import Reporter, Silent
+from jaxseq.sharding import STACKED_SHARDED
 from jaxseq.signals import Stopped, StopRequest, own_unless
 from jaxseq.storage.checkpoint import CheckpointStore, Restored
 from jaxseq.storage.metrics_file import METRICS_CSV, MetricsFile
-from jaxseq.training.devices import STACKED_SHARDED, choose_devices
+from jaxseq.training.devices import choose_devices, put_state
 from jaxseq.training.dispatch import TrainLoader, compile_training, stack_batches
 from jaxseq.training.evaluate import Evaluate
 from jaxseq.training.intervals import Intervals
@@ -158,7 +159,7 @@ class _Run:
     def go(self, stop: StopRequest) -> Result:
         restored, self.restored = self.restored, None
         if restored is None:
-            self.state = self.parallel.put_state(self.state)
+            self.state = put_state(self.parallel, self.state)
             self.file.cut(-1)
             self.save()
         else:
@@ -283,7 +284,7 @@ class _Run:
 
     def adopt(self, restored: Restored) -> None:
         """Takes a checkpoint's place in the run."""
-        self.state = self.parallel.put_state(restored.arrays)
+        self.state = put_state(self.parallel, restored.arrays)
         self.step = self.saved = restored.step
         self.due = bool(restored.meta.get(EVALUATION_DUE, False))
         self.record = RunRecord.from_json(restored.meta.get("training"))

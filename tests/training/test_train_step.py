@@ -14,7 +14,8 @@ from toy_training import ROWS, ToyLoader, assert_same, loss_fn, toy_devices, toy
 
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.objective import EVALUATION, LossOutput
-from jaxseq.training.devices import STACKED_SHARDED
+from jaxseq.sharding import STACKED_SHARDED
+from jaxseq.training.devices import put_state
 from jaxseq.training.dispatch import compile_training, stack_batches
 from jaxseq.training.state import init_state
 from jaxseq.training.step import make_train_step
@@ -36,7 +37,7 @@ def compiled(devices=1, loss=quiet, most=1, **options):
 def steps(batches, *, devices=1, loss=quiet, state=None, most=1, cuts=None, **options):
     """State and tallies after the batches, run `most` at a time or as `cuts` say."""
     run, parallel = compiled(devices, loss, most, **options)
-    state = parallel.put_state(state or toy_state(toy_optimizer(**options)))
+    state = put_state(parallel, state or toy_state(toy_optimizer(**options)))
     rows, step = [], 0
     for count in cuts or [1] * len(batches):
         stacked = stack_batches(lambda i: batches[i], step, count, most)
@@ -89,7 +90,7 @@ def test_accumulated_batches_are_one_large_batch_however_uneven_their_masks():
     batches = [{**batch, "mask": np.array(mask, np.float32)} for batch, mask in zip(BATCHES, MASKS, strict=True)]
     small, tallies = steps(batches, state=state, accumulate=3)
     run, parallel = compiled()
-    large = parallel.put_state(toy_state(OPTIMIZER, carried=False))
+    large = put_state(parallel, toy_state(OPTIMIZER, carried=False))
     for i in (0, 3):
         joined = jax.tree.map(lambda *parts: np.concatenate(parts)[None], *batches[i : i + 3])
         large, _ = run(large, joined, np.int32(1))

@@ -13,7 +13,8 @@ import pytest
 from jaxseq.config import OptimizerConfig
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.objective import LossContext, LossOutput
-from jaxseq.training.devices import DataParallel, choose_devices
+from jaxseq.sharding import DataParallel
+from jaxseq.training.devices import choose_devices
 from jaxseq.training.optim import Optimizer, make_optimizer
 from jaxseq.training.state import TrainState, init_state
 
