@@ -33,23 +33,32 @@ def run(command: str, argv: Sequence[str] | None = None, *, program: str) -> int
 
 def _run(command: str | None, argv: Sequence[str], program: str, *, ours: bool) -> int:
     """With `ours` the process is the command's, and ends with it."""
+    code = 1
     try:
         from jaxseq.commands.guard import guarded
 
-        return guarded(lambda: _function(command, program), argv, smaller=_SMALLER.get(command or "", ""))
+        code = guarded(lambda: _function(command, program), argv, smaller=_SMALLER.get(command or "", ""))
     except KeyboardInterrupt:
-        return 130
+        code = 130
+    except SystemExit as left:
+        code = left.code if isinstance(left.code, int) else 1
+        raise
     finally:
         if ours:
-            _end_quietly()
+            _end_at_a_signal(code)
+    return code
 
 
-def _end_quietly() -> None:
-    """Python's own handler of Ctrl-C would show where in its end the process was hit."""
+def _end_at_a_signal(code: int) -> None:
+    """The work is done: a signal from now on ends the process with the code that it has come to. Libraries take their
+    time to end, and Python's own handler of Ctrl-C would show where."""
+    import os
     import signal
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, lambda *_: os._exit(code))
 
 
 def _function(command: str | None, program: str) -> Callable[..., int]:

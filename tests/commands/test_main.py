@@ -85,3 +85,22 @@ def test_the_sampler_that_train_names_is_the_one_beside_it(monkeypatch, program,
     assert main.run("train", ["--fresh", "--name", "x"], program=program) == 0
     assert named.pop("stop").signal is None
     assert named == {"fresh": True, "sampler": sampler, "run_dir": Path("runs/x")}
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(("word", "code"), [("--version", 0), ("nonsense", 2), ("train", 0)])
+def test_a_signal_while_libraries_end_leaves_the_code_that_the_work_has_come_to(name, word, code, tmp_path):
+    words = ["jaxseq", word, *(["--help"] if word == "train" else [])]
+    program = (
+        "import atexit, os, signal, sys, time\n"
+        "from jaxseq.commands.main import main\n"
+        f"sys.argv = {words}\n"
+        f"atexit.register(lambda: (os.kill(os.getpid(), signal.{name}), time.sleep(60)))\n"
+        "sys.exit(main())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == code
+    assert done.stderr.count("\n") == (1 if code else 0)

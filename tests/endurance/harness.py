@@ -92,7 +92,12 @@ def prepare(folder: Path) -> Main:
     for number, handler in before.items():
         signal.signal(number, handler)
     _import_what_a_run_imports(main, folder)
-    return main
+
+    def command(argv: Sequence[str]) -> int:
+        sys.argv = ["jaxseq", *argv]  # as the program itself, which the process ends with
+        return main()
+
+    return command
 
 
 def _import_what_a_run_imports(main: Main, folder: Path) -> None:
