@@ -11,6 +11,7 @@ Matrix products take the kernel's type and add up in float32; states and gates a
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, NamedTuple, Protocol
 
 import jax
@@ -75,19 +76,21 @@ class AutodiffCell:
     def backward(
         self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
     ) -> tuple[Array, State, Array]:
-        projected = saved[..., : len(self.GATES) * h.shape[-1]]
-        _, pullback = jax.vjp(lambda state, h: self.advance(weights, projected, state, h), state, h)
-        return jnp.concatenate(d_after, axis=-1), *pullback(d_after)
+        projected = saved[:, : len(self.GATES) * h.shape[-1]]
+        _, pullback = jax.vjp(partial(self.advance, weights), projected, state, h)
+        d_projected, d_state, d_h = pullback(d_after)
+        return jnp.concatenate([d_projected, *d_after], axis=-1), d_state, d_h
 
     def weight_gradient(
         self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
     ) -> tuple[RecurrentWeights, Array]:
         width = len(self.GATES) * h.shape[-1]
         state = tuple(jnp.split(saved[:, width:], len(self.STATE), axis=-1))
-        d_after = tuple(jnp.split(d_gates, len(self.STATE), axis=-1))
-        _, pullback = jax.vjp(lambda weights, x: self.advance(weights, x, state, h), weights, saved[:, :width])
-        d_weights, d_projected = pullback(d_after)
-        return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), d_weights), d_projected
+        d_projected, d_after = d_gates[:, :width], tuple(jnp.split(d_gates[:, width:], len(self.STATE), axis=-1))
+        _, pullback = jax.vjp(lambda weights: self.advance(weights, saved[:, :width], state, h), weights)
+        # What is not finite has been taken out of `saved`; the step's own gradient still knows of it.
+        (d_weights,), spoilt = pullback(d_after), 0 * d_projected.sum()
+        return jax.tree.map(lambda leaf: leaf.astype(jnp.float32) + spoilt, d_weights), d_projected
 
 
 def _matmul(a: Array, b: Array) -> Array:

@@ -12,7 +12,7 @@ import pytest
 from command_line import TINY, jaxseq, prose, refused, snapshot
 
 from jaxseq.commands import evaluate as evaluate_command
-from jaxseq.runs import load_run
+from jaxseq.runs import evaluation, load_run
 
 
 def measured(*words, folder):
@@ -168,7 +168,7 @@ def test_the_remedy_that_names_the_options_of_training_works_as_it_is_said(train
 
 def test_what_is_no_finite_number_is_null_in_json(monkeypatch, capsys):
     metrics = {"loss": math.nan, "perplexity": math.inf, "tokens": 3}
-    monkeypatch.setattr(evaluate_command, "evaluate", lambda arguments, stop: {"carried": metrics})
+    monkeypatch.setattr(evaluation, "evaluate_run", lambda run_dir, **options: {"carried": metrics})
     assert evaluate_command.main(["runs/tiny", "--json"], program="jaxseq evaluate") == 0
     assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
         "carried": {"loss": None, "perplexity": None, "tokens": 3}

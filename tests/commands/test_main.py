@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from jaxseq.commands import evaluate, main, train
+from jaxseq.commands import evaluate, main
 from jaxseq.errors import InputError
+from jaxseq.runs import train
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,7 +83,12 @@ def test_every_way_in_leads_to_the_same_commands(words, expected, tmp_path):
 @pytest.mark.parametrize(("program", "sampler"), [("train.py", "python3 sample.py"), ("jaxseq train", "jaxseq sample")])
 def test_the_sampler_that_train_names_is_the_one_beside_it(monkeypatch, program, sampler):
     named = {}
-    monkeypatch.setattr(train, "run", lambda config, run_dir, **options: named.update(options, run_dir=run_dir) or 0)
+
+    def train_run(config, run_dir, **options):
+        named.update(options, run_dir=run_dir)
+        return SimpleNamespace(exit_code=0)
+
+    monkeypatch.setattr(train, "train_run", train_run)
     assert main.run("train", ["--fresh", "--name", "x"], program=program) == 0
     assert named.pop("stop").signal is None
     assert named == {"fresh": True, "sampler": sampler, "run_dir": Path("runs/x")}

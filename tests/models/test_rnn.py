@@ -1,6 +1,7 @@
 """The recurrent language model: the laws of the carry, decoding, dropout, sizes."""
 
 import functools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +38,7 @@ def test_decoding_one_token_at_a_time_equals_reading_them_all(name):
     model = MODELS[name]
     params = params_of(model)
     logits, end = model.apply({"params": params}, TOKENS)
-    step, carry = jax.jit(model.step_fn(params)), model.initial_carry(3)
+    step, carry = jax.jit(partial(model.decode_step, model.decoding_weights(params))), model.initial_carry(3)
     for i in range(TOKENS.shape[1]):
         now, carry = step(TOKENS[:, i], carry)
         np.testing.assert_allclose(now, logits[:, i], rtol=1e-5, atol=1e-5)

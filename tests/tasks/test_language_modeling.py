@@ -83,12 +83,8 @@ def test_several_devices_measure_the_same_as_one():
     if jax.device_count() < 4:
         pytest.skip("needs 4 devices")
     model, params = model_and_params(MODELS["lstm"])
-    one, four = (
-        SplitEvaluator(evaluation(model, DataConfig(length=8), corpus_of(100), how="carried", rows=4), devices=count)(
-            params
-        )
-        for count in (1, 4)
-    )
+    rows = evaluation(model, DataConfig(length=8), corpus_of(100), how="carried", rows=4)
+    one, four = (SplitEvaluator(rows, devices=count)({"params": params}) for count in (1, 4))
     assert one == pytest.approx(four, rel=1e-5)
 
 
