@@ -94,7 +94,7 @@ class RNNLanguageModel(nn.Module):
         guard: bool = True,
     ) -> tuple[Array, Carry]:
         """What the last layer gives, [b, t, features] in the compute type, and the carry; `guard` as layers have it."""
-        x: Array | Lookup = self._input(tokens, mask, train)
+        x: Any = self._input(tokens, mask, train)
         ends = []
         for i, layer in enumerate(self.stack):
             start = None if carry is None else carry[i]

@@ -136,9 +136,8 @@ class RecurrentLayer(nn.Module):
     @nn.nowrap
     def prepare_lookup(self, params: Mapping[str, Any], table: Array | None) -> StepWeights:
         """`params` as `step` takes them for ids [b] of the rows of table [v, d], or of one-hot vectors for None."""
-        weights = self.prepare(params)
-        kernel = weights.kernel if table is None else table @ weights.kernel
-        return StepWeights(kernel + weights.bias, None, weights.recurrent)
+        kernel, recurrent = params["input_kernel"], self.prepare(params).recurrent
+        return StepWeights((kernel if table is None else table @ kernel) + params["bias"], None, recurrent)
 
     @nn.nowrap
     def step(self, weights: StepWeights, x: Array, carry: State) -> tuple[Array, State]:

@@ -27,7 +27,8 @@ class Lookup:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Of the vectors."""
-        return (*self.ids.shape, self.depth)
+        rows, steps = self.ids.shape
+        return rows, steps, self.depth
 
     def vectors(self, mask: Array | None = None) -> Array:
         """The vectors themselves; row 0 where mask [b, t] is False."""

@@ -59,13 +59,13 @@ def init_state(
     """
     # Types are made strong, as those of a step's results are: another type would be another compiled program.
     variables, carry = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), (dict(variables), carry))
-    params = variables.pop("params")
+    params, collections = variables["params"], {name: variables[name] for name in variables if name != "params"}
     zeros = Accumulated(jax.tree.map(jnp.zeros_like, params), jnp.zeros((), jnp.float32))
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         updates=jnp.zeros((), jnp.int32),
         params=params,
-        collections=variables,
+        collections=collections,
         opt_state=optimizer.transform.init(params),
         carry=carry,
         accumulated=zeros if optimizer.accumulate > 1 else None,
