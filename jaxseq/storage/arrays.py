@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -137,7 +137,11 @@ def _restored(path: Path, specs: Mapping[str, Spec]) -> dict[str, Any]:
     ocp = load_orbax()
     wanted = {name: jax.ShapeDtypeStruct(spec.shape, jnp.dtype(spec.dtype)) for name, spec in specs.items()}
     how = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in specs}
-    with _spelled_plainly(path) as place, ocp.PyTreeCheckpointer(use_ocdbt=True) as checkpointer:
+    with (
+        _quiet_late_errors(),
+        _spelled_plainly(path) as place,
+        ocp.PyTreeCheckpointer(use_ocdbt=True) as checkpointer,
+    ):
         return checkpointer.restore(place, args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True))
 
 
@@ -156,25 +160,33 @@ def _spelled_plainly(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _quiet_orbax(path: Path) -> Iterator[None]:
-    """Makes the errors of the system, which Orbax raises as ValueErrors after logging them at length, OSErrors.
-
-    Of the writes that end after the first has failed nothing is told: TensorStore would tell an event loop that is
-    closed by then, and asyncio that nobody asks for their errors.
-    """
-    logger, hook = logging.getLogger("absl"), sys.unraisablehook
+    """Makes the errors of the system, which Orbax raises as ValueErrors after logging them at length, OSErrors."""
+    logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
-    sys.unraisablehook = _but_for_closed_loops(hook)
     try:
-        yield
-        sys.unraisablehook = hook
+        with _quiet_late_errors():
+            yield
     except Exception as error:
-        logging.getLogger("asyncio").addFilter(_is_not_of_a_write)
         if isinstance(error, OSError) or (code := _system_error(error)) is None:
             raise
         raise OSError(code, os.strerror(code), str(path)) from error
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def _quiet_late_errors() -> Iterator[None]:
+    """Of reads and writes that end after the first has failed, nothing is told: TensorStore would tell an event loop
+    that is closed by then, and asyncio that nobody asks for their errors. They come at any time, from any thread, so
+    what keeps them quiet stays."""
+    if not isinstance(sys.unraisablehook, _ButForClosedLoops):
+        sys.unraisablehook = _ButForClosedLoops(sys.unraisablehook)
+    try:
+        yield
+    except Exception:
+        logging.getLogger("asyncio").addFilter(_is_not_of_tensorstore)
+        raise
 
 
 def _system_error(error: BaseException) -> int | None:
@@ -183,14 +195,17 @@ def _system_error(error: BaseException) -> int | None:
     return None if code is None else int(code[1])
 
 
-def _is_not_of_a_write(record: logging.LogRecord) -> bool:
+def _is_not_of_tensorstore(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return error is None or _system_error(error) is None
+    return error is None or "tensorstore/" not in str(error)
 
 
-def _but_for_closed_loops(hook: Any) -> Any:
-    def tell(unraisable: Any) -> None:
+class _ButForClosedLoops:
+    """A `sys.unraisablehook` that tells all but that a loop of events was closed."""
+
+    def __init__(self, hook: Callable[[Any], Any]) -> None:
+        self._hook = hook
+
+    def __call__(self, unraisable: Any) -> None:
         if not (unraisable.exc_type is RuntimeError and str(unraisable.exc_value) == "Event loop is closed"):
-            hook(unraisable)
-
-    return tell
+            self._hook(unraisable)

@@ -144,3 +144,32 @@ def test_a_hundred_readings_beside_a_trainer_that_saves_without_a_pause(store: C
         trainer.join()
     assert failures == []
     assert len(set(steps)) > 5
+
+
+READ_WITHOUT_A_FILE = """
+import shutil, sys
+from pathlib import Path
+import numpy as np
+from jaxseq.errors import CheckpointError
+from jaxseq.storage.arrays import read_arrays, spec_of, write_arrays
+there, failed = Path(sys.argv[1]) / "arrays", 0
+arrays = {f"a{i}": np.full((200, 50 + i), i, np.float32) + np.arange(50 + i) for i in range(40)}
+write_arrays(there, arrays)
+for number, file in enumerate(sorted(there.glob("ocdbt.process_0/d/*")) * 3):
+    copy = shutil.copytree(there, there.with_name(f"copy-{number}"))
+    (copy / file.relative_to(there)).unlink()
+    try:
+        read_arrays(copy, {name: spec_of(array) for name, array in arrays.items()})
+    except CheckpointError:
+        failed += 1
+print(failed)
+"""
+
+
+def test_a_file_that_vanishes_while_arrays_are_read_is_one_error_and_nothing_is_printed(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", READ_WITHOUT_A_FILE, tmp_path], env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) >= 6
