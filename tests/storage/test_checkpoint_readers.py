@@ -172,4 +172,4 @@ def test_a_file_that_vanishes_while_arrays_are_read_is_one_error_and_nothing_is_
         [sys.executable, "-c", READ_WITHOUT_A_FILE, tmp_path], env=environment, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert int(done.stdout) >= 6
+    assert int(done.stdout) >= 1  # how many files there are is up to TensorStore
