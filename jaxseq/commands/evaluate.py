@@ -31,7 +31,7 @@ class EvaluateArguments:
     split: Literal["train", "validation", "test"] = "validation"
     """Part of the text."""
     checkpoint: Literal["best", "newest"] = "best"
-    """The checkpoint with the lowest validation loss, or the last one."""
+    """The checkpoint that did best on the validation split (by train.metric), or the last one."""
     rows: int = 1
     """Contiguous rows read side by side in the pass with the carry. 1 is the split in one piece; more is quicker, and
     each row begins without a memory of what stands before it."""

@@ -57,7 +57,7 @@ class SampleArguments:
     next: int = 0
     """Do not sample: list so many of the likeliest next tokens, with the probabilities the model gives them."""
     checkpoint: Literal["best", "newest"] = "best"
-    """The checkpoint with the lowest validation loss, or the last one."""
+    """The checkpoint that did best on the validation split (by train.metric), or the last one."""
 
     def __post_init__(self) -> None:
         for name, value, least, most in (

@@ -50,7 +50,7 @@ _WRONG = {
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in _WRONG.items() for value in values])
-def test_a_book_that_no_run_writes_is_told(name: str, value: Any) -> None:
+def test_a_record_that_no_run_writes_is_told(name: str, value: Any) -> None:
     with pytest.raises(CheckpointError, match='the entry "training" of the checkpoint'):
         RunRecord.from_json({**RunRecord().to_json(), name: value})
 

@@ -45,7 +45,7 @@ def test_skips_in_a_row_are_counted_across_dispatches():
 
 @settings(deadline=None, max_examples=30)
 @given(losses=st.lists(st.floats(allow_nan=True, width=32), max_size=8), skips=st.lists(st.booleans(), max_size=9))
-def test_a_book_survives_json_exactly(losses, skips):
+def test_a_record_survives_json_exactly(losses, skips):
     record = RunRecord()
     for i, loss in enumerate(losses):
         record.judge(loss, i, TOKEN_METRICS[0])

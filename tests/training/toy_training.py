@@ -57,7 +57,7 @@ class ToyLoader:
 
 
 def toy_devices(devices: int) -> DataParallel:
-    """The layout of a toy batch; skips the test where JAX was started with fewer devices."""
+    """The devices of a toy batch; skips the test where JAX was started with fewer devices."""
     if len(jax.devices()) < devices:
         pytest.skip(f"needs {devices} devices, JAX was started with {len(jax.devices())}")
     return choose_devices(devices, ROWS)[0]
