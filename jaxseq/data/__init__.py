@@ -2,6 +2,8 @@
 
 from jaxseq.data.batching import Batch, Loader
 from jaxseq.data.corpus import SPLITS, Corpus, TokenChunk, join_chunks, require_ids, take_split
+from jaxseq.data.examples import ExampleLoader, LabelledBatch, Sequences, join_sequences
+from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
 from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.sources import read_documents, read_pieces, source_fingerprint
 from jaxseq.data.text_files import TextPiece
@@ -23,18 +25,25 @@ __all__ = [
     "Batch",
     "Corpus",
     "DamagedTokenFileError",
+    "ExampleLoader",
+    "LabelledBatch",
+    "LengthReport",
     "Loader",
     "RowLoader",
     "SPLITS",
+    "Sequences",
     "StaleTokenFileError",
     "TextPiece",
     "TokenChunk",
     "WindowLoader",
+    "choose_lengths",
     "contiguous_rows",
     "forecast_windows",
     "forecast_windows_of",
     "gather_windows",
     "join_chunks",
+    "join_sequences",
+    "length_report",
     "next_token_windows",
     "open_token_file",
     "read_documents",
