@@ -3,6 +3,7 @@
 from jaxseq.data.batching import Batch, Loader
 from jaxseq.data.corpus import SPLITS, Corpus, TokenChunk, join_chunks, require_ids, take_split
 from jaxseq.data.loader import RowLoader, WindowLoader
+from jaxseq.data.padding import pad_sequences, padding_mask
 from jaxseq.data.sources import read_documents, read_pieces, source_fingerprint
 from jaxseq.data.text_files import TextPiece
 from jaxseq.data.token_file import DamagedTokenFileError, StaleTokenFileError, open_token_file, write_token_file
@@ -37,6 +38,8 @@ __all__ = [
     "join_chunks",
     "next_token_windows",
     "open_token_file",
+    "pad_sequences",
+    "padding_mask",
     "read_documents",
     "read_pieces",
     "require_ids",
