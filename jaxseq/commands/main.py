@@ -9,6 +9,7 @@ COMMANDS = {
     "train": "train a model, or go on with a run",
     "sample": "sample text from a trained model",
     "evaluate": "measure a trained model on a split",
+    "compare": "what several runs have measured, and what differs between them",
 }
 _SMALLER = {
     "train": "lower --data.batch-size, --data.length or the size of the model; --data.memory-map is for large texts",
