@@ -13,7 +13,9 @@ from typing import Annotated, Literal
 
 from jaxseq.config.fields import END, FIXED, FREE, Bounds, Items, Text, check_fields, refuse
 
-NormalizerName = Literal["lowercase", "nfc", "nfkc", "unix_newlines", "collapse_whitespace"]
+NormalizerName = Literal[
+    "lowercase", "nfc", "nfkc", "unix_newlines", "collapse_whitespace", "breaks_to_spaces", "letters_only"
+]
 
 _COUNTED = 2**31 - 1
 """Steps are counted in int32."""
