@@ -29,7 +29,6 @@ SPACED = st.text(st.sampled_from("ab \t\n\r\x0b\x1f\x85\xa0\u2003\u3000\u200b"),
 
 
 def test_the_names_are_those_of_the_configuration() -> None:
-    # The last two are for words, which no configuration reads yet.
     assert tuple(NORMALIZERS) == get_args(NormalizerName)
 
 
