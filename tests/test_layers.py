@@ -22,12 +22,12 @@ GROUND = {
 }
 PIECES = {
     "text": {"errors"},
-    "data": {"errors", "opening", "paths"},
+    "data": {"errors", "opening", "paths", "signals"},
     "config": {"errors", "opening", "paths"},
     "ops": set(),
 }
 WHOLES = {
-    "nn": {"ops"},
+    "nn": {"errors", "ops"},
     "models": {"errors", "nn", "ops"},
     "decoding": {"errors", "sharding"},
     "metrics": {"errors", "ops"},

@@ -13,13 +13,14 @@ from jaxseq.data.corpus import SPLITS
 from jaxseq.data.encodings import Encoding
 from jaxseq.data.labelled import Labelled
 from jaxseq.data.lines import read_lines
-from jaxseq.data.members import Parts, Poll, Streams, archive_files, file_streams, folder_files, never
+from jaxseq.data.members import Parts, Streams, archive_files, file_streams, folder_files
 from jaxseq.data.sources import PYTHON_MANUAL, STANDARD_INPUT, TFDS_PREFIX
 from jaxseq.data.tables import TABLES, Kind, read_rows, suffix_of
 from jaxseq.data.text_files import find_files
 from jaxseq.data.tfds_source import read_labelled_tfds
 from jaxseq.errors import InputError
 from jaxseq.paths import expanded
+from jaxseq.signals import Poll, never
 
 _TEXT = ".txt"
 _WHOLE = ""  # the part of a source that is not divided

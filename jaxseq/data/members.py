@@ -14,18 +14,12 @@ from jaxseq.data.pieces import ByteStream
 from jaxseq.data.tar_members import tar_members
 from jaxseq.data.text_files import files_below
 from jaxseq.errors import InputError
+from jaxseq.signals import Poll
 
 Parts = tuple[str, ...]
 """A name below a folder: the folders on the way and the file, as ("train", "pos", "0_9.txt")."""
 Streams = Callable[[], Iterator[tuple[str, ByteStream]]]
 """Opens a file: its documents, each by its name for messages, uncompressed."""
-Poll = Callable[[], None]
-"""Called between two pieces of work; raises where they are to be the last."""
-
-
-def never() -> None:
-    """The poll of work that nobody stops."""
-
 
 _OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:[/\\]|(^|[/\\])\.\.([/\\]|$)")
 

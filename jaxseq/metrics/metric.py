@@ -15,6 +15,8 @@ class Metric(NamedTuple):
     better: Literal["lower", "higher"] = "lower"
     from_loss: Callable[[float], float] | None = None
     """How it follows from the mean "loss"; None where it is tallied itself."""
+    of_tokens: bool = False
+    """Whether it is a figure for each token, so that those of two vocabularies are of two things."""
 
     def is_better(self, value: float, best: float | None) -> bool:
         """Whether `value` is better than the `best` so far, None where there was none. NaN never is."""

@@ -12,8 +12,8 @@ def perplexity(loss: float) -> float:
 
 TOKEN_METRICS = (
     Metric("loss", "nats per token"),
-    Metric("perplexity", from_loss=perplexity),
-    Metric("bits_per_token", from_loss=lambda loss: loss / math.log(2)),
+    Metric("perplexity", from_loss=perplexity, of_tokens=True),
+    Metric("bits_per_token", from_loss=lambda loss: loss / math.log(2), of_tokens=True),
     Metric("accuracy", better="higher"),
 )
 """Of models that predict tokens."""

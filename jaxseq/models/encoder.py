@@ -6,12 +6,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxseq.errors import ConfigError, InputError
+from jaxseq.errors import InputError
 from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm
 from jaxseq.nn.stateless import refuse_carry
-from jaxseq.nn.transformer import Block
+from jaxseq.nn.transformer import add_positions, stack_blocks
 from jaxseq.ops.dropout import dropout
-from jaxseq.ops.positions import rotary_factors, sinusoidal
 from jaxseq.ops.ring_cache import place_all
 
 
@@ -41,29 +40,20 @@ class TransformerEncoder(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     def setup(self) -> None:
-        width, rest = divmod(self.features, self.heads)
-        if rest:
-            raise ConfigError(f"model.features is {self.features}: it must be a multiple of model.heads ({self.heads})")
-        if self.positions == "rotary" and width % 2:
-            raise ConfigError(
-                f"model.features / model.heads is {width}: rotary positions turn pairs, make it even or choose others"
-            )
         normal = nn.initializers.normal(WEIGHT_SCALE)
         self.embedding = self.param("embedding", normal, (self.vocabulary_size, self.features), jnp.float32)
         if self.positions == "learned":
             self.position_table = self.param("position_table", normal, (self.context, self.features), jnp.float32)
-        self.blocks = [
-            Block(
-                heads=self.heads,
-                width=self.mlp_ratio * self.features,
-                bias=self.bias,
-                dropout=self.dropout,
-                output_scale=WEIGHT_SCALE / (2 * self.layers) ** 0.5,
-                dtype=self.dtype,
-                name=f"block_{i}",
-            )
-            for i in range(self.layers)
-        ]
+        self.blocks = stack_blocks(
+            self.layers,
+            features=self.features,
+            heads=self.heads,
+            mlp_ratio=self.mlp_ratio,
+            positions=self.positions,
+            bias=self.bias,
+            dropout=self.dropout,
+            dtype=self.dtype,
+        )
         self.norm = LayerNorm(self.bias)
 
     @nn.nowrap
@@ -107,10 +97,7 @@ class TransformerEncoder(nn.Module):
 
     def _embed(self, tokens: Array, positions: Array) -> tuple[Array, tuple[Array, Array] | None]:
         """The embedding with its position code [b, t, features], and the factors of rotary positions."""
-        x = self.embedding[tokens]
-        if self.positions == "learned":
-            x = x + self.position_table[positions]
-        elif self.positions == "sinusoidal":
-            x = x * self.features**0.5 + sinusoidal(positions, self.features)
-        x = x.astype(self.dtype)
-        return x, rotary_factors(positions, self.features // self.heads) if self.positions == "rotary" else None
+        table = self.position_table if self.positions == "learned" else None
+        return add_positions(
+            self.embedding[tokens], positions, kind=self.positions, table=table, heads=self.heads, dtype=self.dtype
+        )

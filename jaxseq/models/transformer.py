@@ -7,13 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxseq.errors import ConfigError
 from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm
-from jaxseq.nn.transformer import Block
+from jaxseq.nn.transformer import add_positions, stack_blocks
 from jaxseq.ops.dropout import dropout
 from jaxseq.ops.finite import product
 from jaxseq.ops.losses import Tally, linear_cross_entropy
-from jaxseq.ops.positions import rotary_factors, sinusoidal
 from jaxseq.ops.ring_cache import KeyValues, place
 
 
@@ -58,31 +56,22 @@ class TransformerLanguageModel(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     def setup(self) -> None:
-        width, rest = divmod(self.features, self.heads)
-        if rest:
-            raise ConfigError(f"model.features is {self.features}: it must be a multiple of model.heads ({self.heads})")
-        if self.positions == "rotary" and width % 2:
-            raise ConfigError(
-                f"model.features / model.heads is {width}: rotary positions turn pairs, make it even or choose others"
-            )
         normal = nn.initializers.normal(WEIGHT_SCALE)
         self.embedding = self.param("embedding", normal, (self.vocabulary_size, self.features), jnp.float32)
         if self.positions == "learned":
             self.position_table = self.param("position_table", normal, (self.context, self.features), jnp.float32)
         if not self.tie_embedding:
             self.head_kernel = self.param("head_kernel", normal, (self.features, self.vocabulary_size), jnp.float32)
-        self.blocks = [
-            Block(
-                heads=self.heads,
-                width=self.mlp_ratio * self.features,
-                bias=self.bias,
-                dropout=self.dropout,
-                output_scale=WEIGHT_SCALE / (2 * self.layers) ** 0.5,
-                dtype=self.dtype,
-                name=f"block_{i}",
-            )
-            for i in range(self.layers)
-        ]
+        self.blocks = stack_blocks(
+            self.layers,
+            features=self.features,
+            heads=self.heads,
+            mlp_ratio=self.mlp_ratio,
+            positions=self.positions,
+            bias=self.bias,
+            dropout=self.dropout,
+            dtype=self.dtype,
+        )
         self.norm = LayerNorm(self.bias)
 
     @nn.nowrap
@@ -158,13 +147,10 @@ class TransformerLanguageModel(nn.Module):
 
     def _embed(self, tokens: Array, positions: Array) -> tuple[Array, tuple[Array, Array] | None]:
         """The embedding with its position code [b, t, features], and the factors of rotary positions."""
-        x = self.embedding[tokens]
-        if self.positions == "learned":
-            x = x + self.position_table[positions % self.context]
-        elif self.positions == "sinusoidal":
-            x = x * self.features**0.5 + sinusoidal(positions, self.features)
-        x = x.astype(self.dtype)
-        return x, rotary_factors(positions, self.features // self.heads) if self.positions == "rotary" else None
+        table = self.position_table if self.positions == "learned" else None
+        return add_positions(
+            self.embedding[tokens], positions, kind=self.positions, table=table, heads=self.heads, dtype=self.dtype
+        )
 
     def _head(self) -> Array:
         return self.embedding.T if self.tie_embedding else self.head_kernel

@@ -1,14 +1,16 @@
-"""The pre-norm Transformer block."""
+"""The pre-norm Transformer block, and what models that stack it have in common."""
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
+from jaxseq.errors import ConfigError
 from jaxseq.nn.attention import SelfAttention
 from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm, Linear
 from jaxseq.ops.activations import gelu
 from jaxseq.ops.dropout import dropout
 from jaxseq.ops.finite import finite_rows, poison
+from jaxseq.ops.positions import rotary_factors, sinusoidal
 from jaxseq.ops.ring_cache import KeyValues, Placement
 
 
@@ -78,3 +80,58 @@ class Block(nn.Module):
 
     def _drop(self, x: Array, train: bool) -> Array:
         return dropout(x, self.dropout, self.make_rng("dropout")) if train and self.dropout > 0 else x
+
+
+def stack_blocks(
+    layers: int,
+    *,
+    features: int,
+    heads: int,
+    mlp_ratio: int,
+    positions: str,
+    bias: bool,
+    dropout: float,
+    dtype: jnp.dtype,
+) -> list[Block]:
+    """Blocks "block_0" and so on of the module in whose `setup` it is called, `features` wide. Their projections back
+    to the residual stream start at 0.02 / sqrt(2 layers), as GPT-2's.
+
+    Raises:
+        ConfigError: the heads cannot share the width, or rotary positions cannot turn their parts.
+    """
+    width, rest = divmod(features, heads)
+    if rest:
+        raise ConfigError(f"model.features is {features}: it must be a multiple of model.heads ({heads})")
+    if positions == "rotary" and width % 2:
+        raise ConfigError(
+            f"model.features / model.heads is {width}: rotary positions turn pairs, make it even or choose others"
+        )
+    scale = WEIGHT_SCALE / (2 * layers) ** 0.5
+    common = {"bias": bias, "dropout": dropout, "output_scale": scale, "dtype": dtype}
+    return [Block(heads=heads, width=mlp_ratio * features, name=f"block_{i}", **common) for i in range(layers)]
+
+
+def add_positions(
+    x: Array, positions: Array, *, kind: str, table: Array | None, heads: int, dtype: jnp.dtype
+) -> tuple[Array, tuple[Array, Array] | None]:
+    """Embedded tokens x [b, t, d] with the code of their positions [b or 1, t], in `dtype`, and the factors of rotary
+    ones.
+
+    Args:
+        kind: "learned", rows of `table` added, that of a position mod their number; "sinusoidal", added to x times
+            sqrt(d) as published; or "rotary".
+
+    Raises:
+        ConfigError: the kind is none of these.
+    """
+    features = x.shape[-1]
+    if kind == "learned":
+        assert table is not None
+        x = x + table[positions % len(table)]
+    elif kind == "sinusoidal":
+        x = x * features**0.5 + sinusoidal(positions, features)
+    elif kind == "rotary":
+        return x.astype(dtype), rotary_factors(positions, features // heads)
+    else:
+        raise ConfigError(f"model.positions is {kind!r}: choose learned, sinusoidal or rotary")
+    return x.astype(dtype), None

@@ -13,8 +13,7 @@ import numpy as np
 from jaxseq.config import ExperimentConfig, differences, read_config
 from jaxseq.console import escaped_line, tell
 from jaxseq.errors import InputError
-from jaxseq.metrics.classification import CLASSIFICATION_METRICS
-from jaxseq.metrics.perplexity import TOKEN_METRICS
+from jaxseq.metrics.known import KNOWN
 from jaxseq.opening import open_regular, read_bytes
 from jaxseq.reporting.comparison import MOST_CURVES, Curve, draw_comparison, is_comparison
 from jaxseq.signals import Poll, never
@@ -23,10 +22,7 @@ from jaxseq.storage.metrics_file import METRICS_CSV, read_metrics
 
 Split = Literal["train", "validation"]
 
-_BETTER = {metric.name: metric for metric in (*CLASSIFICATION_METRICS, *TOKEN_METRICS)}
 _NO_METRICS = {"step", "epoch", "split", "learning_rate", "gradient_norm", "skipped"}
-_PER_TOKEN = {metric.name for metric in TOKEN_METRICS if metric.from_loss is not None}
-"""Metrics that only models of tokens have."""
 
 
 class Point(NamedTuple):
@@ -74,8 +70,8 @@ class ComparedRun:
         """The best value, the first of equal ones; None where there is none, or where nobody knows which way is
         better."""
         best: Point | None = None
-        for point in self.points(metric, split) if metric in _BETTER else []:
-            if _BETTER[metric].is_better(point.value, best and best.value):
+        for point in self.points(metric, split) if metric in KNOWN else []:
+            if KNOWN[metric].is_better(point.value, best and best.value):
                 best = point
         return best
 
@@ -95,7 +91,7 @@ class Comparison:
 
     def better(self, metric: str) -> str:
         """Which way is better, "lower" or "higher"; "" where that is not known."""
-        return _BETTER[metric].better if metric in _BETTER else ""
+        return KNOWN[metric].better if metric in KNOWN else ""
 
     def winner(self, metric: str) -> float | None:
         """The best value of all runs; None where their figures are not to be held against each other."""
@@ -104,7 +100,7 @@ class Comparison:
         best: float | None = None
         for run in self.runs:
             point = run.best(metric, self.split)
-            if point is not None and _BETTER[metric].is_better(point.value, best):
+            if point is not None and KNOWN[metric].is_better(point.value, best):
                 best = point.value
         return best
 
@@ -239,7 +235,8 @@ def _remark(runs: Sequence[ComparedRun]) -> str:
     """Perplexities of two vocabularies are of two things: what is a symbol in one is half a word in the other."""
     if len({tuple(run.metrics) for run in runs}) > 1:
         return "the runs do not measure the same, as those of different tasks: no best of all is marked"
-    if set(runs[0].metrics) >= _PER_TOKEN and len({run.vocabulary for run in runs}) > 1:
+    of_tokens = any(KNOWN[name].of_tokens for name in runs[0].metrics if name in KNOWN)
+    if of_tokens and len({run.vocabulary for run in runs}) > 1:
         return (
             "the runs have different vocabularies, and so their tokens are not the same: no best of all is marked; "
             "compare bits per character (jaxseq evaluate)"

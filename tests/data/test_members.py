@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from jaxseq.data import archives
-from jaxseq.data.members import archive_files, folder_files, never
+from jaxseq.data.members import archive_files, folder_files
 from jaxseq.errors import InputError
+from jaxseq.signals import never
 
 PACK = {"tar": bytes, "tar.gz": gzip.compress, "tgz": gzip.compress, "tar.xz": lzma.compress, "tar.bz2": bz2.compress}
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
