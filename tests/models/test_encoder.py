@@ -158,5 +158,5 @@ def test_widths_that_cannot_be_shared_are_refused_by_name(fields, message):
 
 
 def test_positions_of_another_kind_are_refused():
-    with pytest.raises(ConfigError, match="model.positions is 'relative': choose learned, sinusoidal or rotary"):
+    with pytest.raises(ConfigError, match="model\\.positions is 'relative': choose learned, sinusoidal or rotary"):
         TransformerEncoder(**SIZE, positions="relative").init(jax.random.key(0), np.zeros((1, 2), np.int32))
