@@ -8,11 +8,11 @@ import jax
 import pytest
 
 from jaxseq.config import (
-    DataConfig,
+    CorpusConfig,
     ExperimentConfig,
+    LanguageModelingConfig,
     OptimizerConfig,
     RNNConfig,
-    SampleConfig,
     TrainConfig,
     TransformerConfig,
     load_config,
@@ -22,7 +22,15 @@ from jaxseq.training.optim import make_optimizer
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "configs").glob("*.py"))
-SECTIONS = (DataConfig, RNNConfig, TransformerConfig, OptimizerConfig, TrainConfig, SampleConfig, ExperimentConfig)
+SECTIONS = (
+    CorpusConfig,
+    RNNConfig,
+    TransformerConfig,
+    OptimizerConfig,
+    TrainConfig,
+    LanguageModelingConfig,
+    ExperimentConfig,
+)
 
 shipped = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 

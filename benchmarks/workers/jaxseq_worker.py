@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import JAMO_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, Work
 from jaxseq import runtime
-from jaxseq.config import ExperimentConfig, OptimizerConfig, load_config
+from jaxseq.config import AdamConfig, ExperimentConfig, load_config
 from jaxseq.data import RowLoader, WindowLoader
 from jaxseq.decoding import generate
 from jaxseq.reporting.reporter import Silent
@@ -53,9 +53,7 @@ def experiment(work: Work) -> ExperimentConfig:
     train = dataclasses.replace(
         config.train, compute_dtype="float32", allocator=os.environ.get("JAXSEQ_BENCH_ALLOCATOR", "tuned")
     )
-    return dataclasses.replace(
-        config, model=model, train=train, optimizer=OptimizerConfig(name="adam", learning_rate=1e-3)
-    )
+    return dataclasses.replace(config, model=model, train=train, optimizer=AdamConfig(learning_rate=1e-3))
 
 
 class _Losses(Silent):

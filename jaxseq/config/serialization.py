@@ -5,75 +5,67 @@ import json
 import os
 import runpy
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxseq.config.fields import FIXED, Resuming, on_one_line, refuse, rules_of, shown
-from jaxseq.config.schema import (
-    DataConfig,
-    ExperimentConfig,
-    OptimizerConfig,
-    RNNConfig,
-    SampleConfig,
-    TrainConfig,
-    TransformerConfig,
-)
+from jaxseq.config.experiment import ExperimentConfig
+from jaxseq.config.fields import FIXED, Resuming, on_one_line, require_known, rules_of, shown
+from jaxseq.config.kinds import SECTIONS, Kind, kind_named
+from jaxseq.config.old_formats import FORMAT, upgraded
+from jaxseq.config.training import TrainConfig
 from jaxseq.errors import ConfigError
 from jaxseq.opening import read_text
 from jaxseq.paths import expanded
 
-_MODELS = {"rnn": RNNConfig, "transformer": TransformerConfig}
 _MOST_BYTES = 2**24
-_SECTIONS = ("name", "data", "model", "optimizer", "train", "sample")
+_ALL = ("format", "name", *SECTIONS, "train")
 
 
 def to_dict(config: ExperimentConfig) -> dict[str, Any]:
-    """`config` as JSON-ready dicts; the kind of model stands in model.family."""
+    """`config` as JSON-ready dicts; the kind of a section stands before its fields."""
     tree = dataclasses.asdict(config)
-    family = next(name for name, kind in _MODELS.items() if isinstance(config.model, kind))
-    tree["model"] = {"family": family, **tree["model"]}
-    return tree
+    sections = {name: {"kind": getattr(config, name).kind, **tree[name]} for name in SECTIONS}
+    return {"format": FORMAT, "name": config.name, **sections, "train": tree["train"]}
 
 
 def from_dict(tree: dict[str, Any]) -> ExperimentConfig:
-    """Inverse of `to_dict`. A field that is missing, as one of a later version's is in an older file, has its default.
+    """Inverse of `to_dict`, also of what earlier versions wrote. A field that is missing, as one of a later version's
+    is in an older file, has its default.
 
     Raises:
-        ConfigError: a section is missing, a section or a field unknown, or a value impossible.
+        ConfigError: a section is missing, a section, kind or field unknown, or a value impossible.
     """
-    missing = [name for name in _SECTIONS if name not in tree]
-    if missing:
-        raise ConfigError(f"this is no jaxseq configuration: it has no {missing[0]}")
-    for name in _SECTIONS[1:]:
-        if not isinstance(tree[name], dict):
-            raise ConfigError(f"this is no jaxseq configuration: {name} is {shown(tree[name])}, not a section")
-    _require_known(tree, _SECTIONS, "")
-    model = dict(tree["model"])
-    family = model.pop("family", None)
-    if not isinstance(family, str) or family not in _MODELS:
-        raise refuse("model.family", family, f"choose {' or '.join(_MODELS)}")
-    kinds = {
-        "data": DataConfig,
-        "model": _MODELS[family],
-        "optimizer": OptimizerConfig,
-        "train": TrainConfig,
-        "sample": SampleConfig,
-    }
-    sections = {}
-    for name, kind in kinds.items():
-        values = model if name == "model" else tree[name]
-        _require_known(values, rules_of(kind), f"{name}.")
-        sections[name] = kind(**values)
-    return ExperimentConfig(name=tree["name"], **sections)
+    tree = upgraded(tree)
+    require_known(tree, _ALL, "")
+    sections: dict[str, Any] = {}
+    for name in SECTIONS:
+        values = dict(tree[name])
+        kind = kind_named(name, values.pop("kind", None))
+        sections[name] = _section(name, kind, values)
+    return ExperimentConfig(name=tree["name"], train=_section("train", TrainConfig, tree["train"]), **sections)
 
 
-def _require_known(names: Iterable[str], known: Iterable[str], prefix: str) -> None:
-    strange = sorted(set(names) - set(known))
-    if strange:
-        raise ConfigError(
-            f"{shown(prefix + strange[0])[1:-1]} is unknown to this version of jaxseq: use the one that wrote it"
-        )
+def _section(name: str, kind: type, values: dict[str, Any]) -> Any:
+    require_known(values, rules_of(kind), f"{name}.")
+    return kind(**values)
+
+
+def with_kind(config: ExperimentConfig, section: str, name: str) -> ExperimentConfig:
+    """`config` with another kind of `section`, which keeps the values of the fields that both kinds have, where they
+    can go together.
+
+    Raises:
+        ConfigError: there is no such kind.
+    """
+    kind, old = kind_named(section, name), getattr(config, section)
+    if type(old) is kind:
+        return config
+    shared = {field: getattr(old, field) for field in rules_of(kind) if field in rules_of(type(old))}
+    try:
+        new: Kind = kind(**shared)
+    except ConfigError:
+        new = kind()
+    return dataclasses.replace(config, **{section: new})
 
 
 def to_json(config: ExperimentConfig) -> str:
@@ -115,7 +107,7 @@ def from_json(text: str) -> ExperimentConfig:
 
 
 class Difference(NamedTuple):
-    """A field in which two experiments differ; "absent" where the other family of models has no such field."""
+    """A field in which two experiments differ; "absent" where the other kind has no such field."""
 
     name: str
     old: Any
@@ -146,7 +138,7 @@ def _resuming(name: str, *configs: ExperimentConfig) -> Resuming:
     """What is declared beside a field, in the first of `configs` that has it."""
     section, _, field = name.partition(".")
     rules = [rules_of(type(getattr(config, section))) for config in configs]
-    declared = next((known[field].resuming for known in rules if field in known), FIXED)  # model.family is no field
+    declared = next((known[field].resuming for known in rules if field in known), FIXED)  # a kind is no field
     return declared or FIXED
 
 

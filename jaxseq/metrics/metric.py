@@ -15,6 +15,10 @@ class Metric(NamedTuple):
     better: Literal["lower", "higher"] = "lower"
     from_loss: Callable[[float], float] | None = None
     """How it follows from the mean "loss"; None where it is tallied itself."""
+    form: str = ".4f"
+    """How a value is shown."""
+    heading: str = ""
+    """Of its column in tables; the name where there is none."""
 
     def is_better(self, value: float, best: float | None) -> bool:
         """Whether `value` is better than the `best` so far, None where there was none. NaN never is."""

@@ -20,6 +20,7 @@ from jaxseq.storage.lock import is_lock
 from jaxseq.text.tokenizers import tokenizer_from_text
 
 CONFIG, TOKENS, LOCK = "config.json", "tokens.npy", "lock"
+_FIRST_OF_CONFIGS = (b'{\n  "format": 2,\n  "name": "', b'{\n  "name": "')  # of this version, of the first
 
 
 def _is_config(path: Path) -> bool:
@@ -66,7 +67,8 @@ def _is_partial(path: Path) -> bool:
 
 
 def _is_first_temporary(path: Path) -> bool:
-    return _fits(_begins(path, 100), b'{\n  "name": "')
+    begin = _begins(path, 100)
+    return any(_fits(begin, first) for first in _FIRST_OF_CONFIGS)
 
 
 def _is_lock(path: Path) -> bool:

@@ -131,7 +131,7 @@ def test_a_signal_ends_the_sample_at_the_end_which_the_same_command_makes(folder
     words = ("train", "--name", "tiny", *TINY)
     with monkeypatch.context() as patch:
         raise_in(patch, run_train, "load_run", number)
-        left, _, err = jaxseq(*words, "--sample.length", "10000000", folder=folder)
+        left, _, err = jaxseq(*words, "--task.sample-length", "10000000", folder=folder)
     assert (left, err.splitlines()[-1]) == (
         code,
         "stopped at the sample, and all of the training is saved: the same command makes it",

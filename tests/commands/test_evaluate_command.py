@@ -116,7 +116,7 @@ def test_text_that_has_changed_is_refused_because_its_splits_have(trained, tmp_p
 def test_a_model_of_the_last_token_is_measured_on_every_token_with_the_carry(trained, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(trained[0], copy)
-    words = "--name last --model.predict last --data.layout windows --data.shift 3 --train.steps 2"
+    words = "--name last --task.predict last --data.layout windows --data.shift 3 --train.steps 2"
     assert jaxseq("train", *TINY, *words.split(), folder=copy).code == 0
     results = json.loads(jaxseq("evaluate", "runs/last", "--json", folder=copy).out)
     loaded = load_run(copy / "runs" / "last")

@@ -84,9 +84,9 @@ def test_what_has_no_part_in_the_results_may_change(folder):
         "train.patience": "50",
         "train.max-nonfinite": "4",
         "train.max-rollbacks": "1",
-        "sample.prompt": "the",
-        "sample.length": "9",
-        "sample.temperature": "0.5",
+        "task.prompt": "the",
+        "task.sample_length": "9",
+        "task.temperature": "0.5",
     }
     old = read_config(folder / "runs" / "it" / "config.json")
     free = {

@@ -14,7 +14,7 @@ from toy_model import ToyModel
 
 import jaxseq.decoding
 from jaxseq.commands.sample import SampleArguments, run
-from jaxseq.config import ExperimentConfig, SampleConfig
+from jaxseq.config import ExperimentConfig, LanguageModelingConfig
 from jaxseq.decoding import Sampling, generate
 from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.text import CharTokenizer
@@ -31,7 +31,7 @@ def asked(monkeypatch):
 
     def load_run(path, *, checkpoint):
         asked.append((path, checkpoint))
-        config = ExperimentConfig(sample=SampleConfig(prompt="Hello ", length=20, temperature=0.5))
+        config = ExperimentConfig(task=LanguageModelingConfig(prompt="Hello ", sample_length=20, temperature=0.5))
         return SimpleNamespace(config=config, tokenizer=TOKENIZER, model=MODEL, params=PARAMS, step=1, skipped=[])
 
     monkeypatch.setattr("jaxseq.runs.load.load_run", load_run)
@@ -200,7 +200,7 @@ def test_ctrl_c_ends_the_line_and_leaves(capsys, monkeypatch, options, printed):
 def test_text_that_acts_on_a_terminal_is_shown_escaped_and_json_has_it_to_the_letter(capsys, monkeypatch):
     texts = ["wo\r", "\nrl\r", "d\x1b[2J\x9b\u202e\n"]
     tokenizer = CharTokenizer.train("hello world" + "".join(texts))
-    config = ExperimentConfig(sample=SampleConfig(prompt="hello\x1b", length=20))
+    config = ExperimentConfig(task=LanguageModelingConfig(prompt="hello\x1b", sample_length=20))
     loaded = SimpleNamespace(config=config, tokenizer=tokenizer, model=MODEL, params=PARAMS, step=1, skipped=["a\x1bb"])
     monkeypatch.setattr("jaxseq.runs.load.load_run", lambda path, checkpoint: loaded)
     rows = [np.tile(tokenizer.encode(text), (2, 1)) for text in texts]

@@ -11,7 +11,7 @@ import unicodedata
 import pytest
 from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, refused, snapshot
 
-from jaxseq.config import DataConfig, ExperimentConfig
+from jaxseq.config import CorpusConfig, ExperimentConfig
 from jaxseq.runs.train import _beginning, _prepare, _prompt_option
 from jaxseq.signals import StopRequest
 from jaxseq.storage.checkpoint import CheckpointStore
@@ -135,7 +135,7 @@ def test_fresh_starts_anew_and_leaves_what_is_not_of_the_run(copied, trained):
     [
         "--data.source nowhere.txt",
         "--data.length 4000",
-        "--sample.prompt ~",
+        "--task.prompt ~",
         "--optimizer.momentum 0.5",
         "--train.devices 5",
     ],
@@ -230,7 +230,7 @@ def test_a_failure_leaves_a_directory_that_was_there_as_it_was(folder):
 
 def test_hangul_that_is_taken_apart_is_told_once_where_a_tokenizer_of_jamo_is_made(tmp_path, capsys):
     (tmp_path / "a.txt").write_text(unicodedata.normalize("NFD", "한글 값이\n" * 20), encoding="utf-8")
-    data = DataConfig(source=str(tmp_path / "a.txt"), tokenizer="jamo")
+    data = CorpusConfig(source=str(tmp_path / "a.txt"), tokenizer="jamo")
     for normalize, said in (((), True), (("nfc",), False)):
         config = ExperimentConfig(data=dataclasses.replace(data, normalize=normalize))
         _prepare(config, tmp_path, None, stop=StopRequest())

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.config import (
-    DataConfig,
+    AdamConfig,
+    AdamWConfig,
+    CorpusConfig,
     ExperimentConfig,
+    LanguageModelingConfig,
     OptimizerConfig,
     RNNConfig,
-    SampleConfig,
     TrainConfig,
     TransformerConfig,
     differences,
@@ -29,11 +31,11 @@ from jaxseq.errors import ConfigError
 
 OTHER = ExperimentConfig(
     name="other",
-    data=DataConfig(source="여기.txt", normalize=("nfc", "lowercase"), split=(0.5, 0.3, 0.2), layout="windows"),
+    data=CorpusConfig(source="여기.txt", normalize=("nfc", "lowercase"), split=(0.5, 0.3, 0.2), layout="windows"),
     model=TransformerConfig(features=12, heads=3, positions="learned"),
-    optimizer=OptimizerConfig(name="adamw", weight_decay=0.1),
+    optimizer=AdamWConfig(weight_decay=0.1),
     train=TrainConfig(steps=7, compute_dtype="bfloat16"),
-    sample=SampleConfig(prompt="그는 ", temperature=1.5),
+    task=LanguageModelingConfig(prompt="그는 ", temperature=1.5),
 )
 
 
@@ -50,8 +52,8 @@ def test_json_gives_the_same_experiment_back(config):
 def test_json_keeps_numbers_and_text_exactly(size, rate, text):
     config = ExperimentConfig(
         model=RNNConfig(features=size),
-        optimizer=OptimizerConfig(learning_rate=rate),
-        sample=SampleConfig(prompt=text.encode("utf-8", "ignore").decode()),
+        optimizer=AdamConfig(learning_rate=rate),
+        task=LanguageModelingConfig(prompt=text.encode("utf-8", "ignore").decode()),
     )
     assert from_json(to_json(config)) == config
 
@@ -80,15 +82,15 @@ def test_another_family_of_model_is_a_difference():
 @pytest.mark.parametrize(
     ("section", "values", "told"),
     [
-        (DataConfig, {"length": 0}, "data.length is 0"),
-        (DataConfig, {"shift": -1}, "data.shift is -1"),
-        (DataConfig, {"batch_size": 0}, "data.batch_size is 0"),
-        (DataConfig, {"min_count": 0}, "data.min_count is 0"),
-        (DataConfig, {"tokenizer": "byte", "min_count": 2}, "data.min_count is 2: the byte tokenizer"),
-        (DataConfig, {"split": (0.5, 0.6, 0.1)}, "data.split is"),
-        (DataConfig, {"split": (0.0, 0.5, 0.5)}, "data.split is"),
-        (DataConfig, {"split": (1.5, -0.5, 0.0)}, r"data.split\[0\] is 1.5: give a number from 0 to 1"),
-        (DataConfig, {"split": (math.nan, 0.5, 0.5)}, r"data.split\[0\] is nan"),
+        (CorpusConfig, {"length": 0}, "data.length is 0"),
+        (CorpusConfig, {"shift": -1}, "data.shift is -1"),
+        (CorpusConfig, {"batch_size": 0}, "data.batch_size is 0"),
+        (CorpusConfig, {"min_count": 0}, "data.min_count is 0"),
+        (CorpusConfig, {"tokenizer": "byte", "min_count": 2}, "data.min_count is 2: the byte tokenizer"),
+        (CorpusConfig, {"split": (0.5, 0.6, 0.1)}, "data.split is"),
+        (CorpusConfig, {"split": (0.0, 0.5, 0.5)}, "data.split is"),
+        (CorpusConfig, {"split": (1.5, -0.5, 0.0)}, r"data.split\[0\] is 1.5: give a number from 0 to 1"),
+        (CorpusConfig, {"split": (math.nan, 0.5, 0.5)}, r"data.split\[0\] is nan"),
         (RNNConfig, {"features": 0}, "model.features is 0"),
         (RNNConfig, {"layers": 0}, "model.layers is 0"),
         (RNNConfig, {"embedding": -1}, "model.embedding is -1"),
@@ -110,15 +112,15 @@ def test_another_family_of_model_is_a_difference():
         (TrainConfig, {"seed": -1}, "train.seed is -1"),
         (TrainConfig, {"seed": 2**32}, "train.seed is 4294967296"),
         (TrainConfig, {"devices": -1}, "train.devices is -1"),
-        (SampleConfig, {"temperature": 0.0}, "sample.temperature is 0.0"),
-        (SampleConfig, {"temperature": -1.0}, "sample.temperature is -1.0"),
-        (SampleConfig, {"length": 0}, "sample.length is 0"),
+        (LanguageModelingConfig, {"temperature": 0.0}, "task.temperature is 0.0"),
+        (LanguageModelingConfig, {"temperature": -1.0}, "task.temperature is -1.0"),
+        (LanguageModelingConfig, {"length": 0}, "task.sample_length is 0"),
         (ExperimentConfig, {"name": ""}, "name is ''"),
         (ExperimentConfig, {"name": "a/b"}, "name is 'a/b'"),
         (ExperimentConfig, {"name": ".."}, "name is '..'"),
         (
             ExperimentConfig,
-            {"train": TrainConfig(patience=2), "data": DataConfig(split=(0.9, 0.0, 0.1))},
+            {"train": TrainConfig(patience=2), "data": CorpusConfig(split=(0.9, 0.0, 0.1))},
             "train.patience is 2: without a validation split",
         ),
     ],
@@ -145,11 +147,11 @@ def changed(**sections) -> str:
         (changed(model={"family": []}), r"model.family is \[\]: choose"),
         (changed(sample={"top_k": 3}), "sample.top_k is unknown to this version of jaxseq"),
         (changed(task={}), "task is unknown to this version of jaxseq"),
-        (changed(sample={"length": 0}), "sample.length is 0: give a number from 1 to 10,000,000"),
-        (changed(sample={"length": "3"}), "sample.length is '3': give a whole number from 1"),
-        (changed(sample={"length": None}), "sample.length is None: give a whole number"),
-        (changed(sample={"length": True}), "sample.length is True: give a whole number"),
-        (changed(sample={"prompt": "\ud800"}), "sample.prompt is .*half of a surrogate pair"),
+        (changed(sample={"length": 0}), "task.sample_length is 0: give a number from 1 to 10,000,000"),
+        (changed(sample={"length": "3"}), "task.sample_length is '3': give a whole number from 1"),
+        (changed(sample={"length": None}), "task.sample_length is None: give a whole number"),
+        (changed(sample={"length": True}), "task.sample_length is True: give a whole number"),
+        (changed(sample={"prompt": "\ud800"}), "task.prompt is .*half of a surrogate pair"),
         (changed(data={"source": 5}), "data.source is 5: give text"),
         (changed(data={"source": ["a"]}), r"data.source is \['a'\]: give text"),
         (changed(data={"source": "a\0b"}), "data.source is .*no file has a name with a NUL"),
@@ -240,15 +242,15 @@ def test_a_python_file_gives_its_config_and_its_docstring(tmp_path):
         ("raise ValueError('a\\n\\x1b[2Jb')", r"mine\.py:1: ValueError: a \\x1b\[2Jb$"),
         (
             "from jaxseq.config import *\nconfig = ExperimentConfig(data=RNNConfig())",
-            r"mine\.py:2: data is RNNConfig\(.*: give a DataConfig$",
+            r"mine\.py:2: data is RNNConfig\(.*: give a CorpusConfig$",
         ),
         ("import nowhere", r"mine\.py:1: ModuleNotFoundError: No module named 'nowhere'"),
         (
-            "from jaxseq.config import *\n\nconfig = ExperimentConfig(data=DataConfig(lenght=3))",
+            "from jaxseq.config import *\n\nconfig = ExperimentConfig(data=CorpusConfig(lenght=3))",
             r"mine\.py:3: TypeError: .* unexpected keyword argument 'lenght'",
         ),
         (
-            "from jaxseq.config import *\nconfig = ExperimentConfig(data=DataConfig(length=0))",
+            "from jaxseq.config import *\nconfig = ExperimentConfig(data=CorpusConfig(length=0))",
             r"mine\.py:2: data\.length is 0: give a number from 1 to 1,048,576$",
         ),
     ],
@@ -272,6 +274,6 @@ def test_where_there_is_no_such_file_those_there_are_are_named(tmp_path, monkeyp
 
 
 def test_a_file_name_that_is_no_utf8_is_kept():
-    config = ExperimentConfig(data=DataConfig(source="caf\udce9.txt"))
+    config = ExperimentConfig(data=CorpusConfig(source="caf\udce9.txt"))
     assert from_json(to_json(config).encode().decode()) == config
-    assert "영화" in to_json(ExperimentConfig(data=DataConfig(source="영화.txt")))
+    assert "영화" in to_json(ExperimentConfig(data=CorpusConfig(source="영화.txt")))

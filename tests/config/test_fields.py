@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.config import (
-    DataConfig,
+    AdamConfig,
+    CorpusConfig,
     ExperimentConfig,
+    LanguageModelingConfig,
     OptimizerConfig,
     RNNConfig,
-    SampleConfig,
     TrainConfig,
     TransformerConfig,
     from_json,
@@ -25,11 +26,11 @@ from jaxseq.config.fields import Bounds, Items, Resuming, Text, rules_of
 from jaxseq.errors import ConfigError
 
 SECTIONS = {
-    "data": DataConfig,
+    "data": CorpusConfig,
     "model": RNNConfig,
     "optimizer": OptimizerConfig,
     "train": TrainConfig,
-    "sample": SampleConfig,
+    "sample": LanguageModelingConfig,
 }
 FIELDS = [
     pytest.param(section, kind, name, rule, id=f"{kind.__name__}.{name}")
@@ -92,13 +93,13 @@ def test_the_ends_of_the_bounds_are_taken_and_what_lies_beyond_is_refused_in_one
 
 
 def test_what_serves_for_a_type_becomes_it():
-    section = OptimizerConfig(learning_rate=1, warmup_steps=np.int64(7), b1=np.float32(0.5))  # pyright: ignore
+    section = AdamConfig(learning_rate=1, warmup_steps=np.int64(7), b1=np.float32(0.5))  # pyright: ignore
     assert [type(x) for x in (section.learning_rate, section.warmup_steps, section.b1)] == [float, int, float]
-    data = DataConfig(normalize=["nfc"], split=[1, 0, 0])  # pyright: ignore[reportArgumentType]
+    data = CorpusConfig(normalize=["nfc"], split=[1, 0, 0])  # pyright: ignore[reportArgumentType]
     assert (data.normalize, data.split) == (("nfc",), (1.0, 0.0, 0.0))
     assert from_json(to_json(ExperimentConfig(data=data, optimizer=section))).optimizer == section
     with pytest.raises(ConfigError, match=r"data\.shuffle is"):
-        DataConfig(shuffle=np.bool_(True))  # pyright: ignore[reportArgumentType]
+        CorpusConfig(shuffle=np.bool_(True))  # pyright: ignore[reportArgumentType]
 
 
 json_values = st.recursive(

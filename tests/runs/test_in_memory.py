@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small_language_models import MODELS, SYMBOLS, corpus_of
 
-from jaxseq.config import OptimizerConfig
+from jaxseq.config import RMSpropConfig, SGDConfig
 from jaxseq.data import RowLoader, WindowLoader
 from jaxseq.errors import InputError
 from jaxseq.runs import train_model
@@ -21,7 +21,7 @@ def test_training_in_a_script_that_diverges_says_so():
             build_model(MODELS["lstm"], vocabulary_size=SYMBOLS),
             loader,
             steps=25,
-            optimizer=OptimizerConfig(name="sgd", learning_rate=3e38),
+            optimizer=SGDConfig(learning_rate=3e38),
         )
 
 
@@ -42,7 +42,7 @@ def test_training_in_a_script_whose_last_update_diverges_says_so():
             build_model(MODELS["lstm"], vocabulary_size=SYMBOLS),
             RowLoader(np.arange(400) % SYMBOLS, length=8, batch_size=4),
             steps=1,
-            optimizer=OptimizerConfig(name="rmsprop", learning_rate=3e38),
+            optimizer=RMSpropConfig(learning_rate=3e38),
         )
 
 
@@ -50,7 +50,7 @@ def test_training_in_a_script_ends_with_an_update_of_the_batches_that_are_left()
     model, ids = build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), corpus_of(400).ids
 
     def trained(*, steps, batch_size, accumulate=1):
-        optimizer = OptimizerConfig(name="sgd", learning_rate=0.5, accumulate=accumulate)
+        optimizer = SGDConfig(learning_rate=0.5, accumulate=accumulate)
         loader = WindowLoader(ids, length=8, batch_size=batch_size, shuffle=False)
         return train_model(model, loader, steps=steps, optimizer=optimizer)
 

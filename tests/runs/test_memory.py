@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, TrainConfig, TransformerConfig
+from jaxseq.config import AdamConfig, CorpusConfig, ExperimentConfig, RNNConfig, TrainConfig, TransformerConfig
 from jaxseq.data.loader import RowLoader
 from jaxseq.decoding import Transcript
 from jaxseq.errors import InputError
@@ -27,9 +27,9 @@ def size(tree):
 @pytest.mark.parametrize("section", [RNNConfig(features=16), TransformerConfig(features=16, context=8)])
 def test_parts_are_as_large_as_the_arrays_that_are_then_made(section, accumulate):
     config = ExperimentConfig(
-        data=DataConfig(batch_size=4, length=8),
+        data=CorpusConfig(batch_size=4, length=8),
         model=section,
-        optimizer=OptimizerConfig(accumulate=accumulate),
+        optimizer=AdamConfig(accumulate=accumulate),
         train=TrainConfig(steps=20, log_every=5, steps_per_dispatch=7, devices=1),
     )
     model = build_model(section, vocabulary_size=11)

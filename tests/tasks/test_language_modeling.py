@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_language_models import MODELS, SYMBOLS, corpus_of, every_model, model_and_params
 
-from jaxseq.config import DataConfig, ExperimentConfig, RNNConfig, TrainConfig, TransformerConfig
+from jaxseq.config import CorpusConfig, ExperimentConfig, RNNConfig, TrainConfig, TransformerConfig
 from jaxseq.data import Corpus, RowLoader, WindowLoader
 from jaxseq.errors import InputError
 from jaxseq.ops.objective import EVALUATION, LossContext
@@ -60,7 +60,7 @@ def test_parameters_depend_on_the_seed_and_are_float32(config):
 def test_a_carried_evaluation_is_that_of_the_rows_in_one_piece(config, rows, starts):
     model, params = model_and_params(config)
     corpus = corpus_of(100, starts)
-    evaluator = SplitEvaluator(evaluation(model, DataConfig(length=8), corpus, how="carried", rows=rows), devices=1)
+    evaluator = SplitEvaluator(evaluation(model, CorpusConfig(length=8), corpus, how="carried", rows=rows), devices=1)
     bounds = [0, 99] if rows == 1 else [0, 33, 66, 99]
     cuts = sorted({*bounds, *starts})
     pieces = [corpus.ids[start : stop + 1] for start, stop in itertools.pairwise(cuts)]
@@ -74,7 +74,9 @@ def test_a_carried_evaluation_is_that_of_the_rows_in_one_piece(config, rows, sta
 def test_an_evaluation_by_windows_is_that_of_each_window_alone(config):
     model, params = model_and_params(config)
     corpus = corpus_of(100)
-    evaluator = SplitEvaluator(evaluation(model, DataConfig(length=8, batch_size=5), corpus, how="windows"), devices=1)
+    evaluator = SplitEvaluator(
+        evaluation(model, CorpusConfig(length=8, batch_size=5), corpus, how="windows"), devices=1
+    )
     pieces = [corpus.ids[start : start + 9] for start in range(0, 92, 8)]
     assert evaluator({"params": params})["loss"] == pytest.approx(mean_loss(model, params, pieces), rel=1e-5)
 
@@ -83,7 +85,7 @@ def test_several_devices_measure_the_same_as_one():
     if jax.device_count() < 4:
         pytest.skip("needs 4 devices")
     model, params = model_and_params(MODELS["lstm"])
-    rows = evaluation(model, DataConfig(length=8), corpus_of(100), how="carried", rows=4)
+    rows = evaluation(model, CorpusConfig(length=8), corpus_of(100), how="carried", rows=4)
     one, four = (SplitEvaluator(rows, devices=count)({"params": params}) for count in (1, 4))
     assert one == pytest.approx(four, rel=1e-5)
 
@@ -133,7 +135,7 @@ def test_dropout_is_drawn_from_the_key_and_only_in_training():
 
 def experiment(layout, **data) -> ExperimentConfig:
     return ExperimentConfig(
-        data=DataConfig(layout=layout, length=8, batch_size=4, split=(0.5, 0.5, 0.0), **data),
+        data=CorpusConfig(layout=layout, length=8, batch_size=4, split=(0.5, 0.5, 0.0), **data),
         model=MODELS["lstm"],
         train=TrainConfig(evaluate_batches=1, devices=1),
     )
@@ -157,7 +159,7 @@ def test_validation_has_the_layout_of_training_and_its_first_batches_are_for_in_
 
 
 def test_without_a_validation_split_there_is_no_evaluation():
-    config = dataclasses.replace(experiment("rows"), data=DataConfig(split=(1.0, 0.0, 0.0)))
+    config = dataclasses.replace(experiment("rows"), data=CorpusConfig(split=(1.0, 0.0, 0.0)))
     assert validation(config, build_model(config.model, vocabulary_size=SYMBOLS), corpus_of(99)) is None
 
 
@@ -224,7 +226,7 @@ def test_the_layers_of_every_model_stand_where_the_data_meets_them_with_kind_and
 
 def test_what_the_validation_leaves_out_is_known():
     for layout, left_out in (("rows", ""), ("windows", "the last 3 of 100 tokens (no whole window)")):
-        data = DataConfig(length=8, batch_size=4, layout=layout, split=(0.75, 0.25, 0.0))
+        data = CorpusConfig(length=8, batch_size=4, layout=layout, split=(0.75, 0.25, 0.0))
         validated = validation(ExperimentConfig(data=data), model_and_params(MODELS["lstm"])[0], corpus_of(400))
         assert validated is not None
         assert SplitEvaluator(validated).left_out == left_out
