@@ -19,6 +19,7 @@ from jaxseq.config import (
     RNNConfig,
     TrainConfig,
     TransformerConfig,
+    kinds_of,
 )
 from jaxseq.errors import InputError
 from jaxseq.models import RNNLanguageModel, TransformerLanguageModel

@@ -251,7 +251,7 @@ def _finish(config: ExperimentConfig, run_dir: Path, result: Result, program: st
     if shown.command:
         command, *words = shown.command
         line = shlex.join(str(run_dir) if word == "RUN" else word for word in words)
-        where += f"; to go on from there:\n  {_spelled(program, command)} {line}"
+        where += f"; {shown.invitation}:\n  {_spelled(program, command)} {line}"
     console.show(where)
 
 

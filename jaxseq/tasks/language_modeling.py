@@ -309,7 +309,7 @@ class LanguageModeling:
         text = f"step {step}, temperature {choice.temperature}\n\n{sample}\n"
         begin = prompt or _beginning(sample)
         option = [f"--prompt={begin}"] if begin.startswith("-") else ["--prompt", begin]  # it looks like an option
-        return Showcase({SAMPLES: text.encode()}, ("sample", "RUN", *option))
+        return Showcase({SAMPLES: text.encode()}, "sample more with", ("sample", "RUN", *option))
 
     @property
     def _corpus(self) -> Corpus:

@@ -69,6 +69,8 @@ class Showcase(NamedTuple):
 
     files: Mapping[str, bytes]
     """By name, without folders. Texts (.txt) are printed as well."""
+    invitation: str = ""
+    """What the command is for: "sample more with"."""
     command: Sequence[str] = ()
     """What to try next: a command of jaxseq and its arguments, "RUN" in place of the run directory."""
 
