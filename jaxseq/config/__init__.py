@@ -3,7 +3,8 @@
 from jaxseq.config.corpus import CorpusConfig, NormalizerName
 from jaxseq.config.experiment import ExperimentConfig
 from jaxseq.config.kinds import SECTIONS, DataConfig, ModelConfig, TaskConfig, kinds_of, register
-from jaxseq.config.models import RNNConfig, TransformerConfig
+from jaxseq.config.labelled import LabelledConfig
+from jaxseq.config.models import BagConfig, EncoderConfig, RNNConfig, TransformerConfig
 from jaxseq.config.optimizers import AdadeltaConfig, AdamConfig, AdamWConfig, OptimizerConfig, RMSpropConfig, SGDConfig
 from jaxseq.config.serialization import (
     differences,
@@ -15,16 +16,20 @@ from jaxseq.config.serialization import (
     to_json,
     with_kind,
 )
-from jaxseq.config.tasks import LanguageModelingConfig
+from jaxseq.config.tasks import ClassificationConfig, LanguageModelingConfig
 from jaxseq.config.training import TrainConfig
 
 __all__ = [
     "AdadeltaConfig",
     "AdamConfig",
     "AdamWConfig",
+    "BagConfig",
+    "ClassificationConfig",
     "CorpusConfig",
     "DataConfig",
+    "EncoderConfig",
     "ExperimentConfig",
+    "LabelledConfig",
     "LanguageModelingConfig",
     "ModelConfig",
     "NormalizerName",

@@ -23,6 +23,8 @@ class RNNConfig(ModelConfig):
     """Width of each layer's state."""
     layers: Annotated[int, Bounds(1, 64), FIXED] = 1
     """Stacked layers."""
+    bidirectional: Annotated[bool, FIXED] = False
+    """Read every text both ways; each direction has `features`. Not for language models."""
     embedding: Annotated[int, Bounds(0, WIDEST), FIXED] = 0
     """Width of the token embedding; 0 feeds one-hot vectors."""
     input_dropout: Annotated[DropoutRate, FIXED] = 0.0
@@ -68,10 +70,57 @@ class TransformerConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         check_fields(self, "model")
-        width, rest = divmod(self.features, self.heads)
-        if rest:
-            raise refuse("model.features", self.features, f"it must be a multiple of model.heads ({self.heads})")
-        if self.positions == "rotary" and width % 2:
-            raise refuse(
-                "model.features / model.heads", width, "rotary positions turn pairs, make it even or choose others"
-            )
+        _require_heads(self.features, self.heads, self.positions)
+
+
+@register("model")
+@dataclass(frozen=True)
+class BagConfig(ModelConfig):
+    """Embedded tokens, whatever their order."""
+
+    kind: ClassVar[str] = "bag"
+
+    features: Annotated[Width, FIXED] = 100
+    """Width of the embedding."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+
+
+@register("model")
+@dataclass(frozen=True)
+class EncoderConfig(ModelConfig):
+    """A Transformer, pre-norm, whose tokens see all of their text."""
+
+    kind: ClassVar[str] = "encoder"
+
+    features: Annotated[Width, FIXED] = 128
+    """Width of the residual stream."""
+    layers: Annotated[int, Bounds(1, 128), FIXED] = 2
+    """Blocks."""
+    heads: Annotated[Width, FIXED] = 4
+    """Attention heads; they share the width equally."""
+    context: Annotated[Length, FIXED] = 512
+    """Rows of the table of positions (positions "learned"); no text may be longer."""
+    positions: Annotated[Literal["learned", "sinusoidal", "rotary"], FIXED] = "rotary"
+    """How positions enter."""
+    mlp_ratio: Annotated[int, Bounds(1, 256), FIXED] = 4
+    """Width of the feed-forward layer, as a multiple of `features`."""
+    bias: Annotated[bool, FIXED] = True
+    """Biases in linear layers and layer norms."""
+    dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout on the embedding, the attention weights and both residual branches."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+        _require_heads(self.features, self.heads, self.positions)
+
+
+def _require_heads(features: int, heads: int, positions: str) -> None:
+    width, rest = divmod(features, heads)
+    if rest:
+        raise refuse("model.features", features, f"it must be a multiple of model.heads ({heads})")
+    if positions == "rotary" and width % 2:
+        raise refuse(
+            "model.features / model.heads", width, "rotary positions turn pairs, make it even or choose others"
+        )

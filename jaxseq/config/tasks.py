@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from jaxseq.config.fields import FIXED, FREE, Bounds, Text, check_fields
+from jaxseq.config.fields import FIXED, FREE, Bounds, Items, Text, check_fields, refuse
 from jaxseq.config.kinds import TaskConfig, register
+from jaxseq.config.limits import DropoutRate
 
 
 @register("task")
@@ -25,3 +26,33 @@ class LanguageModelingConfig(TaskConfig):
 
     def __post_init__(self) -> None:
         check_fields(self, "task")
+
+
+PoolingName = Literal["last", "first", "ends", "mean", "max", "attention"]
+
+
+@register("task")
+@dataclass(frozen=True)
+class ClassificationConfig(TaskConfig):
+    """Predict the class of a text."""
+
+    kind: ClassVar[str] = "classification"
+
+    pooling: Annotated[tuple[PoolingName, ...], Items(6), FIXED] = ("mean",)
+    """What of the features along time the head sees, side by side: those of the last or the first token, both ("ends":
+    of two directions, where each has read all), their mean or greatest values, or a mean weighed by learned scores."""
+    hidden: Annotated[int, Bounds(0, 65_536), FIXED] = 0
+    """Width of a layer with ReLU between pooling and logits; 0 has none."""
+    dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout on what the head sees."""
+    mask: Annotated[bool, FIXED] = True
+    """Pass over padding. Without it the model reads the padding as if it were text."""
+    vectors: Annotated[str, Text(4096, file=True), FIXED] = ""
+    """File of word vectors (GloVe's or word2vec's text, word2vec's binary format) that the embedding starts with."""
+    positive: Annotated[str, Text(1000), FREE] = ""
+    """Of two classes, the one whose F1 is told; by default the second."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "task")
+        if not self.pooling:
+            raise refuse("task.pooling", self.pooling, "name one at least")

@@ -1,10 +1,12 @@
 """What only some tasks can do, each the business of a command."""
 
-from typing import Protocol, TypeVar, runtime_checkable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.errors import InputError
 from jaxseq.memory import Part
+from jaxseq.signals import Poll, never
 from jaxseq.text.tokenizers import Tokenizer
 
 
@@ -38,7 +40,33 @@ class Generates(Protocol):
         ...
 
 
-COMMANDS: dict[type, tuple[str, str]] = {Generates: ("sample", "generates no text")}
+class Prediction(NamedTuple):
+    """What a model says of a text."""
+
+    text: str
+    label: str
+    """The most probable class."""
+    probabilities: Mapping[str, float]
+    """Of each class."""
+    unknown: Sequence[str]
+    """Words of the text that the vocabulary does not know."""
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """Says something of each text: a record in, a record out."""
+
+    def predict(
+        self, variables: Mapping[str, Any], texts: Iterable[str], *, poll: Poll = never
+    ) -> Iterator[Prediction]:
+        """A prediction for every text, in order."""
+        ...
+
+
+COMMANDS: dict[type, tuple[str, str]] = {
+    Generates: ("sample", "generates no text"),
+    Predicts: ("predict", "predicts nothing of a text"),
+}
 """The command of each capability, and what is said of a task without it."""
 
 Capability = TypeVar("Capability")
