@@ -25,6 +25,8 @@ class Loader(Protocol):
     """Batches in a pass over the data; step s belongs to epoch s // steps_per_epoch."""
     batch_size: int
     """b of every batch."""
+    uniform: bool
+    """Whether all batches have the same shapes."""
 
     @property
     def left_out(self) -> str:

@@ -25,7 +25,11 @@ class SplitEvaluator:
         self._evaluation = evaluation
         parallel, _ = choose_devices(devices, evaluation.loader.batch_size)
         self._evaluator = Evaluator(
-            evaluation.loss, parallel=parallel, metrics=evaluation.metrics, counted=evaluation.counted
+            evaluation.loss,
+            parallel=parallel,
+            metrics=evaluation.metrics,
+            counted=evaluation.counted,
+            steps_per_dispatch=10 if evaluation.loader.uniform else 1,
         )
 
     @property

@@ -21,7 +21,7 @@ def training_parts(experiment: ExperimentConfig, task: Task, optimizer: Optimize
     state = jax.eval_shape(optimizer.transform.init, params)
     gradients = 2 if optimizer.accumulate > 1 else 1
     smaller = "lower model.features or model.layers"
-    most = Intervals.of(experiment.train, loader.steps_per_epoch).most
+    most = Intervals.of(experiment.train, loader.steps_per_epoch, uniform=loader.uniform).most
     return [
         Part("parameters and their gradients", copies * (1 + gradients) * size_of(params), smaller),
         Part(f"the state of {experiment.optimizer.kind}", copies * size_of(state), smaller),

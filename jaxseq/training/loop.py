@@ -134,7 +134,7 @@ class _Run:
         self.parallel, note = choose_devices(self.devices_wanted(), self.loader.batch_size)
         if note:
             self.reporter.say(note)
-        self.intervals = Intervals.of(self.config, self.loader.steps_per_epoch)
+        self.intervals = Intervals.of(self.config, self.loader.steps_per_epoch, uniform=self.loader.uniform)
         self.compiled = compile_training(self.loss_fn, self.optimizer, parallel=self.parallel, most=self.intervals.most)
         self.step, self.saved, self.record, self.due = 0, -1, RunRecord(), False
         self.validation: Mapping[str, float] | None = None
