@@ -37,7 +37,7 @@ from jaxseq.tasks.labelled_texts import (
     train_tokenizer,
 )
 from jaxseq.tasks.layer_table import traced_layers
-from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, Variables, Workspace, register_task
+from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 from jaxseq.text.words import WordTokenizer
 
@@ -51,7 +51,7 @@ _AT_ONCE = 4096
 
 @register_task(ClassificationConfig)
 @dataclass(frozen=True)
-class Classification:
+class Classification(TaskDefaults):
     """See `jaxseq.tasks.task.Task`. It predicts."""
 
     experiment: ExperimentConfig
@@ -138,10 +138,6 @@ class Classification:
         """Changes when a text or label does that is trained on or validated with."""
         return labelled_fingerprint(fingerprint_parts(self._texts))
 
-    def has_fingerprint(self, fingerprint: str) -> bool:
-        """Whether these texts and labels have it."""
-        return self.fingerprint() == fingerprint
-
     def overview(self) -> str:
         """How many texts, classes and tokens there are."""
         loader, counts = self.training_loader, ", ".join(f"{len(t.texts):,} {name}" for name, t in self._texts.items())
@@ -204,10 +200,6 @@ class Classification:
         vectors = read_word_vectors(self.section.vectors, features=width, words=set(symbols))
         return table_for(symbols, vectors, features=width, seed=self.experiment.train.seed).table
 
-    def initial_carry(self, batch_size: int) -> None:
-        """None: every text is read at once."""
-        return None
-
     def loss(self, variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         """Cross-entropy in nats ("loss") and hits ("accuracy") of a batch."""
         return self._loss(variables, carry, batch, context)
@@ -263,9 +255,6 @@ class Classification:
             MemoryPart("the outputs of the layers", outputs, lower),
             MemoryPart(f"{batches:,} batches for one dispatch", batches * rows * (5 * length + 5), lower),
         ]
-
-    def require_showcase_memory(self) -> None:
-        """A report takes no more than training."""
 
     def showcase(self, variables: Variables, key: jax.Array, *, step: int, poll: Poll = never) -> Showcase:
         """How the test split, or else that of validation, is classified: a report and pictures."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
+import jax
+
 from jaxseq.config import ExperimentConfig, TaskConfig
 from jaxseq.data.batching import Loader
 from jaxseq.errors import ConfigError
@@ -187,6 +189,50 @@ class Task(Protocol):
     def showcase(self, variables: Variables, key: Any, *, step: int, poll: Poll = never) -> Showcase:
         """What a run ends with, made by the parameters of `step`."""
         ...
+
+
+class TaskDefaults:
+    """What a task does unless it says otherwise; to derive one from."""
+
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric("loss"),)
+    counted: ClassVar[str] = "examples"
+
+    def artifacts(self) -> dict[str, bytes]:
+        """Nothing beside the configuration is needed."""
+        return {}
+
+    def has_fingerprint(self: Task, fingerprint: str) -> bool:
+        """Whether it is that of the data."""
+        return self.fingerprint() == fingerprint
+
+    def initial_carry(self, batch_size: int) -> Any:
+        """None: every batch begins anew."""
+        return None
+
+    def validation(self: Task) -> Evaluation | None:
+        """The first of the ways in which the validation split is measured."""
+        if "validation" not in self.splits():
+            return None
+        return next(iter(self.evaluations("validation").values()))
+
+    def describe(self: Task, metrics: Mapping[str, float]) -> str:
+        """Every metric with its name."""
+        return ", ".join(f"{metric.label} {metrics[metric.name]:{metric.form}}" for metric in self.metrics)
+
+    def layer_outputs(self: Task) -> LayerOutputs:
+        """The parameters, with no outputs."""
+        return LayerOutputs(jax.eval_shape(self.init, jax.random.key(0))["params"], {}, {})
+
+    def training_memory(self, *, batches: int) -> list[Part]:
+        """Nothing that is worth counting."""
+        return []
+
+    def require_showcase_memory(self) -> None:
+        """A showcase takes no more than training."""
+
+    def showcase(self, variables: Variables, key: Any, *, step: int, poll: Poll = never) -> Showcase:
+        """Nothing to show but the metrics."""
+        return Showcase({})
 
 
 Registered = TypeVar("Registered", bound=type[Task])
