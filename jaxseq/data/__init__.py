@@ -2,7 +2,12 @@
 
 from jaxseq.data.batching import Batch, Loader
 from jaxseq.data.corpus import SPLITS, Corpus, TokenChunk, join_chunks, require_ids, take_split
+from jaxseq.data.examples import ExampleLoader, LabelledBatch, Sequences, join_sequences
+from jaxseq.data.labelled import Labelled, class_ids, find_classes, labelled_fingerprint, split_off
+from jaxseq.data.labelled_sources import read_labelled, read_test_part
+from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
 from jaxseq.data.loader import RowLoader, WindowLoader
+from jaxseq.data.records import open_records, read_records, record_format
 from jaxseq.data.sources import read_documents, read_pieces, source_fingerprint
 from jaxseq.data.text_files import TextPiece
 from jaxseq.data.token_file import DamagedTokenFileError, StaleTokenFileError, open_token_file, write_token_file
@@ -23,28 +28,45 @@ __all__ = [
     "Batch",
     "Corpus",
     "DamagedTokenFileError",
+    "ExampleLoader",
+    "Labelled",
+    "LabelledBatch",
+    "LengthReport",
     "Loader",
     "RowLoader",
     "SPLITS",
+    "Sequences",
     "StaleTokenFileError",
     "TextPiece",
     "TokenChunk",
     "WindowLoader",
+    "choose_lengths",
+    "class_ids",
     "contiguous_rows",
+    "find_classes",
     "forecast_windows",
     "forecast_windows_of",
     "gather_windows",
     "join_chunks",
+    "join_sequences",
+    "labelled_fingerprint",
+    "length_report",
     "next_token_windows",
+    "open_records",
     "open_token_file",
     "read_documents",
+    "read_labelled",
     "read_pieces",
+    "read_records",
+    "read_test_part",
+    "record_format",
     "require_ids",
     "row_bounds",
     "sliding_windows",
     "source_fingerprint",
     "split",
     "split_bounds",
+    "split_off",
     "take_split",
     "window_starts",
     "write_token_file",

@@ -4,9 +4,11 @@ import bz2
 import gzip
 import lzma
 import struct
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from jaxseq.data.formats import HEAD, format_of
@@ -20,15 +22,16 @@ DAMAGE = (
     zlib.error,
     lzma.LZMAError,
     zipfile.BadZipFile,
+    tarfile.TarError,
     EOFError,
     struct.error,
     UnicodeDecodeError,
     NotImplementedError,
     MemoryError,
 )
-_COMPRESSED = {".gz": gzip.GzipFile, ".xz": lzma.LZMAFile, ".bz2": bz2.BZ2File}
-COMPRESSED_SUFFIXES = (*_COMPRESSED, ".zip")
-_TARS = (".tar", ".tgz", ".txz", ".tbz", ".tbz2", ".tzst")
+COMPRESSED = {".gz": gzip.GzipFile, ".xz": lzma.LZMAFile, ".bz2": bz2.BZ2File}
+COMPRESSED_SUFFIXES = (*COMPRESSED, ".zip")
+TARS = (".tar", ".tgz", ".txz", ".tbz", ".tbz2", ".tzst")
 _BOMB_SIZE, _BOMB_RATIO = 2**28, 200
 # zipfile unpacks whole, however large that becomes, as many bytes of these as are asked for.
 _PORTIONS = {zipfile.ZIP_BZIP2: 4096, zipfile.ZIP_LZMA: 4096}
@@ -43,6 +46,30 @@ def shown(name: object) -> str:
     """A name from elsewhere in a message of one line: what does not print is escaped."""
     text = str(name)
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def no_plain_file(place: str, what: str) -> InputError:
+    """What to raise for a member that is neither a file nor a folder."""
+    return InputError(f"{place} is {what}, no plain file, and is not read: unpack the archive and give the folder")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """While entered, what goes wrong in reading the file at `path` is told in one line.
+
+    Raises:
+        InputError: it cannot be opened, or is damaged.
+    """
+    try:
+        yield
+    except (*DAMAGE, OSError) as error:
+        if not isinstance(error, OSError) or error.errno is None:  # bz2 and gzip tell damage so
+            raise InputError(
+                f"{shown(path)} is damaged, or not what its name says ({shown(error)}): fetch it again"
+            ) from error
+        raise InputError(
+            f"{shown(path)} cannot be read ({error.strerror}): check the file and its permissions"
+        ) from error
 
 
 def open_streams(path: Path) -> Iterator[tuple[str, ByteStream]]:
@@ -60,23 +87,23 @@ def open_streams(path: Path) -> Iterator[tuple[str, ByteStream]]:
     if not path.is_file():
         with open_once(path) as stream:
             yield shown(path), stream
-    elif any(suffix in _TARS for suffix in suffixes[-2:]):
+    elif any(suffix in TARS for suffix in suffixes[-2:]):
         raise InputError(f"{shown(path)} is an archive of files: unpack it and give the folder")
-    elif last in _COMPRESSED:
-        _must_begin_as(path, last)
-        with _COMPRESSED[last](path) as stream:
-            yield shown(path), _Bounded(stream, path)
+    elif last in COMPRESSED:
+        must_begin_as(path, last)
+        with COMPRESSED[last](path) as stream:
+            yield shown(path), Bounded(stream, path)
     elif last == ".zip":
         if not zipfile.is_zipfile(path):
-            _must_begin_as(path, last)
+            must_begin_as(path, last)
         with zipfile.ZipFile(path) as archive:
-            yield from _members(path, archive)
+            yield from zip_streams(path, archive, _text_members(path, archive))
     else:
         with path.open("rb") as stream:
             yield shown(path), stream
 
 
-class _Bounded:
+class Bounded:
     """A stream of what one file holds, refused where it is so much more than the file that it must be meant to harm."""
 
     def __init__(self, stream: ByteStream, path: Path, *, before: int = 0, portion: int = 2**20) -> None:
@@ -98,7 +125,7 @@ class _Bounded:
         return b"".join(parts)
 
 
-def _must_begin_as(path: Path, suffix: str) -> None:
+def must_begin_as(path: Path, suffix: str) -> None:
     """Refuses a file that is not compressed as its name says."""
     with path.open("rb") as stream:
         head = stream.read(HEAD)
@@ -110,9 +137,16 @@ def _must_begin_as(path: Path, suffix: str) -> None:
         )
 
 
-def _members(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[str, ByteStream]]:
+def zip_streams(
+    path: Path, archive: zipfile.ZipFile, members: Iterable[zipfile.ZipInfo]
+) -> Iterator[tuple[str, ByteStream]]:
+    """Each of these members of the archive at `path` as its name for messages and a stream of its bytes.
+
+    Raises:
+        InputError: one is locked, or packed in a way that is not read, or together they are a bomb.
+    """
     count = 0
-    for member in _text_members(path, archive):
+    for member in members:
         name = f"{shown(path)}/{shown(member.filename)}"
         if member.flag_bits & 1:
             raise InputError(f"{name} is locked with a password: unpack {shown(path)} first")
@@ -121,7 +155,7 @@ def _members(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[str, ByteSt
         except NotImplementedError as error:
             raise InputError(f"{name} is compressed in a way that is not read ({error}): unpack it first") from error
         with opened as stream:
-            bounded = _Bounded(stream, path, before=count, portion=_PORTIONS.get(member.compress_type, 2**20))
+            bounded = Bounded(stream, path, before=count, portion=_PORTIONS.get(member.compress_type, 2**20))
             yield name, bounded
             count = bounded.count
 

@@ -56,7 +56,7 @@ def _decoded(stream: ByteStream, place: str, encoding: str, form: Encoding, size
     decoder = form.decoder()
     consumed = characters = 0
     may_be_mark = form.keeps_mark
-    for data in _chunks(stream, place, form, size):
+    for data in chunks(stream, place, form, size):
         consumed += len(data)
         try:
             text = decoder.decode(data, final=not data)
@@ -84,7 +84,7 @@ def _decoded(stream: ByteStream, place: str, encoding: str, form: Encoding, size
             yield text
 
 
-def _chunks(stream: ByteStream, place: str, form: Encoding, size: int) -> Iterator[bytes]:
+def chunks(stream: ByteStream, place: str, form: Encoding, size: int) -> Iterator[bytes]:
     """The bytes of `stream`, `size` at a time, at last b"".
 
     Raises:

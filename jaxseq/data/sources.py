@@ -18,7 +18,7 @@ from jaxseq.paths import expanded
 
 PYTHON_MANUAL = "python-manual"
 STANDARD_INPUT = "-"
-_TFDS_PREFIX = "tfds:"
+TFDS_PREFIX = "tfds:"
 _READING = 2  # of files: counted up when the same bytes come out as another text than before
 
 
@@ -61,7 +61,7 @@ def read_pieces(source: str, *, encoding: str = "utf-8", piece_size: int = 2**20
 
 def waits(source: str) -> bool:
     """Whether reading `source` may wait for whoever writes there: it is standard input, or a named pipe."""
-    if source == STANDARD_INPUT or source.startswith(_TFDS_PREFIX):
+    if source == STANDARD_INPUT or source.startswith(TFDS_PREFIX):
         return source == STANDARD_INPUT
     try:
         return expanded(source).is_fifo()
@@ -79,8 +79,8 @@ def source_fingerprint(source: str, *, encoding: str = "utf-8") -> str:
         raise InputError("standard input can be read only once: save it to a file and give that as --data.source")
     if source == PYTHON_MANUAL:
         identity: object = _python_manual()
-    elif source.startswith(_TFDS_PREFIX):
-        identity = tfds_identity(source.removeprefix(_TFDS_PREFIX))
+    elif source.startswith(TFDS_PREFIX):
+        identity = tfds_identity(source.removeprefix(TFDS_PREFIX))
     else:
         identity = [_READING, Encoding(encoding).name, _file_identities(find_files(source), source)]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
@@ -112,8 +112,8 @@ def _open_source(source: str, encoding: str, piece_size: int) -> Iterator[TextPi
         if sys.stdin is None:
             raise InputError("standard input is closed: give --data.source a file, or send it the text")
         yield from _standard_input(encoding, piece_size)
-    elif source.startswith(_TFDS_PREFIX):
-        for text in read_tfds(source.removeprefix(_TFDS_PREFIX)):
+    elif source.startswith(TFDS_PREFIX):
+        for text in read_tfds(source.removeprefix(TFDS_PREFIX)):
             yield TextPiece(text, True)
     else:
         for file in find_files(source):

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxseq.data.archives import COMPRESSED_SUFFIXES, DAMAGE, hidden, open_streams, shown
+from jaxseq.data.archives import COMPRESSED_SUFFIXES, hidden, open_streams, reading, shown
 from jaxseq.data.pieces import TextPiece, decode
 from jaxseq.errors import InputError
 from jaxseq.paths import expanded
@@ -43,7 +43,9 @@ def _found(source: str) -> list[Path]:
     if "\0" in source:
         raise ValueError("it holds a NUL")
     if path.is_dir():
-        files = sorted(file for file in _below(path) if file.name.lower().endswith(_TEXT_SUFFIXES) and file.is_file())
+        files = sorted(
+            file for file in files_below(path) if file.name.lower().endswith(_TEXT_SUFFIXES) and file.is_file()
+        )
         if not files:
             raise InputError(
                 f'the folder {shown(source)} holds no .txt file: name other files by a glob, "{shown(source)}/**/*.md"'
@@ -61,7 +63,7 @@ def _found(source: str) -> list[Path]:
     return files
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
     """All that is in a folder and in those below it, links not followed, nothing hidden.
 
     Raises:
@@ -89,17 +91,9 @@ def read_file(path: Path, *, encoding: str, piece_size: int) -> Iterator[TextPie
     Raises:
         InputError: it cannot be opened, is damaged, or is not valid in `encoding`.
     """
-    try:
+    with reading(path):
         for place, stream in open_streams(path):
             starts_document = True
             for text in decode(stream, place=place, encoding=encoding, piece_size=piece_size):
                 yield TextPiece(text, starts_document)
                 starts_document = False
-    except (*DAMAGE, OSError) as error:
-        if not isinstance(error, OSError) or error.errno is None:  # bz2 and gzip tell damage so
-            raise InputError(
-                f"{shown(path)} is damaged, or not what its name says ({shown(error)}): fetch it again"
-            ) from error
-        raise InputError(
-            f"{shown(path)} cannot be read ({error.strerror}): check the file and its permissions"
-        ) from error

@@ -3,8 +3,10 @@
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from jaxseq.errors import InputError
 
@@ -41,8 +43,43 @@ def read_tfds(spec: str) -> Iterator[str]:
     wanted = _parse(spec)
     builder = _prepared(wanted.name)
     feature = wanted.feature or _text_feature(wanted.name, builder.info.features)
+    for number, example in enumerate(_data_source(builder, _split(wanted, builder), wanted, spec)):
+        yield _text_of(example, feature, f"tfds:{spec}", number)
+
+
+def read_labelled_tfds(spec: str, *, text: str, label: str, parts: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """The labelled texts of a data set, each with its part before and its label behind it: (part, text, label).
+
+    Args:
+        spec: as in `read_tfds`. Without a split it is every split that is among `parts`; what a split that is asked for
+            holds has the part "".
+        text: the feature of the texts, if there is one of that name.
+        label: the feature of the labels. A ClassLabel gives the names of its classes.
+        parts: the parts of a data set by the names of splits.
+
+    Raises:
+        InputError: as in `read_tfds`; or there is no such label, or an example has none.
+    """
+    wanted = _parse(spec)
+    builder = _prepared(wanted.name)
+    features = builder.info.features
+    feature = wanted.feature or (text if text in features else _text_feature(wanted.name, features))
+    if label not in features:
+        raise InputError(
+            f"tfds:{wanted.name} has no feature {label!r}, only {', '.join(sorted(features))}: name that of the labels "
+            "as --data.label-column"
+        )
+    named = [(parts[split], split) for split in sorted(builder.info.splits) if split in parts]
+    splits = named if wanted.split is None and named else [("", _split(wanted, builder))]
+    for part, split in splits:
+        for number, example in enumerate(_data_source(builder, split, wanted, spec)):
+            place = f"tfds:{spec}, {split}"
+            yield part, _text_of(example, feature, place, number), _label_of(example, label, features, place, number)
+
+
+def _data_source(builder: Any, split: str, wanted: _Spec, spec: str) -> Any:
     try:
-        examples = builder.as_data_source(_split(wanted, builder))
+        return builder.as_data_source(split)
     except NotImplementedError as error:
         raise InputError(
             f"tfds:{wanted.name} lies in {builder.data_path} in a format that needs TensorFlow: prepare it with "
@@ -50,8 +87,21 @@ def read_tfds(spec: str) -> Iterator[str]:
         ) from error
     except ValueError as error:
         raise InputError(f"tfds:{spec}: {_first_line(error)}") from error
-    for number, example in enumerate(examples):
-        yield _text_of(example, feature, f"tfds:{spec}", number)
+
+
+def _label_of(example: dict[str, Any], label: str, features: Any, source: str, number: int) -> str:
+    import tensorflow_datasets as tfds
+
+    value, feature = example[label], features[label]
+    if isinstance(feature, tfds.features.ClassLabel):
+        if not 0 <= int(value) < (feature.num_classes or 0):
+            raise InputError(f"{source}: example {number} has no label ({label!r} is {value}): choose another split")
+        return feature.int2str(int(value))
+    if isinstance(value, bytes):
+        return _text_of(example, label, source, number).strip()
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "iub":
+        raise InputError(f"{source}: the feature {label!r} is no label: name another one as --data.label-column")
+    return str(value)
 
 
 def tfds_identity(spec: str) -> list[object]:

@@ -1,0 +1,250 @@
+"""Examples of different length: from sequences of token ids with a label each, and the number of a step, to a batch.
+
+A sequence is truncated to the longest length, and padded to the shortest one that has room for it. All batches of a
+length have one shape, so that a program is compiled once for each.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from jaxseq.data.lengths import length_report
+from jaxseq.data.shuffling import shuffled
+from jaxseq.data.windows import require_positive
+from jaxseq.errors import InputError
+
+Side = Literal["pre", "post"]
+"""Before the first token, or behind the last one; Keras's words."""
+
+
+class LabelledBatch(NamedTuple):
+    """One step's examples."""
+
+    inputs: np.ndarray
+    """[b, t] int32 token ids; 0 where `mask` is False."""
+    mask: np.ndarray
+    """[b, t] bool, False on padding; an empty sequence is a row of padding."""
+    labels: np.ndarray
+    """[b] int32; 0 where `valid` is False."""
+    valid: np.ndarray
+    """[b] bool, False on rows without an example, which fill a batch up."""
+
+
+class Sequences(NamedTuple):
+    """Sequences of token ids laid end to end."""
+
+    ids: np.ndarray
+    """[n] int32."""
+    offsets: np.ndarray
+    """[k+1] int64: sequence i is ids[offsets[i]:offsets[i+1]]."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """[k] int64."""
+        return np.diff(self.offsets)
+
+
+def join_sequences(sequences: Iterable[np.ndarray | Sequence[int]]) -> Sequences:
+    """Sequences [n_i] of token ids of any integer type in one array."""
+    # An empty list would be one of floats.
+    parts = [np.asarray(sequence) if len(sequence) else np.zeros(0, np.int32) for sequence in sequences]
+    ids = np.concatenate([np.zeros(0, np.int32), *parts], dtype=np.int32, casting="same_kind")
+    return Sequences(ids, np.cumsum([0, *map(len, parts)], dtype=np.int64))
+
+
+class ExampleLoader:
+    """Labelled sequences in batches: `loader(step)` is a `LabelledBatch`, a pure function of the step.
+
+    An example comes up once in an epoch. Where fewer of a length are left than a batch has, they go along with the
+    next longer ones.
+
+    Args:
+        labels: [k] class ids.
+        lengths: those that batches can have. One gives every batch the same shape; for several see `choose_lengths`.
+            Longer sequences are truncated to the longest.
+        batch_size: rows of a batch; give this or `batch_tokens`.
+        batch_tokens: cells of a batch, padding included: shorter sequences come more at a time.
+        multiple: rows are a multiple of this, so that devices can share them.
+        padding: the side on which a shorter sequence is padded.
+        truncating: the side on which a longer one loses tokens.
+        shuffle: draw the order of each epoch from `seed` and the epoch alone; examples and, where there are several
+            lengths, batches. Without it batches go from short to long, examples of a length in their order.
+        pad: fill the last batch of the longest length up with rows that are not `valid`, so that everything is seen.
+            Without it what is left over there is not seen in that epoch (`left_out` says how many).
+
+    Raises:
+        InputError: a size does not fit, or there are fewer examples than a batch has, and no `pad`.
+    """
+
+    lengths: tuple[int, ...]
+    """The lengths that batches do have, ascending."""
+    shapes: tuple[tuple[int, int], ...]
+    """The [b, t] of batches, one a length."""
+    batch_size: int
+    """The largest b of a batch."""
+    steps_per_epoch: int
+    """Batches in a pass over the examples; step s belongs to epoch s // steps_per_epoch."""
+    uniform: bool
+    """True promises that every batch has the same shapes."""
+
+    def __init__(
+        self,
+        sequences: Sequences,
+        labels: np.ndarray,
+        *,
+        lengths: Sequence[int],
+        batch_size: int | None = None,
+        batch_tokens: int | None = None,
+        multiple: int = 1,
+        padding: Side = "post",
+        truncating: Side = "post",
+        shuffle: bool = True,
+        seed: int = 0,
+        pad: bool = True,
+    ) -> None:
+        require_positive(**{f"lengths[{index}]": length for index, length in enumerate(lengths)})
+        for name, side in (("padding", padding), ("truncating", truncating)):
+            if side not in ("pre", "post"):
+                raise InputError(f"{name} is {side!r}: give pre or post")
+        if not lengths:
+            raise InputError("lengths is empty: give one length or more")
+        self.examples = len(sequences.offsets) - 1
+        labels = np.asarray(labels)
+        if labels.shape != (self.examples,) or labels.dtype.kind not in "iu":
+            raise TypeError(f"labels are [{self.examples}] integers, got {labels.dtype} of shape {labels.shape}")
+        self._labels = labels.astype(np.int32)
+        if self.examples == 0:
+            raise InputError("there are no examples: give --data.source a source that holds labelled texts")
+        self._ids = sequences.ids if len(sequences.ids) else np.zeros(1, np.int32)  # there must be one to point at
+        self._starts, self._counts = np.asarray(sequences.offsets[:-1]), sequences.lengths
+        self._padding, self._truncating = padding, truncating
+        self._shuffle, self._seed = shuffle, seed
+        choice = np.unique(np.asarray(lengths, np.int64))
+        self._longest = int(choice[-1])
+        self._bucket = np.minimum(np.searchsorted(choice, self._counts), len(choice) - 1)
+        rows = [_rows(int(length), batch_size, batch_tokens, multiple) for length in choice]
+        self._plan = _plan(np.bincount(self._bucket, minlength=len(choice)), choice.tolist(), rows, pad)
+        if not self._plan:
+            raise InputError(
+                f"a batch of {rows[-1]} examples is more than the {self.examples} there are: "
+                "lower --data.batch-size or add texts"
+            )
+        self.steps_per_epoch = len(self._plan)
+        self.lengths = tuple(sorted({cut.length for cut in self._plan}))
+        self.shapes = tuple(sorted({(cut.rows, cut.length) for cut in self._plan}, key=lambda shape: shape[1]))
+        self.batch_size = max(cut.rows for cut in self._plan)
+        self.uniform = len(self.shapes) == 1
+        self._any_order = self.lengths == (self._longest,)
+        self._order: tuple[int, np.ndarray] | None = None
+
+    def __call__(self, step: int) -> LabelledBatch:
+        cut, examples = self._locate(step)
+        missing = cut.rows - len(examples)
+        starts, counts = self._starts[examples], self._counts[examples]
+        labels = self._labels[examples]
+        if missing:
+            starts, counts, labels = (np.pad(array, (0, missing)) for array in (starts, counts, labels))
+        inputs, mask = self._cells(starts, counts, cut.length)
+        return LabelledBatch(inputs, mask, labels, np.arange(cut.rows) < len(examples))
+
+    def rows(self, step: int) -> np.ndarray:
+        """Which examples a batch holds: [n] int64 numbers, n the batch's rows that are valid, which come first."""
+        return self._locate(step)[1]
+
+    @property
+    def left_out(self) -> str:
+        """Examples short of a batch, and the tokens that truncation leaves out, in words; empty where all is read."""
+        parts = []
+        if short := self.examples - self._plan[-1].stop:
+            which = "other ones each time" if self._shuffle else "the last"
+            parts.append(f"{short:,} of {self.examples:,} examples (fewer than a batch; {which})")
+        report = length_report(self._counts, self._longest)
+        if lost := report.tokens_left_out:
+            which = f"{report.truncated:,} texts are longer than {self._longest:,}"
+            parts.append(f"{lost:,} of {int(self._counts.sum()):,} tokens ({which})")
+        return ", ".join(parts)
+
+    def _locate(self, step: int) -> tuple["_Cut", np.ndarray]:
+        if step < 0:
+            raise ValueError(f"step is {step}: steps count from 0")
+        epoch, index = divmod(step, self.steps_per_epoch)
+        if self._shuffle and len(self.lengths) > 1:
+            # Twice the epoch and one more is another order than that of the examples.
+            at = np.array([index])
+            index = int(shuffled(at, count=self.steps_per_epoch, seed=self._seed, epoch=2 * epoch + 1)[0])
+        cut = self._plan[index]
+        return cut, self._in_order(epoch, cut.start, cut.stop)
+
+    def _in_order(self, epoch: int, start: int, stop: int) -> np.ndarray:
+        """The examples at these positions of an epoch in which the lengths follow each other: [n] int64."""
+        epoch = epoch if self._shuffle else 0
+        if self._any_order and self._shuffle:
+            return shuffled(np.arange(start, stop), count=self.examples, seed=self._seed, epoch=2 * epoch)
+        kept = self._order  # that of the last epoch asked for: taking it again must give the same
+        if kept is None or kept[0] != epoch:
+            order = np.arange(self.examples)
+            if self._shuffle:
+                order = shuffled(order, count=self.examples, seed=self._seed, epoch=2 * epoch)
+            kept = epoch, order[np.argsort(self._bucket[order], kind="stable")]
+            self._order = kept
+        return kept[1][start:stop]
+
+    def _cells(self, starts: np.ndarray, counts: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and mask [b, t] of the sequences that begin at `starts` [b] and have `counts` [b] tokens."""
+        kept = np.minimum(counts, length)
+        if self._truncating == "pre":
+            starts = starts + counts - kept
+        columns = np.arange(length)
+        if self._padding == "post":
+            mask = columns < kept[:, None]
+        else:
+            mask = columns >= length - kept[:, None]
+            starts = starts - length + kept
+        positions = starts[:, None] + columns
+        positions *= mask  # padding points at the first token there is
+        inputs = self._ids[positions].astype(np.int32, copy=False)
+        inputs *= mask
+        return inputs, mask
+
+
+class _Cut(NamedTuple):
+    """A batch: positions in the order of an epoch, and its shape."""
+
+    start: int
+    stop: int
+    rows: int
+    length: int
+
+
+def _rows(length: int, batch_size: int | None, batch_tokens: int | None, multiple: int) -> int:
+    if (batch_size is None) == (batch_tokens is None):
+        raise ValueError("give batch_size or batch_tokens, one of them")
+    require_positive(multiple=multiple)
+    if batch_size is not None:
+        require_positive(batch_size=batch_size)
+        if batch_size % multiple:
+            raise InputError(f"batch_size is {batch_size}: give a multiple of {multiple}")
+        return batch_size
+    assert batch_tokens is not None
+    rows = batch_tokens // length // multiple * multiple
+    if rows == 0:
+        raise InputError(
+            f"batch_tokens is {batch_tokens}: {multiple} of length {length} need {multiple * length}, "
+            "give as many or lower the length"
+        )
+    return rows
+
+
+def _plan(counts: np.ndarray, lengths: Sequence[int], rows: Sequence[int], pad: bool) -> list[_Cut]:
+    """The batches of an epoch, from short to long; `counts` [k] are the examples of each length."""
+    cuts: list[_Cut] = []
+    start = end = 0
+    for length, size, count in zip(lengths, rows, counts.tolist(), strict=True):
+        end += count
+        while end - start >= size:
+            cuts.append(_Cut(start, start + size, size, length))
+            start += size
+    if pad and start < end:
+        cuts.append(_Cut(start, end, rows[-1], lengths[-1]))
+    return cuts
