@@ -32,6 +32,7 @@ WHOLES = {
     "decoding": {"errors", "sharding"},
     "metrics": {"errors", "ops"},
     "storage": {"config", "errors", "opening"},
+    "interop": {"data", "errors"},
     "reporting": {"console", "errors", "metrics", "opening", "storage"},
     "training": {"config", "errors", "metrics", "ops", "reporting", "sharding", "signals", "storage"},
 }

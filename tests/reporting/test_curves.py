@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from jaxseq.metrics.metric import Metric
-from jaxseq.reporting import curves
 from jaxseq.reporting.curves import draw_curves
+from jaxseq.reporting.pictures import set_title
 from jaxseq.storage.metrics_file import MetricsFile
 
 LOSS = Metric("loss", "nats per token")
@@ -65,7 +65,7 @@ def titled(title):
     figure = Figure(figsize=(8, 5), dpi=120)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    curves._set_title(axes, title)
+    set_title(axes, title)
     extent = axes.title.get_window_extent()
     return axes.title.get_text(), axes.title.get_fontname(), extent.x0 > 0 and extent.x1 < figure.bbox.x1
 
