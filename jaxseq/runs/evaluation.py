@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -68,7 +69,7 @@ class Measured(NamedTuple):
 def evaluate_run(
     run_dir: Path,
     *,
-    split: SplitName = "validation",
+    split: SplitName | Sequence[SplitName] = "validation",
     checkpoint: Literal["best", "newest"] = "best",
     rows: int | None = None,
     source: str | None = None,
@@ -78,6 +79,7 @@ def evaluate_run(
     """Metrics by the names of the task's evaluations.
 
     Args:
+        split: the split; of several the first that there is.
         rows: of a batch; by default what the task finds right.
         source: other data, split as those of the run; by default those of the run, which must be what they were.
         encoding: of other data; by default that of the run.
@@ -92,13 +94,23 @@ def evaluate_run(
         run = load_run(run_dir, checkpoint=checkpoint)
         for line in run.skipped:
             console.tell(f"skipped a checkpoint: {line}")
-        if split not in run.task.splits():
-            raise InputError(f"{run_dir} has no {split} split: choose {' or '.join(run.task.splits())}")
+        wanted = [split] if isinstance(split, str) else list(split)
+        _require_split(run_dir, run.task, wanted)  # before data are read in vain
         task = _with_data(run_dir, run, source, encoding, stop, stack)
+        chosen = _require_split(run_dir, task, wanted)
         return {
             name: Measured(each, SplitEvaluator(each)(run.variables, poll=stop.poll))
-            for name, each in task.evaluations(split, rows=rows).items()
+            for name, each in task.evaluations(chosen, rows=rows).items()
         }
+
+
+def _require_split(run_dir: Path, task: Task, wanted: Sequence[str]) -> str:
+    """The first of the splits `wanted` that there is."""
+    there = task.splits()
+    for name in wanted:
+        if name in there:
+            return name
+    raise InputError(f"{run_dir} has no {wanted[0]} split: choose {' or '.join(there)}")
 
 
 def _with_data(
