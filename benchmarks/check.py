@@ -8,8 +8,14 @@ from benchmarks.works import WORKS, Model
 
 _START = 0.03
 """An untrained model may be this far from ln(vocabulary), relatively."""
+_CHANCE = 2
+"""Labels of a classifier."""
 _PROGRESS = 0.5
 """What the loss falls by may differ by this share between a contestant and the median of all."""
+
+_LEARNS = 0.03
+"""What the loss of a classifier falls by at least, relatively: how fast it learns hangs on the initial weights, which
+are every library's own."""
 
 
 def expected_parameters(model: Model, peer: str) -> int:
@@ -19,16 +25,18 @@ def expected_parameters(model: Model, peer: str) -> int:
     have an input and a recurrent one.
     """
     extra = 0
+    cells = model.features * model.layers * model.directions
     if model.family == "lstm" and peer.startswith("torch"):
-        extra = 4 * model.features * model.layers
+        extra = 4 * cells
     if model.family == "gru" and peer == "flax":
-        extra = -2 * model.features * model.layers
+        extra = -2 * cells
     return model.parameters + extra
 
 
 def complaints(model: Model, found: dict[str, dict]) -> list[str]:
     """What is wrong with {peer: {"parameters", "losses"}}: a line each."""
-    start = math.log(model.vocabulary)
+    choices = _CHANCE if model.label else model.vocabulary
+    start = math.log(choices)
     falls = {peer: one["losses"][0] - one["losses"][-1] for peer, one in found.items()}
     middle = sorted(falls.values())[len(falls) // 2]
     lines = []
@@ -37,8 +45,11 @@ def complaints(model: Model, found: dict[str, dict]) -> list[str]:
         if one["parameters"] != wanted:
             lines.append(f"{peer} has {one['parameters']:,} parameters, not {wanted:,}")
         if abs(one["losses"][0] / start - 1) > _START:
-            lines.append(f"{peer} starts at a loss of {one['losses'][0]:.4f}, not ln {model.vocabulary} = {start:.4f}")
-        if not abs(falls[peer] - middle) <= _PROGRESS * abs(middle):
+            lines.append(f"{peer} starts at a loss of {one['losses'][0]:.4f}, not ln {choices} = {start:.4f}")
+        if model.label:
+            if not falls[peer] > _LEARNS * start:
+                lines.append(f"{peer} does not learn: its loss falls by {falls[peer]:.3f}")
+        elif not abs(falls[peer] - middle) <= _PROGRESS * abs(middle):
             lines.append(f"the loss of {peer} falls by {falls[peer]:.3f}, that of the others by about {middle:.3f}")
     return lines
 
@@ -51,7 +62,7 @@ def run(works: Sequence[str], pythons: dict[str, str], settings: Settings, *, st
         if WORKS[name].kind != "train" or model is None:
             continue
         found = losses(name, contestants(name, pythons, ("default",)), settings, steps=steps)
-        print(f"{name}: ln {model.vocabulary} = {math.log(model.vocabulary):.4f}")
+        print(f"{name}:")
         for peer, one in found.items():
             shown = " ".join(f"{loss:.3f}" for loss in one["losses"][:: max(1, steps // 10)])
             print(f"  {peer:18} {one['parameters']:>10,} parameters, losses {shown}")

@@ -73,8 +73,25 @@ def windows(ids: np.ndarray, *, batch: int, time: int, count: int, seed: int = 2
     return ids[starts[..., None] + np.arange(time + 1)]
 
 
+def texts(*, batch: int, time: int, vocabulary: int, count: int, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs [count, batch, time] int32, texts of time/8 to `time` words with Zipf's frequencies and 0 behind them, and
+    their labels [count, batch] int32: in one place of four a text has the word 1 or 2, as its label is 0 or 1."""
+    rng = np.random.default_rng(seed)
+    words = 3 + _zipf(count * batch * time, vocabulary - 3, seed).reshape(count, batch, time)
+    labels = rng.integers(0, 2, (count, batch), dtype=np.int32)
+    words = np.where(rng.random(words.shape) < 0.25, 1 + labels[..., None], words)
+    lengths = rng.integers(time // 8, time + 1, (count, batch, 1))
+    return np.where(np.arange(time) < lengths, words, 0).astype(np.int32), labels
+
+
 def _training_data(work: Work, folder: Path) -> None:
     assert work.model is not None
+    if work.model.label:
+        vocabulary = work.model.vocabulary
+        inputs, labels = texts(batch=work.batch, time=work.time, vocabulary=vocabulary, count=BATCHES)
+        np.save(folder / "inputs.npy", inputs)
+        np.save(folder / "targets.npy", labels)
+        return
     if work.model.vocabulary == 181:
         from jaxseq.text.hangul import decompose
 
@@ -94,7 +111,7 @@ def _training_data(work: Work, folder: Path) -> None:
 
 def prepare(name: str, folder: Path) -> None:
     """Writes what the workers of work `name` read: ids.npy [t], inputs.npy and targets.npy [n, b, t] (all int32) for
-    training and windows, text.txt for tokenization."""
+    training and windows, of a classifier inputs.npy and targets.npy [n, b], text.txt for tokenization."""
     work = WORKS[name]
     if work.kind == "train":
         _training_data(work, folder)

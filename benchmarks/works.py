@@ -1,9 +1,10 @@
 """The works that are timed: models, sizes, FLOP and parameter counts by formula. Standard library only.
 
 FLOP of a training step counts the matmuls of the textbook formulation, two a multiply-add: forward once, backward
-twice, except that one-hot input has no gradient. Element-wise work, the optimizer and the embedding lookup count
-nothing; attention counts its whole square, not the causal half. A formulation that gets away with fewer (the input
-product of an embedding is a table lookup, say) is credited with the same FLOP as the others: what counts is the time.
+twice, except that one-hot input has no gradient. Padding counts as if it were text. Element-wise work, the optimizer
+and the embedding lookup count nothing; attention counts its whole square, not the causal half. A formulation that gets
+away with fewer (the input product of an embedding is a table lookup, say) is credited with the same FLOP as the others:
+what counts is the time.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ class Model:
     LSTM and GRU are those of Keras and PyTorch (reset after), with dropout before each layer, one mask for all steps of
     a window. The Transformer is nanoGPT's: learned positions, pre-norm, GELU, no biases, tied output, dropout on the
     embedding, the attention weights and both branches.
+
+    With `label` it is a classifier instead of a language model: id 0 is padding, passed over by mask or by length, and
+    the last layer's final states go to one logit a text.
     """
 
     family: Literal["lstm", "gru", "transformer"]
@@ -29,11 +33,19 @@ class Model:
     dropout: float = 0.0
     heads: int = 0
     context: int = 0
+    directions: Literal[1, 2] = 1
+    """2: beside each recurrent layer one that reads from the last token to the first; `features` are those of each."""
+    label: bool = False
 
     @property
     def input_widths(self) -> list[int]:
         """Width of what enters each recurrent layer."""
-        return [self.embedding or self.vocabulary] + [self.features] * (self.layers - 1)
+        return [self.embedding or self.vocabulary] + [self.directions * self.features] * (self.layers - 1)
+
+    @property
+    def outputs(self) -> int:
+        """Logits that the last layer gives."""
+        return 1 if self.label else self.vocabulary
 
     @property
     def parameters(self) -> int:
@@ -42,8 +54,8 @@ class Model:
         if self.family == "transformer":
             return v * d + self.context * d + self.layers * (12 * d * d + 2 * d) + d
         gates, biases = (4, 1) if self.family == "lstm" else (3, 2)
-        cells = sum(gates * d * (width + d + biases) for width in self.input_widths)
-        return v * self.embedding + cells + d * v + v
+        cells = self.directions * sum(gates * d * (width + d + biases) for width in self.input_widths)
+        return v * self.embedding + cells + (self.directions * d + 1) * self.outputs
 
     def step_flop(self, *, batch: int, time: int) -> int:
         """FLOP of one training step on [batch, time] tokens."""
@@ -52,9 +64,10 @@ class Model:
             block = 2 * 12 * d * d + 2 * 2 * time * d
             return 3 * batch * time * (self.layers * block + 2 * d * v)
         gates = 4 if self.family == "lstm" else 3
-        forward = sum(2 * (width + d) * gates * d for width in self.input_widths) + 2 * d * v
-        without_gradient = 0 if self.embedding else 2 * v * gates * d
-        return batch * time * (3 * forward - without_gradient)
+        cells = self.directions * sum(2 * (width + d) * gates * d for width in self.input_widths)
+        head = 2 * self.directions * d * self.outputs
+        without_gradient = 0 if self.embedding else 2 * v * gates * d * self.directions
+        return batch * time * (3 * cells - without_gradient) + 3 * batch * (1 if self.label else time) * head
 
 
 @dataclass(frozen=True)
@@ -83,14 +96,22 @@ class Work:
 
 JAMO_LSTM = Model("lstm", vocabulary=181, features=128, layers=1, embedding=128)
 SHAKESPEARE_GRU = Model("gru", vocabulary=39, features=128, layers=2, dropout=0.2)
+GRU_CLASSIFIER = Model("gru", vocabulary=11_000, features=128, layers=2, embedding=128, label=True)
+BOTH_WAYS = Model("lstm", vocabulary=10_000, features=64, layers=1, embedding=128, directions=2, label=True)
 NANO_CPU = Model("transformer", vocabulary=65, features=128, layers=4, heads=4, context=64)
 NANO_GPU = Model("transformer", vocabulary=65, features=384, layers=6, heads=6, context=256, dropout=0.2)
 
 WORKS: dict[str, Work] = {
     "w1": Work("Training step of jamo_lstm", "train", 100, 300, JAMO_LSTM, carried=True, target=0.75),
     "w2": Work("Training step of shakespeare_gru", "train", 32, 100, SHAKESPEARE_GRU, target=0.55),
+    "w4": Work(
+        "Training step of a GRU classifier, texts of 5 to 60 words", "train", 32, 60, GRU_CLASSIFIER, target=0.65
+    ),
     "w5": Work("Training step of the Transformer, CPU setting", "train", 12, 64, NANO_CPU, target=1.0),
     "w5gpu": Work("Training step of the Transformer, GPU setting", "train", 64, 256, NANO_GPU),
+    "birnn": Work(
+        "Training step of a bidirectional LSTM classifier, 50 to 400 words", "train", 32, 400, BOTH_WAYS, target=0.55
+    ),
     "w6-lstm-1": Work("1,000 characters of jamo_lstm", "generate", 1, 1000, JAMO_LSTM, target=1 / 15, against="torch"),
     "w6-lstm-64": Work("64 x 1,000 of jamo_lstm", "generate", 64, 1000, JAMO_LSTM, target=1 / 2, against="torch"),
     "w6-gru-1": Work(

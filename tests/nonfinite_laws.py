@@ -16,7 +16,7 @@ def _spoilt(carry: Any, value: float) -> Any:
     )
 
 
-def _assert_untouched(
+def assert_untouched(
     subject: Subject, spoilt: tuple[Any, ...], clean: tuple[Any, ...], flags: Any, seed: int, reached: Any
 ) -> None:
     """(params, inputs, carry) with something that is not finite give what clean ones give, gradients included, but for
@@ -31,8 +31,8 @@ def _assert_untouched(
     assert_close(subject.at_once.pull(*spoilt, *flags, d), subject.at_once.pull(*clean, *flags, d))
 
 
-def _reached(result: Any, *, steps: Any, columns: Any, carry: bool) -> Any:
-    """The tree that `_assert_untouched` takes: outputs of row 0 at `steps` [t] or `columns` [v], and its carry."""
+def reached(result: Any, *, steps: Any, columns: Any, carry: bool) -> Any:
+    """The tree that `assert_untouched` takes: outputs of row 0 at `steps` [t] or `columns` [v], and its carry."""
     outputs, after = partition(result)[0]
     first = np.arange(ROWS) == 0
     where = (first[:, None] & steps)[..., None] | np.broadcast_to(columns, outputs.shape[-1])
@@ -50,13 +50,13 @@ def nonfinite_carry(subject: Subject, case: Case) -> None:
     reset = case.reset.copy()
     reset[0] = np.arange(STEPS) == at
     result = subject.at_once.run(*clean, case.mask, reset)
-    reached = _reached(result, steps=np.arange(STEPS) < at, columns=False, carry=False)
-    _assert_untouched(subject, spoilt, clean, (case.mask, reset), case.seed, reached)
+    where = reached(result, steps=np.arange(STEPS) < at, columns=False, carry=False)
+    assert_untouched(subject, spoilt, clean, (case.mask, reset), case.seed, where)
 
     mask = case.mask.copy()
     mask[0], reset[0] = False, False
-    reached = _reached(result, steps=np.zeros(STEPS, bool), columns=False, carry=True)
-    _assert_untouched(subject, spoilt, clean, (mask, reset), case.seed, reached)
+    where = reached(result, steps=np.zeros(STEPS, bool), columns=False, carry=True)
+    assert_untouched(subject, spoilt, clean, (mask, reset), case.seed, where)
     _, after = subject.at_once.run(*spoilt, mask, reset)
     assert_identical(row(after, 0), row(bad, 0))
     if subject.loss is not None:
@@ -81,8 +81,8 @@ def nonfinite_input(subject: Subject, case: Case) -> None:
     arguments = (subject.params, clean, carry), (mask, case.reset)
     result = subject.at_once.run(*arguments[0], *arguments[1])
     steps = (np.arange(STEPS) >= at) & (np.arange(STEPS) < until)
-    reached = _reached(result, steps=steps, columns=columns, carry=not len(later))
-    _assert_untouched(subject, (params, spoilt, carry), *arguments, case.seed, reached)
+    where = reached(result, steps=steps, columns=columns, carry=not len(later))
+    assert_untouched(subject, (params, spoilt, carry), *arguments, case.seed, where)
 
     params, _, spoilt, _ = subject.spoil(inputs, (0, at), np.nan)
     d = cotangents(case.seed, result)

@@ -24,7 +24,7 @@ class Way(Protocol):
         ...
 
 
-def _jit(function: Callable[..., Any]) -> Any:
+def quick_jit(function: Callable[..., Any]) -> Any:
     """Compiled in half the time: compiling is nearly all of what the laws cost."""
     return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
@@ -38,8 +38,8 @@ class AtOnce:
             _, vjp = jax.vjp(lambda floats: partition(run(*_merge(floats, rest), mask, reset))[0], floats)
             return vjp(d)[0]
 
-        self.run = _jit(run) if compiled else run
-        self.pull = _jit(pull) if compiled else pull
+        self.run = quick_jit(run) if compiled else run
+        self.pull = quick_jit(pull) if compiled else pull
 
 
 class InChunks:
@@ -94,7 +94,7 @@ class OneByOne:
                 outputs.append(y if mask[b, i] else jnp.zeros_like(y))
             rows.append(jnp.concatenate(outputs, axis=1))
             after.append(here)
-        return jnp.concatenate(rows), before, _stack_rows(after)
+        return jnp.concatenate(rows), before, stack_rows(after)
 
     def run(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
         outputs, _, after = self._forward(params, inputs, carry, mask, reset)
@@ -115,7 +115,7 @@ class OneByOne:
                         d_inputs[b, i] = d_input[0, 0]
                 d_carry = _zeros(self.initial) if reset[b, i] else d_carry
             d_carries.append(d_carry)
-        return d_params, d_inputs, _stack_rows(d_carries)
+        return d_params, d_inputs, stack_rows(d_carries)
 
 
 def partition(tree: Any) -> tuple[Any, Any]:
@@ -144,7 +144,7 @@ def row(tree: Any, b: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[b : b + 1], tree)
 
 
-def _stack_rows(rows: list[Any]) -> Any:
+def stack_rows(rows: list[Any]) -> Any:
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *rows)
 
 
@@ -163,6 +163,7 @@ class Subject:
             at that place; and [...] bool, True in the elements of an output that it reaches everywhere.
         run_bfloat16: `run` computing in bfloat16, where there is such a thing.
         loss: (params, inputs, targets, carry, mask, reset) -> (tallies, carry), for a language model.
+        takes_reset: Whether `run` heeds a reset.
     """
 
     name: str
@@ -174,6 +175,7 @@ class Subject:
     spoil: Callable[[np.ndarray, tuple[int, int], float], tuple[Any, np.ndarray, np.ndarray, Any]]
     run_bfloat16: Run | None = None
     loss: Run | None = None
+    takes_reset: bool = True
 
     # Compiled once per subject and shape, whatever the number of cases and laws.
 

@@ -40,6 +40,36 @@ class Recurrent(nn.Module):
         return [(zeros, zeros) if self.model.family == "lstm" else zeros] * self.model.layers
 
 
+def _as_keras(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    """Keras's embedding, so that all classifiers learn alike."""
+    return jax.random.uniform(key, shape, dtype, -0.05, 0.05)
+
+
+class Classifier(nn.Module):
+    """tokens [b, t], 0 behind the text, carry -> (logits [b], carry as it came); lengths tell what is padding."""
+
+    model: Model
+
+    @nn.compact
+    def __call__(self, tokens: jax.Array, carry: Any, *, train: bool) -> tuple[jax.Array, Any]:
+        model = self.model
+        lengths = (tokens != 0).sum(1)
+        x = nn.Embed(model.vocabulary, model.embedding, embedding_init=_as_keras)(tokens)
+        kind = nn.OptimizedLSTMCell if model.family == "lstm" else nn.GRUCell
+        states = ()
+        for _ in range(model.layers):
+            directions = [nn.RNN(kind(model.features)) for _ in range(model.directions)]
+            layer = nn.Bidirectional(*directions) if model.directions == 2 else directions[0]
+            state, x = layer(x, seq_lengths=lengths, return_carry=True)
+            states = state if model.directions == 2 else (state,)
+        h = [state[1] if model.family == "lstm" else state for state in states]
+        return nn.Dense(1)(jnp.concatenate(h, axis=-1))[:, 0], carry
+
+    def initial_carry(self, batch: int) -> list[Any]:
+        del batch
+        return []
+
+
 class Transformer(nn.Module):
     """tokens [b, t] -> (logits [b, t, v], carry as it came), the output layer tied to the embedding."""
 
@@ -75,7 +105,9 @@ class Training:
     def __init__(self, work: Work, folder: Path) -> None:
         assert work.model is not None
         self.inputs, self.targets = (np.load(folder / f"{name}.npy") for name in ("inputs", "targets"))
-        module = (Transformer if work.model.family == "transformer" else Recurrent)(work.model)
+        label = work.model.label
+        kind = Transformer if work.model.family == "transformer" else Classifier if label else Recurrent
+        module = kind(work.model)
         self.initial = module.initial_carry(work.batch)
         self.key = jax.random.key(0)
         params = module.init(self.key, self.inputs[0], self.initial, train=False)["params"]
@@ -86,6 +118,8 @@ class Training:
 
         def loss_fn(params: Any, carry: Any, inputs: Any, targets: Any, key: Any) -> tuple[jax.Array, Any]:
             logits, carry = module.apply({"params": params}, inputs, carry, train=True, rngs={"dropout": key})
+            if label:
+                return optax.sigmoid_binary_cross_entropy(logits, targets).mean(), carry
             return optax.softmax_cross_entropy_with_integer_labels(logits, targets).mean(), carry
 
         @jax.jit

@@ -19,10 +19,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from benchmarks.workers.jaxseq_models import Classifier, Texts, classifier_loss
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import JAMO_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, Work
 from jaxseq import runtime
-from jaxseq.config import AdamConfig, ExperimentConfig, load_config
+from jaxseq.config import AdamConfig, ExperimentConfig, TrainConfig, load_config
 from jaxseq.data import RowLoader, WindowLoader
 from jaxseq.decoding import generate
 from jaxseq.reporting.reporter import Silent
@@ -41,6 +42,13 @@ CONFIGS = {
     NANO_GPU: "shakespeare_transformer_gpu",
 }
 ENDLESS = 10**9
+ADAM = AdamConfig(name="adam", learning_rate=1e-3)
+
+
+def training(config: TrainConfig | None = None) -> TrainConfig:
+    """`config` in float32, with the allocator that is asked for."""
+    allocator = os.environ.get("JAXSEQ_BENCH_ALLOCATOR", "tuned")
+    return dataclasses.replace(config or TrainConfig(), compute_dtype="float32", allocator=allocator)
 
 
 def experiment(work: Work) -> ExperimentConfig:
@@ -50,10 +58,7 @@ def experiment(work: Work) -> ExperimentConfig:
     model = config.model
     if work.model.family == "transformer":
         model = dataclasses.replace(model, positions="learned")
-    train = dataclasses.replace(
-        config.train, compute_dtype="float32", allocator=os.environ.get("JAXSEQ_BENCH_ALLOCATOR", "tuned")
-    )
-    return dataclasses.replace(config, model=model, train=train, optimizer=AdamConfig(learning_rate=1e-3))
+    return dataclasses.replace(config, model=model, train=training(config.train), optimizer=ADAM)
 
 
 class _Losses(Silent):
@@ -71,26 +76,39 @@ class Training:
 
     def __init__(self, work: Work, folder: Path, device: str) -> None:
         assert work.model is not None
-        self.config = experiment(work)
-        sizes = {"length": work.time, "batch_size": work.batch}
-        ids = np.load(folder / "ids.npy")
-        self.loader = RowLoader(ids, **sizes) if work.carried else WindowLoader(ids, **sizes)
-        self.model = task.build_model(self.config.model, vocabulary_size=work.model.vocabulary)
-        self.params = task.init_params(self.model, seed=0)
+        if work.model.label:
+            self._classify(work, folder)
+        else:
+            self._model_language(work, folder)
         self.parameters = sum(leaf.size for leaf in jax.tree.leaves(self.params))
         dispatches = max(1, round(10e9 / work.flop)) * (1 if device == "cpu" else 10)
-        self.units_per_call = self.config.train.steps_per_dispatch * dispatches
+        self.units_per_call = self.train.steps_per_dispatch * dispatches
         self.go, self.done, self.error = threading.Semaphore(0), threading.Semaphore(0), None
         self.thread = threading.Thread(target=self._train, daemon=True)
 
+    def _model_language(self, work: Work, folder: Path) -> None:
+        config = experiment(work)
+        sizes = {"length": work.time, "batch_size": work.batch}
+        ids = np.load(folder / "ids.npy")
+        self.loader = RowLoader(ids, **sizes) if work.carried else WindowLoader(ids, **sizes)
+        model = task.build_model(config.model, vocabulary_size=work.model.vocabulary)
+        self.params = task.init_params(model, seed=0)
+        self.carry = model.initial_carry(work.batch) if work.carried else None
+        self.loss_fn, self.train, self.optimizer = task.make_loss_fn(model, self.loader), config.train, config.optimizer
+
+    def _classify(self, work: Work, folder: Path) -> None:
+        self.loader = Texts(np.load(folder / "inputs.npy"), np.load(folder / "targets.npy"))
+        model = Classifier(work.model)
+        self.params, self.carry = model.init(jax.random.key(0), self.loader(0)[0])["params"], None
+        self.loss_fn, self.train, self.optimizer = classifier_loss(model), training(), ADAM
+
     def _fit(self, **options: Any) -> None:
-        train = dataclasses.replace(self.config.train, checkpoint_every=ENDLESS, **options.pop("train"))
-        optimizer = make_optimizer(self.config.optimizer, steps=train.steps)
-        carry = self.model.initial_carry(self.loader.batch_size) if self.loader.carried else None
-        state = init_state({"params": self.params}, optimizer, key=jax.random.key(1), carry=carry)
+        train = dataclasses.replace(self.train, checkpoint_every=ENDLESS, **options.pop("train"))
+        optimizer = make_optimizer(self.optimizer, steps=train.steps)
+        state = init_state({"params": self.params}, optimizer, key=jax.random.key(1), carry=self.carry)
         with tempfile.TemporaryDirectory() as run_dir:
             fit(
-                task.make_loss_fn(self.model, self.loader),
+                self.loss_fn,
                 state,
                 self.loader,
                 optimizer=optimizer,
@@ -178,7 +196,7 @@ def device_peak() -> int:
 
 def build(work: Work, folder: Path, device: str) -> Job:
     if work.kind == "train":
-        train = experiment(work).train
+        train = training() if work.model and work.model.label else experiment(work).train
         runtime.configure(devices=train.devices, allocator=train.allocator)
         return Training(work, folder, device)
     if work.kind == "generate":

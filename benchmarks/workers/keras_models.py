@@ -21,6 +21,17 @@ def recurrent(model: Model, *, batch: int, time: int, stateful: bool) -> keras.M
     return keras.Model(tokens, layers.Dense(model.vocabulary)(x))
 
 
+def classifier(model: Model, *, batch: int, time: int) -> keras.Model:
+    """tokens [batch, time], 0 behind the text -> logits [batch, 1]; padding is masked."""
+    tokens = keras.Input((time,), batch_size=batch, dtype="int32")
+    x = layers.Embedding(model.vocabulary, model.embedding, mask_zero=True)(tokens)
+    kind = layers.LSTM if model.family == "lstm" else layers.GRU
+    for i in range(model.layers):
+        layer = kind(model.features, return_sequences=i < model.layers - 1)
+        x = (layers.Bidirectional(layer) if model.directions == 2 else layer)(x)
+    return keras.Model(tokens, layers.Dense(1)(x))
+
+
 def stepper(model: Model, *, batch: int) -> keras.Model:
     """[tokens [batch, 1], *states] -> [logits [batch, v], *states]: the model of sampling, its carry made explicit."""
     tokens = keras.Input((1,), batch_size=batch, dtype="int32")

@@ -65,16 +65,20 @@ class Training:
         self.inputs, self.targets = (np.load(folder / f"{name}.npy") for name in ("inputs", "targets"))
         if work.model.family == "transformer":
             self.model = keras_models.transformer(work.model, batch=work.batch, time=work.time)
+        elif work.model.label:
+            self.model = keras_models.classifier(work.model, batch=work.batch, time=work.time)
         else:
             stateful = work.carried and BACKEND == "tensorflow"
             self.model = keras_models.recurrent(work.model, batch=work.batch, time=work.time, stateful=stateful)
+        self.label = work.model.label
         self.parameters = sum(int(np.prod(w.shape)) for w in self.model.trainable_weights)
         self._compile(STEPS)
         self.gate, self.error = _Gate(), None
         self.thread = threading.Thread(target=self._fit, daemon=True)
 
     def _compile(self, steps: int) -> None:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        kind = keras.losses.BinaryCrossentropy if self.label else keras.losses.SparseCategoricalCrossentropy
+        loss = kind(from_logits=True)
         self.model.compile(keras.optimizers.Adam(1e-3), loss, steps_per_execution=steps)
 
     def _fit(self) -> None:

@@ -33,6 +33,30 @@ class Recurrent(nn.Module):
         return self.head(x), after
 
 
+class Classifier(nn.Module):
+    """tokens [b, t] int64, 0 behind the text -> (logits [b], None); the texts packed, so that padding costs nothing."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(model.vocabulary, model.embedding)
+        nn.init.uniform_(self.embedding.weight, -0.05, 0.05)  # as Keras has it
+        kind = nn.LSTM if model.family == "lstm" else nn.GRU
+        self.recurrent = kind(
+            model.embedding, model.features, model.layers, batch_first=True, bidirectional=model.directions == 2
+        )
+        self.directions = model.directions
+        self.head = nn.Linear(model.directions * model.features, 1)
+
+    def forward(self, tokens: Tensor, carry: None = None) -> tuple[Tensor, None]:
+        lengths = (tokens != 0).sum(1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.embedding(tokens), lengths, batch_first=True, enforce_sorted=False
+        )
+        _, state = self.recurrent(packed)
+        h = state[0] if isinstance(state, tuple) else state
+        return self.head(h[-self.directions :].transpose(0, 1).flatten(1))[:, 0], carry
+
+
 class Stepper(nn.Module):
     """tokens [b], carry -> (logits [b, v], carry): the single cells of a Recurrent, with its very parameters; faster
     for one token than the fused layers, which are made for sequences."""

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.workers.serve import Job, cores, serve
-from benchmarks.workers.torch_models import Recurrent, Stepper, Transformer
+from benchmarks.workers.torch_models import Classifier, Recurrent, Stepper, Transformer
 from benchmarks.works import Work
 
 COMPILE = os.environ.get("JAXSEQ_BENCH_COMPILE") == "1"
@@ -29,7 +29,8 @@ class Training:
         assert work.model is not None
         batches = [torch.from_numpy(np.load(folder / f"{name}.npy")).long() for name in ("inputs", "targets")]
         self.inputs, self.targets = [x.pin_memory() if device == "cuda" else x for x in batches]
-        kind = Transformer if work.model.family == "transformer" else Recurrent
+        kind = Transformer if work.model.family == "transformer" else Classifier if work.model.label else Recurrent
+        self.label = work.model.label
         self.model = kind(work.model).to(device)
         self.parameters = sum(p.numel() for p in self.model.parameters())
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)
@@ -40,6 +41,8 @@ class Training:
 
     def _loss(self, inputs: torch.Tensor, targets: torch.Tensor, carry: Any) -> tuple[torch.Tensor, Any]:
         logits, carry = self.model(inputs, carry)
+        if self.label:
+            return F.binary_cross_entropy_with_logits(logits, targets.float()), carry
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), carry
 
     def _step(self) -> torch.Tensor:

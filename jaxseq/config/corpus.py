@@ -8,7 +8,9 @@ from jaxseq.config.fields import FIXED, FREE, Bounds, Items, Text, check_fields,
 from jaxseq.config.kinds import DataConfig, register
 from jaxseq.config.limits import Count, Length
 
-NormalizerName = Literal["lowercase", "nfc", "nfkc", "unix_newlines", "collapse_whitespace"]
+NormalizerName = Literal[
+    "lowercase", "nfc", "nfkc", "unix_newlines", "collapse_whitespace", "breaks_to_spaces", "letters_only"
+]
 
 
 @register("data")

@@ -7,6 +7,7 @@ from jaxseq.data.labelled import Labelled, class_ids, find_classes, labelled_fin
 from jaxseq.data.labelled_sources import read_labelled, read_test_part
 from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
 from jaxseq.data.loader import RowLoader, WindowLoader
+from jaxseq.data.padding import pad_sequences, padding_mask
 from jaxseq.data.records import open_records, read_records, record_format
 from jaxseq.data.sources import read_documents, read_pieces, source_fingerprint
 from jaxseq.data.text_files import TextPiece
@@ -54,6 +55,8 @@ __all__ = [
     "next_token_windows",
     "open_records",
     "open_token_file",
+    "pad_sequences",
+    "padding_mask",
     "read_documents",
     "read_labelled",
     "read_pieces",

@@ -1,11 +1,12 @@
 """Where a text may be cut so that its parts can be normalised one by one.
 
 The law: `f(a) + f(b) == f(a + b)` for every cut of a text into `a` and `b` that is made here, for each f of
-`jaxseq.text.normalize.NORMALIZERS` and for every composition of them. So no cut separates
+`jaxseq.text.normalize.NORMALIZERS` and for every composition that `normalizer` makes of them. So no cut separates
 
 - two characters of white space, "\\r" and "\\n" among them;
 - a character from one that Unicode's forms C and KC join to it or that changes places with it: combining marks,
   the conjoining jamo of a syllable, vowel signs, and what such forms make one of these of;
+- the parts of a "<br />", which becomes a space, nor white space from a "<";
 - a capital sigma from the letters beside it, by which `str.lower` chooses between its two small ones, nor from
   characters that this choice looks past, as apostrophes.
 """
@@ -22,14 +23,23 @@ def last_cut(text: str) -> int:
     for separator in ("\n", " "):
         at = text.rfind(separator, 0, -1)
         while at >= 0:
-            if _begins_word(text[at + 1]):
+            if _begins_word(text[at + 1]) and not _may_be_in_break(text, at + 1):
                 return at + 1
             at = text.rfind(separator, 0, at)
-    return next((at for at in range(len(text) - 1, 0, -1) if _may_cut(text[at - 1], text[at])), 0)
+    within = range(len(text) - 1, 0, -1)
+    return next((at for at in within if _may_cut(text[at - 1], text[at]) and not _may_be_in_break(text, at)), 0)
 
 
 def _may_cut(left: str, right: str) -> bool:
     return (left.isspace() and _begins_word(right)) or (_stands_alone(left) and _stands_alone(right))
+
+
+def _may_be_in_break(text: str, at: int) -> bool:
+    """Whether `text` up to `at` ends with what a "<br />" begins with, in any form of its characters."""
+    end = at - 1 if unicodedata.normalize("NFKC", text[at - 1]) == "/" else at
+    while end and text[end - 1].isspace():
+        end -= 1
+    return unicodedata.normalize("NFKC", text[max(0, end - 3) : end]).lower().endswith(("<", "<b", "<br"))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -64,7 +74,7 @@ def _forms(character: str) -> tuple[str, str, str]:
 
 def _joins_nothing_before(character: str) -> bool:
     first = unicodedata.normalize("NFD", character)[0]
-    return not any(c.isspace() or unicodedata.combining(c) or c in _joined() for c in (character, first))
+    return not any(c in "<" or c.isspace() or unicodedata.combining(c) or c in _joined() for c in (character, first))
 
 
 def _settles_sigma(character: str) -> bool:

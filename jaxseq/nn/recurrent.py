@@ -95,10 +95,11 @@ class RecurrentLayer(nn.Module):
         reset: Array | None = None,
         train: bool = False,
         guard: bool = True,
+        reverse: bool = False,
     ) -> tuple[Array, State]:
         """Outputs [b, t, features] and the carry after the last step.
 
-        `guard` as `recurrence.run` has it; the other arguments are the carry contract's.
+        `guard` and `reverse` as `recurrence.run` has them; the other arguments are the carry contract's.
         """
         cell = self.cell()
         width = len(cell.GATES) * self.features
@@ -124,6 +125,7 @@ class RecurrentLayer(nn.Module):
             reset=reset,
             state_dropout=state_dropout,
             guard=guard,
+            reverse=reverse,
         )
         return outputs, self.CARRY(*end)
 
@@ -153,12 +155,9 @@ def _inputs(
     """What x [b, t, d] makes of the gates with kernel [d, g*h], in the cheapest way."""
     if not isinstance(x, Lookup):
         return recurrence.DenseInput(x, kernel, bias)
-    if x.table is None:
-        table = kernel.astype(jnp.float32)
-    elif len(x.table) <= x.ids.size and x.shape[1] > 1:
-        table = row_table(x.table, kernel, kernel.dtype)
-    else:  # fewer vectors than the table has rows
+    if not x.is_narrow:
         return recurrence.DenseInput(x.vectors(mask), kernel, bias)
+    table = kernel.astype(jnp.float32) if x.table is None else row_table(x.table, kernel, kernel.dtype)
     # Adding the bias to the table once is cheaper than to every step's rows; a scale must not touch the bias.
     if x.scale is None:
         return recurrence.TokenInput(x.ids, table + bias)

@@ -30,6 +30,11 @@ class Lookup:
         rows, steps = self.ids.shape
         return rows, steps, self.depth
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the product of the whole table is cheaper than that of the vectors."""
+        return self.table is None or (len(self.table) <= self.ids.size and self.ids.shape[1] > 1)
+
     def vectors(self, mask: Array | None = None) -> Array:
         """The vectors themselves; row 0 where mask [b, t] is False."""
         ids = self.ids if mask is None else jnp.where(mask, self.ids, 0)

@@ -11,6 +11,7 @@ Mask and reset are part of the same scans and cost next to nothing. Padding is k
 so NaN in it reaches neither values nor gradients. Only reverse-mode differentiation is defined.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -50,6 +51,7 @@ def run(
     mask: Array | None = None,
     reset: Array | None = None,
     state_dropout: Array | None = None,
+    reverse: bool = False,
     chunk: int = CHUNK,
     guard: bool = True,
 ) -> tuple[Array, State]:
@@ -57,8 +59,10 @@ def run(
 
     carry: parts [b, h] float32. mask [b, t] bool: where False the carry passes through and the output is zero.
     reset [b, t] bool: where True the row starts from a zero carry before this step. state_dropout [b, h]: factor on
-    the state in the recurrent product, the same at every step. guard: whether a state that is not finite is kept from
-    the gradient of a loss that it does not reach; where every step counts in the loss, there is none such.
+    the state in the recurrent product, the same at every step. reverse: from the last step to the first, so that the
+    one before a step is the one behind it, and the carry is that after the first. guard: whether a state that is not
+    finite is kept from the gradient of a loss that it does not reach; where every step counts in the loss, there is
+    none such.
     """
     if not (inputs.ids if isinstance(inputs, TokenInput) else inputs.x).shape[1]:
         return jnp.zeros((len(carry[0]), 0, carry[0].shape[-1]), jnp.float32), tuple(carry)
@@ -71,7 +75,8 @@ def run(
         x = inputs.x if mask is None else jnp.where(mask[:, :, None], inputs.x, 0)
         weights_in, stream, source = (inputs.kernel, inputs.bias), _time_major(x), _DenseSource()
     flags = _Flags(*(None if flag is None else _time_major(flag)[:, :, None] for flag in (mask, reset)))
-    result: Any = _recur(cell, source, chunk, guard, weights_in, stream, weights, tuple(carry), flags, state_dropout)
+    how = _How(cell, source, chunk, guard, reverse)
+    result: Any = _recur(how, weights_in, stream, weights, tuple(carry), flags, state_dropout)
     h, carry = result
     outputs = h if flags.mask is None else jnp.where(flags.mask, h, 0)
     return _time_major(outputs), carry
@@ -84,6 +89,15 @@ def _time_major(x: Array) -> Array:
 class _Flags(NamedTuple):
     mask: Array | None
     reset: Array | None
+
+
+class _Chunks(NamedTuple):
+    """A tree of [t, ...] cut along time."""
+
+    whole: Any = None
+    """Leaves [t // chunk, chunk, ...]; None where there is not one chunk."""
+    rest: Any = None
+    """Leaves [t % chunk, ...], the last steps; None where none are left over."""
 
 
 class _DenseSource(NamedTuple):
@@ -146,57 +160,81 @@ def _dropped(h: Array, state_dropout: Array | None) -> Array:
     return h if state_dropout is None else h * state_dropout
 
 
-def _in_chunks(tree: Any, chunk: int) -> tuple[Any, Any]:
-    """Leaves [t, ...] as [t // chunk, chunk, ...] and the [t % chunk, ...] left over."""
-
+def _in_chunks(tree: Any, chunk: int) -> _Chunks:
     def whole(x: Array) -> Array:
         n = len(x) // chunk
         return x[: n * chunk].reshape(n, chunk, *x.shape[1:])
 
-    return jax.tree.map(whole, tree), jax.tree.map(lambda x: x[len(x) - len(x) % chunk :], tree)
+    length = len(jax.tree.leaves(tree)[0])
+    return _Chunks(
+        jax.tree.map(whole, tree) if length >= chunk else None,
+        jax.tree.map(lambda x: x[len(x) - len(x) % chunk :], tree) if length % chunk else None,
+    )
 
 
-def _forward(cell, source, chunk, weights_in, stream, weights, carry, flags, state_dropout):
+def _joined(chunks: _Chunks) -> Any:
+    """Leaves [t, ...] again."""
+    if chunks.whole is None:
+        return chunks.rest
+    whole = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), chunks.whole)
+    return whole if chunks.rest is None else jax.tree.map(lambda *x: jnp.concatenate(x), whole, chunks.rest)
+
+
+def _scan_chunks(run_chunk: Callable[..., Any], carry: Any, *xs: _Chunks, reverse: bool) -> tuple[Any, _Chunks]:
+    """`lax.scan` over chunks: `run_chunk` takes the carry and a tuple, of each of `xs` one chunk."""
+    results = {}
+    for part in ("rest", "whole") if reverse else ("whole", "rest"):
+        given = tuple(getattr(x, part) for x in xs)
+        if given[0] is not None:
+            run = run_chunk if part == "rest" else partial(lax.scan, run_chunk, reverse=reverse)
+            carry, results[part] = run(carry, given)
+    return carry, _Chunks(**results)
+
+
+class _How(NamedTuple):
+    """What is known when compiling."""
+
+    cell: Cell
+    source: _DenseSource | _TokenSource
+    chunk: int
+    guard: bool
+    reverse: bool
+
+
+def _forward(how, weights_in, stream, weights, carry, flags, state_dropout):
     """States after every step [t, b, h], the last one, and what the backward pass needs."""
 
     def step(state, xs):
         prepared, (mask, reset) = xs
         before = _before(state, reset)
-        projected = source.project(weights_in, prepared)
-        after, saved = cell.forward(weights, projected, before, _dropped(before[0], state_dropout))
+        projected = how.source.project(weights_in, prepared)
+        after, saved = how.cell.forward(weights, projected, before, _dropped(before[0], state_dropout))
         after = after if mask is None else _select(mask, after, before)
         return after, (after, saved)
 
     def run_chunk(state, xs):
-        stream, flags = xs
-        end, (states, saved) = lax.scan(step, state, (source.prepare(weights_in, stream), flags))
+        ((stream, flags),) = xs
+        prepared = how.source.prepare(weights_in, stream)
+        end, (states, saved) = lax.scan(step, state, (prepared, flags), reverse=how.reverse)
         return end, (state, states, saved)
 
-    xs, rest = _in_chunks((stream, flags), chunk)
-    length = jax.tree.leaves(stream)[0].shape[0]
-    kept = []
-    if length >= chunk:
-        carry, whole = lax.scan(run_chunk, carry, xs)
-        kept.append(whole)
-    if length % chunk:
-        carry, last = run_chunk(carry, rest)
-        kept.append(jax.tree.map(lambda x: x[None], last))
-    h = [states[0].reshape(-1, *states[0].shape[2:]) for _, states, _ in kept]
-    return (h[0] if len(h) == 1 else jnp.concatenate(h)), carry, tuple(kept)
+    end, kept = _scan_chunks(run_chunk, carry, _in_chunks((stream, flags), how.chunk), reverse=how.reverse)
+    h = _joined(_Chunks(*(None if part is None else part[1][0] for part in kept)))
+    return h, end, kept
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
-def _recur(cell, source, chunk, guard, weights_in, stream, weights, carry, flags, state_dropout):
-    h, carry, _ = _forward(cell, source, chunk, weights_in, stream, weights, carry, flags, state_dropout)
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _recur(how, weights_in, stream, weights, carry, flags, state_dropout):
+    h, carry, _ = _forward(how, weights_in, stream, weights, carry, flags, state_dropout)
     return h, carry
 
 
-def _recur_forward(cell, source, chunk, guard, weights_in, stream, weights, carry, flags, state_dropout):
-    h, end, kept = _forward(cell, source, chunk, weights_in, stream, weights, carry, flags, state_dropout)
+def _recur_forward(how, weights_in, stream, weights, carry, flags, state_dropout):
+    h, end, kept = _forward(how, weights_in, stream, weights, carry, flags, state_dropout)
     return (h, end), (kept, end, weights_in, stream, weights, flags, state_dropout)
 
 
-def _counts(d_h: Array, d_carry: State, end: State, reset: Array | None) -> Array:
+def _counts(d_h: Array, d_carry: State, end: State, reset: Array | None, reverse: bool) -> Array:
     """[t, b, 1] bool: False only where nothing that the step's state reaches has a gradient.
 
     There the step's own gradient is zero, even if its values are not finite. Where all are finite that comes out by
@@ -211,7 +249,7 @@ def _counts(d_h: Array, d_carry: State, end: State, reset: Array | None) -> Arra
 
         own = (d_h != 0).any(axis=-1, keepdims=True)
         last = jnp.stack([(part != 0).any(axis=-1, keepdims=True) for part in d_carry]).any(axis=0)
-        return lax.scan(step, last, (own, reset), reverse=True)[1]
+        return lax.scan(step, last, (own, reset), reverse=not reverse)[1]
 
     if reset is not None:
         return asked()
@@ -224,11 +262,18 @@ def _finite(x: Array) -> Array:
     return jnp.where(jnp.isfinite(x), x, 0)
 
 
-def _recur_backward(cell, source, chunk, guard, residuals, gradients):
+def _shifted(states: Array, start: Array, *, reverse: bool) -> Array:
+    """What each of the steps with `states` [n, b, h] after them began with, the first of them with `start`."""
+    pieces = [states[1:], start[None]] if reverse else [start[None], states[:-1]]
+    return jnp.concatenate(pieces)
+
+
+def _recur_backward(how, residuals, gradients):
+    cell, source, chunk, guard, reverse = how
     kept, end, weights_in, stream, weights, flags, state_dropout = residuals
     d_h, d_carry = gradients
 
-    counts = _counts(d_h, d_carry, end, flags.reset) if guard else None
+    counts = _counts(d_h, d_carry, end, flags.reset, reverse) if guard else None
     # Of padding what x makes of the gates is kept too, and may be anything.
     clean = _finite if guard or flags.mask is not None else lambda x: x
 
@@ -248,9 +293,9 @@ def _recur_backward(cell, source, chunk, guard, residuals, gradients):
 
     def run_chunk(loop, xs):
         d_state, d_weights, d_weights_in = loop
-        d_h, counts, stream, flags, (start, states, saved) = xs
-        previous = jax.tree.map(lambda first, all_: jnp.concatenate([first[None], all_[:-1]]), start, states)
-        d_state, d_gates = lax.scan(step, d_state, (d_h, counts, saved, previous, states, flags), reverse=True)
+        (d_h, counts, stream, flags), (start, states, saved) = xs
+        previous = jax.tree.map(partial(_shifted, reverse=reverse), states, start)
+        d_state, d_gates = lax.scan(step, d_state, (d_h, counts, saved, previous, states, flags), reverse=not reverse)
         h = _dropped(_before(previous, flags.reset)[0], state_dropout)
         steps, batch = d_gates.shape[:2]
         flat = [x.reshape(steps * batch, x.shape[-1]) for x in (clean(saved), clean(h), d_gates)]
@@ -263,18 +308,10 @@ def _recur_backward(cell, source, chunk, guard, residuals, gradients):
 
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, jnp.float32), (weights, weights_in))
     loop = (d_carry, *zeros)
-    xs, rest = _in_chunks((d_h, counts, stream, flags), chunk)
-    d_streams: list[Any] = []
-    if len(d_h) % chunk:
-        loop, d_stream = run_chunk(loop, (*rest, jax.tree.map(lambda x: x[0], kept[-1])))
-        d_streams.append(d_stream)
-    if len(d_h) >= chunk:
-        loop, d_stream = lax.scan(run_chunk, loop, (*xs, kept[0]), reverse=True)
-        d_streams.insert(0, jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), d_stream))
-    d_state, d_weights, d_weights_in = loop
-    d_stream = d_streams[0] if len(d_streams) == 1 else jax.tree.map(lambda *d: jnp.concatenate(d), *d_streams)
+    xs = _in_chunks((d_h, counts, stream, flags), chunk)
+    (d_state, d_weights, d_weights_in), d_streams = _scan_chunks(run_chunk, loop, xs, kept, reverse=not reverse)
     typed = jax.tree.map(lambda d, w: d.astype(w.dtype), (d_weights_in, d_weights), (weights_in, weights))
-    return typed[0], d_stream, typed[1], d_state, None, None
+    return typed[0], _joined(d_streams), typed[1], d_state, None, None
 
 
 _recur.defvjp(_recur_forward, _recur_backward)

@@ -23,8 +23,8 @@ class Placement(NamedTuple):
 
     positions: Array
     """[b or 1, t] int32: position of each token; padding has that of the next real one."""
-    visible: Array
-    """[b or 1, t, s] bool, over the s keys that `look_up` gives."""
+    visible: Array | None
+    """[b or 1, t or 1, s] bool, over the s keys that `look_up` gives; None for all of them."""
     next_position: Array
     """[b] or [1] int32, after the call."""
     source: Array
@@ -86,6 +86,22 @@ def place(
         source=lax.argmax(takes, 2, jnp.int32),
         is_taken=takes.any(axis=-1),
         is_cleared=None if reset is None else reset.any(axis=1, keepdims=True),
+    )
+
+
+def place_all(length: int, *, mask: Array | None = None) -> Placement:
+    """Place `length` tokens that all see one another, before and behind, and leave nothing in a ring.
+
+    mask [b, t] bool: False at padding, which takes no position and is seen by nobody.
+    """
+    index = jnp.arange(length, dtype=jnp.int32)[None]
+    return Placement(
+        positions=index if mask is None else jnp.cumsum(mask, axis=1, dtype=jnp.int32) - mask,
+        visible=None if mask is None else mask[:, None],
+        next_position=jnp.full(1, length, jnp.int32) if mask is None else mask.sum(axis=1, dtype=jnp.int32),
+        source=jnp.zeros((1, 0), jnp.int32),
+        is_taken=jnp.zeros((1, 0), bool),
+        is_cleared=None,
     )
 
 

@@ -2,23 +2,37 @@
 
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
+from jaxseq.text.keras_tokenizer import fit_keras_tokenizer, keras_json, read_keras_json
 from jaxseq.text.normalize import NORMALIZERS
+from jaxseq.text.splitters import FILTERS, SPLITTERS
 from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
 from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer, tokenizer_from_json, tokenizer_from_text
 from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.vocab import UNKNOWN, Vocabulary
+from jaxseq.text.word_counts import WordCounts, count_words
+from jaxseq.text.word_options import WordOptions
+from jaxseq.text.words import WordTokenizer
 
 __all__ = [
     "ByteTokenizer",
     "CharTokenizer",
+    "FILTERS",
     "HoldBackDecoder",
     "JamoTokenizer",
     "NORMALIZERS",
+    "SPLITTERS",
     "StreamDecoder",
     "TOKENIZERS",
     "Tokenizer",
     "UNKNOWN",
     "Vocabulary",
+    "WordCounts",
+    "WordOptions",
+    "WordTokenizer",
+    "count_words",
+    "fit_keras_tokenizer",
+    "keras_json",
+    "read_keras_json",
     "tokenizer_from_json",
     "tokenizer_from_text",
 ]

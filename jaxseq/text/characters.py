@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.text.codepoints import CHUNK, code_points, count_characters, text_of
 from jaxseq.text.common import checked_ids, decode_whole, tokenizer_fields
-from jaxseq.text.normalize import normalizer
+from jaxseq.text.normalize import losses, normalizer
 from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
 from jaxseq.text.vocab import UNKNOWN, Vocabulary, fingerprint_of
 
@@ -52,6 +52,17 @@ class SymbolTokenizer(ABC):
                 "single characters, its specials longer"
             )
         normalizer(self.normalizers)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The number of ids: the length of the vocabulary."""
+        return len(self.vocabulary)
+
+    @property
+    def loses(self) -> tuple[str, ...]:
+        """What of a text does not come back, see `Tokenizer.loses`."""
+        unknown = ("unknown symbols",) if UNKNOWN in self.vocabulary.specials else ()
+        return (*losses(self.normalizers), *unknown)
 
     @abstractmethod
     def _spread(self, codes: NDArray[np.uint32]) -> NDArray[np.uint32]:

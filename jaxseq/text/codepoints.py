@@ -50,3 +50,17 @@ def _gathered(texts: Iterable[str]) -> Iterator[str]:
                 short, size = [], 0
     if short:
         yield "".join(short)
+
+
+def grouped(texts: Iterable[str], characters: int) -> Iterator[list[str]]:
+    """Some of `texts` at a time: together about so many characters, or one longer text."""
+    group: list[str] = []
+    size = 0
+    for text in texts:
+        group.append(text)
+        size += len(text)
+        if size >= characters:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

@@ -1,15 +1,23 @@
 """Normalisers: pure functions from text to text, named in a configuration and applied before a tokenizer reads."""
 
+import re
 import reprlib
 import unicodedata
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import cache, reduce
+
+import numpy as np
+from numpy.typing import NDArray
 
 from jaxseq.errors import InputError
+from jaxseq.text.codepoints import code_points, text_of
 
 Normalizer = Callable[[str], str]
 
 _MOST = 16
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_LONG = 1024  # characters from which arrays are faster
+_PLANES_WITH_LETTERS = 0x40000
 
 
 def lowercase(text: str) -> str:
@@ -47,10 +55,75 @@ def collapse_whitespace(text: str) -> str:
     return " " * text[0].isspace() + words + " " * text[-1].isspace()
 
 
+def breaks_to_spaces(text: str) -> str:
+    """A space for each HTML tag that breaks a line, such as "<br />" in film reviews.
+
+    >>> breaks_to_spaces("The end.<br /><br />Or not?")
+    'The end.  Or not?'
+    """
+    return _BREAK.sub(" ", text) if "<" in text else text
+
+
+def letters_only(text: str) -> str:
+    """A space for each character but letters, as `str.isalpha` has them, and "'"; one for each "<br />".
+
+    Marks are no letters: where accents or conjoining jamo stand apart, put `nfc` before it.
+
+    >>> letters_only("It's 'Alien 3',<br />isn't it?")
+    "It's 'Alien  '  isn't it "
+    """
+    text = breaks_to_spaces(text)
+    if text.isascii() or len(text) < _LONG:
+        return text.translate(_KEPT)
+    codes = code_points(text).copy()
+    codes[~np.take(_letters(), codes, mode="clip")] = ord(" ")
+    return text_of(codes)
+
+
+class _Kept(dict[int, str]):
+    """What `str.translate` puts for each code point."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = character if character.isalpha() or character == "'" else " "
+        return self[code]
+
+
+_KEPT = _Kept()
+
+
+@cache
+def _letters() -> NDArray[np.bool_]:
+    """Whether each code point is kept; the last entry is for all beyond."""
+    kept = [chr(code).isalpha() for code in range(_PLANES_WITH_LETTERS)]
+    kept[ord("'")] = True
+    return np.array([*kept, False])
+
+
 NORMALIZERS: dict[str, Normalizer] = {
-    function.__name__: function for function in (lowercase, nfc, nfkc, unix_newlines, collapse_whitespace)
+    function.__name__: function
+    for function in (lowercase, nfc, nfkc, unix_newlines, collapse_whitespace, breaks_to_spaces, letters_only)
 }
 """By the names that configurations use."""
+
+_LOSSES: dict[str, tuple[str, ...]] = {
+    "lowercase": ("case",),
+    "nfc": ("Unicode form",),
+    "nfkc": ("Unicode form", "compatibility forms"),
+    "unix_newlines": ("line ends",),
+    "collapse_whitespace": ("white space",),
+    "breaks_to_spaces": ("line breaks of HTML",),
+    "letters_only": ("line breaks of HTML", "punctuation", "digits", "marks", "white space"),
+}
+
+
+def losses(names: Sequence[str]) -> tuple[str, ...]:
+    """What texts lose by the `NORMALIZERS` with these names, see `jaxseq.text.tokenizers.Tokenizer.loses`.
+
+    >>> losses(("lowercase", "unix_newlines"))
+    ('case', 'line ends')
+    """
+    return tuple(dict.fromkeys(loss for name in names for loss in _LOSSES.get(name, ())))
 
 
 def compose(*functions: Normalizer) -> Normalizer:
@@ -59,6 +132,8 @@ def compose(*functions: Normalizer) -> Normalizer:
     >>> compose(unix_newlines, lowercase)("Speak,\\r\\nSPEAK.")
     'speak,\\nspeak.'
     """
+    if len(functions) == 1:
+        return functions[0]
     return lambda text: reduce(lambda value, function: function(value), functions, text)
 
 
@@ -66,11 +141,14 @@ def normalizer(names: Sequence[str]) -> Normalizer:
     """The composition of the `NORMALIZERS` with these names.
 
     Raises:
-        InputError: there is no normaliser of that name, or there are more than 16.
+        InputError: there is no normaliser of that name; there are more than 16; or "collapse_whitespace" comes after
+            "letters_only", whose spaces it would join across the places where a long text is read in parts.
     """
     if len(names) > _MOST:
         raise InputError(f"there are {len(names)} normalisers: name {_MOST} at most, to be applied one after another")
     for name in names:
         if name not in NORMALIZERS:
             raise InputError(f"there is no normaliser {reprlib.repr(name)}: choose among {', '.join(NORMALIZERS)}")
+    if "letters_only" in names and "collapse_whitespace" in names[names.index("letters_only") :]:
+        raise InputError("normaliser collapse_whitespace comes after letters_only: leave it out, or put it before")
     return compose(*(NORMALIZERS[name] for name in names))

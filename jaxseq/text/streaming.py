@@ -58,3 +58,30 @@ class HoldBackDecoder(Generic[Unit]):
         """As `StreamDecoder.flush`."""
         rest, self._waiting = self._waiting, self._waiting[:0]
         return self._text(rest)
+
+
+class JoiningDecoder:
+    """The stream decoder of tokenizers whose ids are texts with something between them, as words with a space.
+
+    Args:
+        texts: from ids [n] to their texts; None for an id that is passed over.
+        joint: what stands between the texts of two ids.
+    """
+
+    def __init__(self, texts: Callable[[ArrayLike], list[str | None]], *, joint: str) -> None:
+        self._texts, self._joint = texts, joint
+        self._begun = False
+
+    def push(self, ids: ArrayLike) -> str:
+        """As `StreamDecoder.push`."""
+        texts = [text for text in self._texts(ids) if text is not None]
+        if not texts:
+            return ""
+        before = self._joint if self._begun else ""
+        self._begun = True
+        return before + self._joint.join(texts)
+
+    def flush(self) -> str:
+        """As `StreamDecoder.flush`."""
+        self._begun = False
+        return ""

@@ -1,7 +1,8 @@
 """What a tokenizer is, those there are by the names configurations use, and how one is read back from JSON.
 
 A tokenizer is frozen and pure. `decode(encode(text)) == normalize(text)` whenever its vocabulary holds every symbol of
-the text. A class that does what `Tokenizer` says joins the others by an entry in `TOKENIZERS`.
+the text, and `normalize(text)` is `text` but for what the tokenizer `loses`. A class that does what `Tokenizer` says
+joins the others by an entry in `TOKENIZERS`.
 """
 
 import json
@@ -18,6 +19,7 @@ from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.streaming import StreamDecoder
 from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.vocab import Vocabulary
+from jaxseq.text.words import WordTokenizer
 
 
 class Tokenizer(Protocol):
@@ -37,7 +39,21 @@ class Tokenizer(Protocol):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The symbol of each id, for people to read; its length is the size of a model's output."""
+        """A name for each id, for people to read."""
+        ...
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The number of ids, from 0 on: the rows of a table of embeddings, the size of a model's output."""
+        ...
+
+    @property
+    def loses(self) -> tuple[str, ...]:
+        """What `decode(encode(text))` may lack of `text`; empty where it is `text` to the letter.
+
+        Names are those of `jaxseq.text.normalize.losses`, "quotation marks", which become others, and for symbols that
+        come back as the same sign all of them "unknown symbols" or "unknown words".
+        """
         ...
 
     @property
@@ -46,7 +62,7 @@ class Tokenizer(Protocol):
         ...
 
     def normalize(self, text: str) -> str:
-        """`text` as `encode` reads it."""
+        """`text` as `encode` reads it; where words are read, these alone, put together again."""
         ...
 
     def encode(self, text: str) -> NDArray[np.int32]:
@@ -79,7 +95,12 @@ class Tokenizer(Protocol):
         ...
 
 
-TOKENIZERS: dict[str, type[Tokenizer]] = {"char": CharTokenizer, "jamo": JamoTokenizer, "byte": ByteTokenizer}
+TOKENIZERS: dict[str, type[Tokenizer]] = {
+    "char": CharTokenizer,
+    "jamo": JamoTokenizer,
+    "byte": ByteTokenizer,
+    "word": WordTokenizer,
+}
 """By kind."""
 
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxseq.errors import UnknownSymbolError
 from jaxseq.text.common import checked_ids, decode_whole, tokenizer_fields
-from jaxseq.text.normalize import normalizer
+from jaxseq.text.normalize import losses, normalizer
 from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
 from jaxseq.text.vocab import Vocabulary, fingerprint_of
 
@@ -42,6 +42,16 @@ class ByteTokenizer:
     def vocabulary(self) -> Vocabulary:
         """The 256 bytes, written as "<0x41>"."""
         return _BYTES
+
+    @property
+    def vocabulary_size(self) -> int:
+        """256: a table has a row for each byte."""
+        return len(_BYTES)
+
+    @property
+    def loses(self) -> tuple[str, ...]:
+        """What of a text does not come back, see `Tokenizer.loses`."""
+        return losses(self.normalizers)
 
     def normalize(self, text: str) -> str:
         """`text` as `encode` reads it."""

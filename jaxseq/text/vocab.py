@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from jaxseq.errors import InputError, UnknownSymbolError
 
@@ -47,22 +47,26 @@ class Vocabulary:
         specials: Sequence[str] = (),
         min_count: int = 1,
         max_size: int | None = None,
+        ties: Literal["code point", "first"] = "code point",
     ) -> Self:
         """The vocabulary of a corpus, given as the count of each symbol or as the symbols themselves in any order.
 
-        Of two symbols that are equally frequent the one with the lower code points comes first, so the same corpus
-        gives the same ids every time. A symbol that is also a special keeps the special's id.
+        A symbol that is also a special keeps the special's id.
 
         Args:
             specials: symbols that have no count and take the first ids.
             min_count: leave out symbols that occur fewer times than this.
             max_size: keep at most this many symbols, specials included.
+            ties: of symbols that are equally frequent, the one with the lower code points comes first, whatever the
+                order of the corpus; or the one that comes first in what was given.
         """
         if max_size is not None and max_size < len(specials):
             raise ValueError(f"max_size {max_size} leaves no room for {len(specials)} specials")
         counts = counts_or_symbols if isinstance(counts_or_symbols, Mapping) else Counter(counts_or_symbols)
         frequent = [symbol for symbol, count in counts.items() if count >= min_count and symbol not in specials]
-        frequent.sort(key=lambda symbol: (-counts[symbol], symbol))
+        if ties == "code point":
+            frequent.sort()
+        frequent.sort(key=counts.__getitem__, reverse=True)  # which leaves equals in their order
         room = None if max_size is None else max_size - len(specials)
         return cls(ranked=tuple(frequent[:room]), specials=tuple(specials))
 

@@ -12,7 +12,16 @@ from benchmarks.peers import BEFORE, OURS, PEERS, TUNED, environment
 from benchmarks.rounds import Field, contestants
 from benchmarks.summary import fastest_peer, lines, our_label, ratio_between, spread, verdicts
 from benchmarks.workers.serve import peak_bytes
-from benchmarks.works import JAMO_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, WORKS, select
+from benchmarks.works import (
+    BOTH_WAYS,
+    GRU_CLASSIFIER,
+    JAMO_LSTM,
+    NANO_CPU,
+    NANO_GPU,
+    SHAKESPEARE_GRU,
+    WORKS,
+    select,
+)
 
 
 def _result(seconds: dict[str, list[float]], *, flop: int = 0, rate: float = 100.0) -> dict:
@@ -38,6 +47,8 @@ def _result(seconds: dict[str, list[float]], *, flop: int = 0, rate: float = 100
     [
         (JAMO_LSTM, 181 * 128 + 4 * 128 * (128 + 128 + 1) + 128 * 181 + 181),
         (SHAKESPEARE_GRU, 3 * 128 * (39 + 128 + 2) + 3 * 128 * (128 + 128 + 2) + 128 * 39 + 39),
+        (GRU_CLASSIFIER, 11_000 * 128 + 2 * 99_072 + 129),  # Keras: GRU(128) on 128 twice, Dense(1)
+        (BOTH_WAYS, 10_000 * 128 + 98_816 + 129),  # Keras: Bidirectional(LSTM(64)) on 128, Dense(1)
         (NANO_CPU, 804_096),  # nanoGPT prints 0.80M
         (NANO_GPU, 10_745_088),  # nanoGPT prints 10.65M, without the 98,304 of the positions
     ],
@@ -46,7 +57,7 @@ def test_parameter_counts_are_those_of_the_published_models(model, parameters):
     assert model.parameters == parameters
 
 
-@pytest.mark.parametrize(("name", "gflop"), [("w1", 27.8), ("w2", 3.12), ("w5", 3.96)])
+@pytest.mark.parametrize(("name", "gflop"), [("w1", 27.8), ("w2", 3.12), ("w4", 2.265), ("birnn", 7.55), ("w5", 3.96)])
 def test_flop_of_a_step_is_what_the_formula_gives_by_hand(name, gflop):
     assert WORKS[name].flop / 1e9 == pytest.approx(gflop, rel=2e-3)
 
@@ -82,6 +93,23 @@ def test_data_has_the_shape_of_the_work_also_without_real_text(name, tmp_path, m
     assert 0 <= inputs.min() <= inputs.max() < work.model.vocabulary
     np.testing.assert_array_equal(inputs[..., 1:], targets[..., :-1])
     assert len(np.load(tmp_path / "ids.npy")) > work.batch * work.time * (data.BATCHES if work.carried else 1)
+
+
+def test_texts_have_their_padding_behind_them_and_labels_that_can_be_told(tmp_path):
+    for name in ("w4", "birnn"):
+        data.prepare(name, tmp_path)
+        work, inputs, labels = WORKS[name], np.load(tmp_path / "inputs.npy"), np.load(tmp_path / "targets.npy")
+        assert inputs.shape == (data.BATCHES, work.batch, work.time)
+        assert labels.shape == (data.BATCHES, work.batch)
+        assert inputs.dtype == labels.dtype == np.int32
+        real = inputs != 0
+        np.testing.assert_array_equal(real, np.arange(work.time) < real.sum(2, keepdims=True))
+        assert work.time // 8 <= real.sum(2).min() < real.sum(2).max() <= work.time
+        assert inputs.max() < work.model.vocabulary
+        for label in (0, 1):
+            told = (inputs == 1 + label).any(2)
+            assert (labels[told] == label).all()
+            assert told[labels == label].mean() > 0.9  # some are too short
 
 
 def test_quartiles_are_those_of_the_statistics_module():
@@ -174,6 +202,16 @@ def test_the_check_names_a_wrong_parameter_count_start_and_course():
     strange = {"parameters": 5, "losses": [9.0, 9.0, 9.0]}
     found = check.complaints(SHAKESPEARE_GRU, {"torch": good, "flax": flax, "keras-jax": strange})
     assert [line.split()[0] for line in found] == ["keras-jax", "keras-jax", "the"]
+
+
+def test_a_classifier_starts_at_chance_and_learns_at_its_own_pace():
+    good = {"parameters": GRU_CLASSIFIER.parameters, "losses": [0.693, 0.66]}
+    slow = {**good, "losses": [0.693, 0.4]}
+    assert check.complaints(GRU_CLASSIFIER, {"keras-jax": good, "torch": slow}) == []
+    strange = {**good, "losses": [9.3, 9.3]}
+    start, course = check.complaints(GRU_CLASSIFIER, {"keras-jax": strange})
+    assert "not ln 2" in start
+    assert "does not learn" in course
 
 
 def test_whose_turn_comes_first_goes_round_after_the_yardstick():

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.data.cuts import last_cut
-from jaxseq.text.normalize import NORMALIZERS
+from jaxseq.errors import InputError
+from jaxseq.text.normalize import NORMALIZERS, normalizer
 
 MARKS = (
     "\u0301\u0327\u0338\u0345\u0307\u3099\u09be\u0dca\u0dcf\u102e\U00011127\u05b0\u093c\u0653\u302e\U0001d165\U0001d16d"
@@ -19,8 +20,21 @@ SPACES = " \n\r\t\u00a0\u2003\u3000\u0085\u2028\x1c"
 SPACE_LIKE = "\u00a8\u00b4\u200b\u037a\ufe70\uff9e\u309b\ufdfa\u203e"
 SIGMAS = "ΣσςίΣ'’:.·\u00ad\u02b0\U0001d6ba\U0001d6d3"
 CASES = "İIıiẞßŉǅﬁÅK\u212b\u2126aA1漢"
+TAGS = ["<br />", "<BR/>", "<br \n>", "<", "b", "r", "/", ">", "＜ｂr", "≮", "1", '"']
 ALPHABET = sorted(set(MARKS + HANGUL + SPACES + SPACE_LIKE + SIGMAS + CASES))
-NAMES = st.lists(st.sampled_from(sorted(NORMALIZERS)), max_size=4)
+
+
+def accepted(names):
+    try:
+        return normalizer(names) is not None
+    except InputError:
+        return False
+
+
+NAMES = st.lists(st.sampled_from(sorted(NORMALIZERS)), max_size=4).filter(accepted)
+
+
+TEXTS = st.lists(st.sampled_from(ALPHABET) | st.sampled_from(TAGS), max_size=14).map("".join)
 
 
 def normalized(text, names):
@@ -34,7 +48,7 @@ def cut_everywhere(text):
 
 
 @settings(deadline=None, max_examples=1500)
-@given(text=st.text(st.sampled_from(ALPHABET), max_size=14), names=NAMES)
+@given(text=TEXTS, names=NAMES)
 def test_parts_normalise_to_what_the_whole_does_under_any_list_of_normalisers(text, names):
     assert "".join(normalized(part, names) for part in cut_everywhere(text)) == normalized(text, names)
 
@@ -52,6 +66,8 @@ def strange_characters():
 
 
 LISTS = [(name,) for name in NORMALIZERS] + list(product(("lowercase", "nfc", "nfkc"), repeat=2))
+LISTS += list(product(("nfkc", "lowercase"), ("breaks_to_spaces", "letters_only"), ("nfkc", "lowercase")))
+LISTS += [("breaks_to_spaces", "collapse_whitespace"), ("collapse_whitespace", "letters_only")]
 LISTS += [("nfkc", "collapse_whitespace"), ("nfkc", "lowercase", "nfc", "lowercase", "nfkc", "collapse_whitespace")]
 
 
@@ -90,6 +106,11 @@ def test_every_character_that_a_normaliser_knows_is_kept_with_what_it_needs():
         ("\u1112\u1161\u11ab", 0),
         ("ΑΣ'", 0),
         ("a\u00a0b", 2),
+        ("1 2\n3", 4),
+        ("12345", 4),
+        ("film <br />\n<br />", 3),
+        ("film<br />good", 13),
+        ("a film<br />", 2),
         ("\n\u0301x", 0),
         ("", 0),
         ("a", 0),

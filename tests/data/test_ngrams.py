@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jaxseq.data.examples import Sequences, join_sequences
 
+from jaxseq.data.examples import Sequences, join_sequences
 from jaxseq.data.ngrams import with_ngrams
 
 _MASK = 2**64 - 1

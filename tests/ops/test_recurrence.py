@@ -87,3 +87,50 @@ def test_values_and_gradients_equal_those_of_a_loop(name, kind, steps, chunk):
     )
     for have, want in zip(jax.tree.leaves(result), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(have, want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["dense", "tokens"])
+@pytest.mark.parametrize("steps", [7, 6, 2])
+def test_in_reverse_it_is_itself_on_what_is_turned_round(kind, steps):
+    rng = np.random.default_rng(steps)
+
+    def normal(*shape):
+        return jnp.asarray(rng.normal(size=shape), jnp.float32)
+
+    weights, carry = cells.RecurrentWeights(normal(FEATURES, 4 * FEATURES)), (normal(BATCH, FEATURES),) * 2
+    mask, reset = rng.random((BATCH, steps)) < 0.7, rng.random((BATCH, steps)) < 0.2
+    ids = jnp.asarray(rng.integers(0, VOCABULARY, (BATCH, steps)), jnp.int32)
+    floats = (
+        (normal(BATCH, steps, DEPTH), normal(DEPTH, 4 * FEATURES), normal(4 * FEATURES))
+        if kind == "dense"
+        else (normal(BATCH, steps), normal(VOCABULARY, 4 * FEATURES), normal(4 * FEATURES))
+    )
+    d_outputs, d_end = normal(BATCH, steps, FEATURES), normal(BATCH, FEATURES)
+
+    def objective(turned):
+        turn = (lambda x: x[:, ::-1]) if turned else (lambda x: x)
+
+        def total(floats, weights, carry):
+            first, kernel, bias = floats
+            first = turn(first)
+            inputs = DenseInput(first, kernel, bias)
+            if kind == "tokens":
+                # Of the scale nobody asks for the gradient.
+                inputs = TokenInput(turn(ids), kernel, bias, jax.lax.stop_gradient(first))
+            outputs, end = recurrence.run(
+                cells.LSTMCell(),
+                inputs,
+                weights,
+                carry,
+                mask=turn(mask),
+                reset=turn(reset),
+                reverse=not turned,
+                chunk=3,
+            )
+            outputs = turn(outputs)
+            return (outputs * d_outputs).sum() + sum((part * d_end).sum() for part in end), (outputs, end)
+
+        return jax.jit(jax.grad(total, argnums=(0, 1, 2), has_aux=True))(floats, weights, carry)
+
+    for have, want in zip(jax.tree.leaves(objective(False)), jax.tree.leaves(objective(True)), strict=True):
+        np.testing.assert_allclose(have, want, rtol=1e-5, atol=1e-5)

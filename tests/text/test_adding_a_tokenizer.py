@@ -36,7 +36,7 @@ def test_the_tests_on_the_page_pass(page: dict[str, Any]) -> None:
 
 
 def test_the_example_reads_words(page: dict[str, Any]) -> None:
-    tokenizer = page["WordTokenizer"].train("To be, or not to be.", normalize=("lowercase",))
+    tokenizer = page["PieceTokenizer"].train("To be, or not to be.", normalize=("lowercase",))
     assert tokenizer.vocabulary.symbols == (" ", "be", "to", ",", ".", "not", "or")
     assert tokenizer.encode("not to be.").tolist() == [5, 0, 2, 0, 1, 4]
-    assert TOKENIZERS["word"] is page["WordTokenizer"]
+    assert TOKENIZERS["piece"] is page["PieceTokenizer"]

@@ -1,5 +1,6 @@
 """Normalisers, against the definitions they name."""
 
+import re
 import unicodedata
 from typing import get_args
 
@@ -11,8 +12,11 @@ from jaxseq.config import NormalizerName
 from jaxseq.errors import InputError
 from jaxseq.text.normalize import (
     NORMALIZERS,
+    breaks_to_spaces,
     collapse_whitespace,
     compose,
+    letters_only,
+    losses,
     lowercase,
     nfc,
     nfkc,
@@ -60,7 +64,7 @@ def test_unix_newlines_leaves_the_lines_alone(text: str) -> None:
 @settings(deadline=None, max_examples=50)
 @given(st.text(max_size=10))
 def test_normalising_twice_is_normalising_once(text: str) -> None:
-    for function in (nfc, nfkc, unix_newlines, collapse_whitespace):
+    for function in (nfc, nfkc, unix_newlines, collapse_whitespace, letters_only):
         assert function(function(text)) == function(text)
 
 
@@ -74,3 +78,44 @@ def test_the_unicode_forms_are_those_of_the_standard() -> None:
 def test_an_unknown_normaliser_is_refused_by_name() -> None:
     with pytest.raises(InputError, match="no normaliser 'upper': choose among lowercase, nfc"):
         normalizer(("lowercase", "upper"))
+
+
+@modest
+@given(st.text(st.sampled_from("aÉ가'1 ²_.<>/br\n\u0301Ⅷ𝒜😀\ud800"), max_size=20))
+def test_letters_only_has_a_space_for_all_but_letters_and_apostrophes(text: str) -> None:
+    expected = (c if c.isalpha() or c == "'" else " " for c in breaks_to_spaces(text))
+    kept = "".join(expected)
+    assert letters_only(text) == kept
+    assert letters_only(text + "a" * 2000) == kept + "a" * 2000  # a long one takes another way
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a<br />b<br/>c<BR>d<br \n/>e", "a b c d e"),
+        ("a < b br /> <b> <brr> <br /", "a < b br /> <b> <brr> <br /"),
+        ("<br /><br />", "  "),
+        ("", ""),
+    ],
+)
+def test_breaks_to_spaces_replaces_the_tag_alone(text: str, expected: str) -> None:
+    assert breaks_to_spaces(text) == expected
+
+
+def test_letters_only_on_film_reviews_is_the_usual_regular_expression(films: list[str]) -> None:
+    ascii_films = [film for film in films if film.isascii()]
+    assert len(ascii_films) > 800
+    for film in ascii_films:
+        assert letters_only(film) == re.sub("[^a-zA-Z']", " ", re.sub(r"<br\s*/?>", " ", film))
+
+
+def test_white_space_is_not_collapsed_after_letters_are_left_alone() -> None:
+    with pytest.raises(InputError, match="collapse_whitespace comes after letters_only: leave it out"):
+        normalizer(("letters_only", "nfc", "collapse_whitespace"))
+    assert normalizer(("collapse_whitespace", "letters_only"))("a \n1b") == "a  b"
+
+
+def test_every_normaliser_says_what_it_loses() -> None:
+    assert all(losses((name,)) for name in NORMALIZERS)
+    assert losses(()) == ()
+    assert losses(("lowercase", "nfc", "lowercase")) == ("case", "Unicode form")

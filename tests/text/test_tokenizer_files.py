@@ -7,10 +7,23 @@ from typing import Any
 import pytest
 
 from jaxseq.errors import InputError
-from jaxseq.text import ByteTokenizer, CharTokenizer, JamoTokenizer, Tokenizer, tokenizer_from_text
+from jaxseq.text import (
+    ByteTokenizer,
+    CharTokenizer,
+    JamoTokenizer,
+    Tokenizer,
+    WordOptions,
+    WordTokenizer,
+    tokenizer_from_text,
+)
 
 CHAR: dict[str, Any] = CharTokenizer.train("to be, 값", normalize=("nfc",), unknown=True).to_json()
 JAMO: dict[str, Any] = JamoTokenizer.train("to be, 값").to_json()
+WORD: dict[str, Any] = WordTokenizer.train("to be, 값", options=WordOptions(unknown="buckets", buckets=3)).to_json()
+
+
+def with_options(**fields: Any) -> str:
+    return changed(WORD, options={**WORD["options"], **fields})
 
 
 def result(text: str | bytes) -> Tokenizer | InputError:
@@ -36,7 +49,7 @@ def with_vocabulary(symbols: Any, specials: Any = ()) -> str:
     return changed(CHAR, vocabulary={"symbols": symbols, "specials": specials if specials else []})
 
 
-@pytest.mark.parametrize("tree", [CHAR, JAMO, ByteTokenizer().to_json()])
+@pytest.mark.parametrize("tree", [CHAR, JAMO, WORD, ByteTokenizer().to_json()])
 def test_what_was_written_is_read(tree: dict[str, Any]) -> None:
     for text in (json.dumps(tree), json.dumps(tree, ensure_ascii=False), json.dumps(tree, ensure_ascii=False).encode()):
         assert tokenizer_from_text(text).to_json() == tree
@@ -57,7 +70,7 @@ def test_what_was_written_is_read(tree: dict[str, Any]) -> None:
         ('{"kind": ' + "9" * 5000 + "}", "this is no JSON"),
         ('{"kind": "char", "kind": "char"}', "has a field twice"),
         ("null", "must have a 'kind' among"),
-        (changed(CHAR, kind=True), "must have a 'kind' among char, jamo, byte, not True"),
+        (changed(CHAR, kind=True), "must have a 'kind' among char, jamo, byte, word, not True"),
         (changed(CHAR, kind=[[[["char"]]]]), "must have a 'kind' among"),
         (changed(CHAR, normalize=True), "must be a list of texts, not True"),
         (changed(CHAR, normalize=[True]), "must be a list of texts"),
@@ -82,6 +95,27 @@ def test_what_was_written_is_read(tree: dict[str, Any]) -> None:
         (changed(JAMO, mark=True), "syllable mark True must be one character"),
         (changed(JAMO, mark="가"), "syllable mark '가' must be one character"),
         (changed(JAMO, mark=[[[]]] * 100_000), "syllable mark [[[]]"),
+        (changed(WORD, words=[], options=WordOptions().to_json()), "holds no symbol of a text"),
+        (changed(WORD, words=["a", "a"]), "'a' at id 1 of a vocabulary occurs before"),
+        (changed(WORD, words=[""]), "must be a text of 1 character or more"),
+        (changed(WORD, words="to"), "the words of a word tokenizer in JSON must be a list of texts, not 'to'"),
+        (changed(WORD, words=["\ud800"]), "is half of a surrogate pair"),
+        (changed(WORD, options=None), "the options of a word tokenizer in JSON must be an object with splitter,"),
+        (changed(WORD, options={}), "the options of a word tokenizer in JSON lacks 'splitter'"),
+        (with_options(more=1), "has a strange field 'more'"),
+        (with_options(splitter="nltk"), "splitter of a word tokenizer is 'nltk': choose among filters, whitespace,"),
+        (with_options(splitter=None), "splitter of a word tokenizer is None: it must be of the type str"),
+        (with_options(max_words=-1), "max_words of a word tokenizer is -1: it must be 0 or more, or None for all"),
+        (with_options(max_words=True), "max_words of a word tokenizer is True: it must be of the type int"),
+        (with_options(min_count=0), "min_count of a word tokenizer is 0: it must be 1 or more"),
+        (with_options(padding=1), "padding of a word tokenizer is 1: it must be of the type bool"),
+        (with_options(unknown="no"), "unknown of a word tokenizer is 'no': choose among unk, buckets, drop, error"),
+        (with_options(buckets=0), "buckets of a word tokenizer is 0: it must be 1 or more with unknown 'buckets'"),
+        (with_options(buckets=10**12), "buckets of a word tokenizer is 1000000000000"),
+        (with_options(unknown="unk"), "buckets of a word tokenizer is 3: it must be 1 or more with unknown 'buckets'"),
+        (with_options(unknown="error", buckets=0, min_count=2), "unknown of a word tokenizer is 'error': words are"),
+        (with_options(split=""), "split of a word tokenizer is '': it must have 1 character or more"),
+        (with_options(unknown_text=0), "unknown_text of a word tokenizer is 0: it must be of the type str"),
         (changed(JAMO, vocabulary=None), "must be an object with specials, symbols, not NoneType"),
     ],
 )
@@ -101,7 +135,7 @@ def test_nesting_of_any_depth_is_one_line(field: str, depth: int) -> None:
 
 def test_any_change_of_a_byte_is_a_tokenizer_or_one_line() -> None:
     rng = random.Random(0)
-    for tree in (CHAR, JAMO):
+    for tree in (CHAR, JAMO, WORD):
         whole = json.dumps(tree, ensure_ascii=False).encode()
         for at in range(len(whole)):
             for new in (b"", rng.randbytes(1), rng.choice([b'"', b"[", b"0", b"\\", b"\xff", b"}"])):
@@ -110,14 +144,15 @@ def test_any_change_of_a_byte_is_a_tokenizer_or_one_line() -> None:
                     assert "\n" not in str(found)
                 else:
                     assert found.decode(found.encode("")) == ""
+                    assert len(found.vocabulary) == found.vocabulary_size
 
 
 def test_any_value_in_place_of_any_other_is_a_tokenizer_or_one_line() -> None:
     values: list[Any] = [None, True, 0, -1, 1e308, "", "a", "ab", [], ["a"], [None], {}, {"a": 1}, "\ud800", "\n", [[]]]
-    for tree in (CHAR, JAMO):
+    for tree, inner in ((CHAR, "vocabulary"), (JAMO, "vocabulary"), (WORD, "options")):
         for value in values:
             for field in tree:
                 line_or_tokenizer = result(json.dumps({**tree, field: value}))
                 assert "\n" not in str(line_or_tokenizer) or not isinstance(line_or_tokenizer, InputError)
-            for field in tree["vocabulary"]:
-                result(json.dumps({**tree, "vocabulary": {**tree["vocabulary"], field: value}}))
+            for field in tree[inner]:
+                result(json.dumps({**tree, inner: {**tree[inner], field: value}}))

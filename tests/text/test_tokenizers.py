@@ -15,6 +15,8 @@ from jaxseq.text import (
     CharTokenizer,
     JamoTokenizer,
     Tokenizer,
+    WordOptions,
+    WordTokenizer,
     tokenizer_from_json,
 )
 
@@ -27,12 +29,18 @@ EVERY = [
     JamoTokenizer.train(TEXT, normalize=("nfc",), mark="|"),
     ByteTokenizer(),
     ByteTokenizer.train(TEXT, normalize=("lowercase",)),
+    WordTokenizer.train(TEXT),
+    WordTokenizer.train(TEXT, normalize=("lowercase", "letters_only"), options=WordOptions(max_words=2)),
+    WordTokenizer.train(TEXT, options=WordOptions(splitter="pieces", padding=False, unknown="error")),
+    WordTokenizer.train(TEXT, options=WordOptions(splitter="treebank", unknown="buckets", buckets=5, max_words=3)),
 ]
 every = pytest.mark.parametrize("tokenizer", EVERY, ids=lambda tokenizer: tokenizer.kind)
 
 
 def test_every_kind_stands_under_its_name() -> None:
-    assert {name: kind.kind for name, kind in TOKENIZERS.items()} == {"char": "char", "jamo": "jamo", "byte": "byte"}
+    assert {name: kind.kind for name, kind in TOKENIZERS.items()} == {
+        name: name for name in ("char", "jamo", "byte", "word")
+    }
 
 
 @every
@@ -74,6 +82,28 @@ def test_ids_may_be_integers_of_any_type(tokenizer: Tokenizer, dtype: type) -> N
 
 
 @every
+def test_every_id_has_a_name_and_a_row_of_a_table(tokenizer: Tokenizer) -> None:
+    assert tokenizer.vocabulary_size == len(tokenizer.vocabulary)
+    assert tokenizer.encode(TEXT).max() < tokenizer.vocabulary_size
+
+
+def test_what_is_lost_is_told() -> None:
+    assert [tokenizer.loses for tokenizer in EVERY] == [
+        (),
+        ("case", "unknown symbols"),
+        ("unknown symbols",),
+        (),
+        ("Unicode form",),
+        (),
+        ("case",),
+        ("punctuation", "white space", "unknown words"),
+        ("case", "line breaks of HTML", "punctuation", "digits", "marks", "white space", "unknown words"),
+        (),
+        ("quotation marks", "white space", "unknown words"),
+    ]
+
+
+@every
 def test_ids_without_a_symbol_are_refused_by_value_and_place(tokenizer: Tokenizer) -> None:
     size = len(tokenizer.vocabulary)
     for wrong in (-1, size):
@@ -99,8 +129,8 @@ CHAR = {"kind": "char", "normalize": [], "vocabulary": {"specials": [], "symbols
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ([], "a tokenizer in JSON must have a 'kind' among char, jamo, byte, not None"),
-        ({**CHAR, "kind": "word"}, "must have a 'kind' among char, jamo, byte, not 'word'"),
+        ([], "a tokenizer in JSON must have a 'kind' among char, jamo, byte, word, not None"),
+        ({**CHAR, "kind": "morse"}, "must have a 'kind' among char, jamo, byte, word, not 'morse'"),
         ({**CHAR, "kind": ["char"]}, "must have a 'kind' among"),
         ({"kind": "char", "normalize": []}, "a char tokenizer in JSON lacks 'vocabulary'"),
         ({**CHAR, "mark": "|"}, "a char tokenizer in JSON has a strange field 'mark'"),

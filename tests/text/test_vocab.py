@@ -28,6 +28,11 @@ def test_the_order_of_the_corpus_makes_no_difference(words: list[str], rng: rand
     assert Vocabulary.build(words) == Vocabulary.build(shuffled) == Vocabulary.build(Counter(shuffled))
 
 
+def test_ties_may_be_left_in_the_order_of_the_corpus() -> None:
+    assert Vocabulary.build("ccbbaaa😀가", ties="first").symbols == ("a", "c", "b", "😀", "가")
+    assert Vocabulary.build({"b": 1, "a": 1, "c": 2}, ties="first", max_size=2).symbols == ("c", "b")
+
+
 def test_specials_take_the_first_ids_and_keep_them() -> None:
     vocabulary = Vocabulary.build(["the", "<unk>", "<unk>", "the", "cat"], specials=("<pad>", "<unk>"))
     assert vocabulary.symbols == ("<pad>", "<unk>", "the", "cat")

@@ -1,0 +1,116 @@
+"""The Transformer encoder: every token sees every other of its text."""
+
+from typing import Literal
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from jaxseq.errors import ConfigError, InputError
+from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm
+from jaxseq.nn.stateless import refuse_carry
+from jaxseq.nn.transformer import Block
+from jaxseq.ops.dropout import dropout
+from jaxseq.ops.positions import rotary_factors, sinusoidal
+from jaxseq.ops.ring_cache import place_all
+
+
+class TransformerEncoder(nn.Module):
+    """Features [b, t, features] of tokens [b, t], each of which knows the whole text, before it and behind it.
+
+    Positions count a row's real tokens, so neither the amount of padding nor its place matters. They are
+
+    - "rotary": queries and keys turned by their position (features / heads must be even);
+    - "sinusoidal": added to the embedding, which is then scaled by sqrt(features) as published;
+    - "learned": a table of `context` rows, added; longer texts are refused.
+
+    Pre-norm blocks, a norm after the last (Vaswani et al. 2017; Xiong et al. 2020). Weights start as GPT-2's: normal
+    with deviation 0.02, projections back to the residual stream 0.02 / sqrt(2 layers). Activations are of type `dtype`;
+    parameters, norms and softmax are float32.
+    """
+
+    vocabulary_size: int
+    features: int = 128
+    layers: int = 4
+    heads: int = 4
+    context: int = 512
+    positions: Literal["learned", "sinusoidal", "rotary"] = "rotary"
+    mlp_ratio: int = 4
+    bias: bool = True
+    dropout: float = 0.0
+    dtype: jnp.dtype = jnp.float32
+
+    def setup(self) -> None:
+        width, rest = divmod(self.features, self.heads)
+        if rest:
+            raise ConfigError(f"model.features is {self.features}: it must be a multiple of model.heads ({self.heads})")
+        if self.positions == "rotary" and width % 2:
+            raise ConfigError(
+                f"model.features / model.heads is {width}: rotary positions turn pairs, make it even or choose others"
+            )
+        normal = nn.initializers.normal(WEIGHT_SCALE)
+        self.embedding = self.param("embedding", normal, (self.vocabulary_size, self.features), jnp.float32)
+        if self.positions == "learned":
+            self.position_table = self.param("position_table", normal, (self.context, self.features), jnp.float32)
+        self.blocks = [
+            Block(
+                heads=self.heads,
+                width=self.mlp_ratio * self.features,
+                bias=self.bias,
+                dropout=self.dropout,
+                output_scale=WEIGHT_SCALE / (2 * self.layers) ** 0.5,
+                dtype=self.dtype,
+                name=f"block_{i}",
+            )
+            for i in range(self.layers)
+        ]
+        self.norm = LayerNorm(self.bias)
+
+    @nn.nowrap
+    def initial_carry(self, batch_size: int) -> tuple[()]:
+        """Empty: every text is read at once."""
+        return ()
+
+    def __call__(
+        self,
+        tokens: Array,
+        carry: tuple[()] | None = None,
+        *,
+        mask: Array | None = None,
+        reset: Array | None = None,
+        train: bool = False,
+        guard: bool = True,
+    ) -> tuple[Array, tuple[()]]:
+        """Features [b, t, features] in the compute type, zero where mask [b, t] is False; and the empty carry.
+
+        `guard` as `SelfAttention` has it.
+
+        Raises:
+            ValueError: a carry or a reset is given.
+            InputError: a text is longer than the table of positions.
+        """
+        refuse_carry("TransformerEncoder", carry, reset)
+        length = tokens.shape[1]
+        if self.positions == "learned" and length > self.context:
+            raise InputError(
+                f"texts of {length} tokens are longer than model.context ({self.context}): cut them, raise "
+                "--model.context, or choose --model.positions rotary"
+            )
+        placement = place_all(length, mask=mask)
+        x, rotation = self._embed(tokens if mask is None else jnp.where(mask, tokens, 0), placement.positions)
+        if train and self.dropout > 0:
+            x = dropout(x, self.dropout, self.make_rng("dropout"))
+        for block in self.blocks:
+            x, _ = block(x, placement, rotation=rotation, train=train, guard=guard)
+        x = self.norm(x)
+        return (x if mask is None else jnp.where(mask[:, :, None], x, 0)), ()
+
+    def _embed(self, tokens: Array, positions: Array) -> tuple[Array, tuple[Array, Array] | None]:
+        """The embedding with its position code [b, t, features], and the factors of rotary positions."""
+        x = self.embedding[tokens]
+        if self.positions == "learned":
+            x = x + self.position_table[positions]
+        elif self.positions == "sinusoidal":
+            x = x * self.features**0.5 + sinusoidal(positions, self.features)
+        x = x.astype(self.dtype)
+        return x, rotary_factors(positions, self.features // self.heads) if self.positions == "rotary" else None

@@ -1,0 +1,59 @@
+"""The embedding: ids to rows of a table."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxseq.ops.lookup import Lookup
+
+
+def small_uniform(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
+    """Uniform from -0.05 to 0.05, as Keras's embedding."""
+    return jax.random.uniform(key, shape, dtype, -0.05, 0.05)
+
+
+def given_table(table: np.ndarray | Array) -> nn.initializers.Initializer:
+    """An initializer that starts from `table` [v, d], say of trained word vectors.
+
+    Raises:
+        ValueError: on use, the parameter has another shape.
+    """
+
+    def initial(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
+        if tuple(shape) != np.shape(table):
+            raise ValueError(
+                f"the table given has {' x '.join(map(str, np.shape(table)))} numbers, the embedding wants "
+                f"{' x '.join(map(str, shape))}: give one row for each entry of the vocabulary"
+            )
+        return jnp.asarray(table, dtype)
+
+    return initial
+
+
+class Embedding(nn.Module):
+    """Rows of a table; parameter table [vocabulary_size, features].
+
+    On padding an id may be anything: it is read as 0, and the row has no gradient from there where the layer that takes
+    the result is given the mask too, or takes `vectors`.
+
+    Attributes:
+        initial: What the table starts as; `given_table` for one that is there already.
+    """
+
+    vocabulary_size: int
+    features: int
+    initial: nn.initializers.Initializer = small_uniform
+
+    def setup(self) -> None:
+        self.table = self.param("table", self.initial, (self.vocabulary_size, self.features), jnp.float32)
+
+    def __call__(self, tokens: Array, *, mask: Array | None = None) -> Lookup:
+        """The vectors of tokens [b, t] int32, not yet looked up, for a layer that may know a cheaper way."""
+        return Lookup(tokens if mask is None else jnp.where(mask, tokens, 0), self.table, self.features)
+
+    def vectors(self, tokens: Array, *, mask: Array | None = None) -> Array:
+        """[b, t, features] float32; zeros where mask [b, t] is False."""
+        rows = self(tokens, mask=mask).vectors()
+        return rows if mask is None else jnp.where(mask[:, :, None], rows, 0)

@@ -1,0 +1,51 @@
+"""Pooling layers: x [b, t, d] and mask [b, t] bool, False on padding, to one vector a row, [b, d].
+
+A row without a real token gives zeros. What each does stands in `ops.pooling`.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from jaxseq.ops import pooling
+from jaxseq.ops.finite import finite_rows, poison
+
+
+class Pooling(nn.Module):
+    """One of the poolings without parameters."""
+
+    function: Callable[[Array, Array | None], Array]
+
+    def __call__(self, x: Array, *, mask: Array | None = None) -> Array:
+        """[b, d], of the type of x."""
+        return self.function(x, mask)
+
+
+class AttentionPooling(nn.Module):
+    """The mean of the real tokens, each weighed by the softmax of its product with a learned query.
+
+    Parameter: query [d], divided by sqrt(d) in use. It starts at zero: as the plain mean.
+    """
+
+    @nn.compact
+    def __call__(self, x: Array, *, mask: Array | None = None) -> Array:
+        """[b, d], of the type of x. A real token that is not finite gives NaN to its row."""
+        query = self.param("query", nn.initializers.zeros, x.shape[-1:], jnp.float32)
+        kept = x if mask is None else jnp.where(mask[:, :, None], x, 0)
+        kept, sound = finite_rows(kept)
+        scores = jnp.einsum("btd,d->bt", kept, query, preferred_element_type=jnp.float32) * x.shape[-1] ** -0.5
+        return poison(pooling.attention(kept, scores, mask), sound.all(axis=1, keepdims=True))
+
+
+POOLINGS: Mapping[str, Callable[[], nn.Module]] = {
+    "mean": partial(Pooling, pooling.mean),
+    "max": partial(Pooling, pooling.maximum),
+    "first": partial(Pooling, pooling.first),
+    "last": partial(Pooling, pooling.last),
+    "ends": partial(Pooling, pooling.ends),
+    "attention": AttentionPooling,
+}
+"""By the name a config has; `POOLINGS[name]()` is the layer."""

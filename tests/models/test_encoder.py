@@ -1,0 +1,153 @@
+"""The Transformer encoder: the laws, PyTorch's own encoder, what is refused."""
+
+import jax
+import jax.numpy as jnp
+import noncausal_laws
+import numpy as np
+import pytest
+import subjects
+
+from jaxseq.errors import ConfigError, InputError
+from jaxseq.models.encoder import TransformerEncoder
+
+SIZE = {"vocabulary_size": 7, "features": 8, "heads": 2, "layers": 2, "mlp_ratio": 2}
+MODELS = {
+    "rotary": TransformerEncoder(**SIZE),
+    "learned": TransformerEncoder(**SIZE, positions="learned", context=6, bias=False),
+    "sinusoidal": TransformerEncoder(**SIZE, positions="sinusoidal"),
+}
+SUBJECTS = {
+    name: noncausal_laws.of_body(name, model, table=("embedding",), scale=0.2) for name, model in MODELS.items()
+}
+
+
+@pytest.mark.parametrize("law", noncausal_laws.LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS)
+def test_the_laws_hold(subject, law):
+    law(subject)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_token_sees_every_other_of_its_text_and_knows_their_order(name):
+    model, params = MODELS[name], SUBJECTS[name].params
+    tokens, mask = np.array([[1, 2, 3, 4, 0]], np.int32), np.array([[True, True, False, True, True]])
+    run = subjects.quick_jit(lambda tokens: model.apply({"params": params}, tokens, mask=mask)[0])
+
+    def change(other):
+        return np.abs(np.asarray(run(np.array([other], np.int32)) - run(tokens))).max(-1)[0]
+
+    assert change([1, 2, 6, 4, 0]).max() == 0
+    for other in ([5, 2, 3, 4, 0], [1, 2, 3, 4, 5], [2, 1, 3, 4, 0]):
+        assert (change(other)[mask[0]] > 1e-4).all()
+
+
+def test_with_padding_it_equals_pytorchs_encoder_on_values_and_gradients():
+    torch = pytest.importorskip("torch")
+    model = TransformerEncoder(vocabulary_size=11, features=16, heads=4, layers=2, context=9, positions="learned")
+    tokens = np.random.default_rng(0).integers(0, 11, (3, 9), dtype=np.int32)
+    mask = np.arange(9) < np.array([9, 5, 1])[:, None]
+    d = np.random.default_rng(1).normal(size=(3, 9, 16)).astype(np.float32) * mask[..., None]
+    params = subjects.perturbed(model.init(jax.random.key(0), tokens)["params"], 0.1)
+
+    def objective(params):
+        features, _ = model.apply({"params": params}, tokens, mask=mask)
+        return (features * d).sum(), features
+
+    gradient, features = subjects.quick_jit(jax.grad(objective, has_aux=True))(params)
+    assert not np.asarray(features)[~mask].any()
+
+    layers = [
+        torch.nn.TransformerEncoderLayer(16, 4, 64, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
+        for _ in range(2)
+    ]
+    peer = torch.nn.ModuleDict({"blocks": torch.nn.ModuleList(layers), "norm": torch.nn.LayerNorm(16)})
+    embedding, positions = (
+        torch.tensor(np.asarray(params[n]), requires_grad=True) for n in ("embedding", "position_table")
+    )
+    peer.load_state_dict(as_torch(torch, params))
+    x = embedding[torch.tensor(tokens, dtype=torch.long)] + positions
+    for layer in layers:
+        x = layer(x, src_key_padding_mask=torch.tensor(~mask))
+    x = peer["norm"](x)
+    (x * torch.tensor(d)).sum().backward()
+    np.testing.assert_allclose(np.asarray(features)[mask], x.detach().numpy()[mask], atol=1e-5)
+    slopes = as_torch(torch, gradient)
+    pairs = [(name, slopes[name], p.grad.numpy()) for name, p in peer.named_parameters()]
+    pairs += [
+        ("embedding", gradient["embedding"], embedding.grad.numpy()),
+        ("positions", gradient["position_table"], positions.grad.numpy()),
+    ]
+    for name, mine, theirs in pairs:
+        scale = np.abs(theirs).max()
+        np.testing.assert_allclose(np.asarray(mine) / scale, theirs / scale, atol=2e-5, err_msg=name)
+
+
+def as_torch(torch, params):
+    """The weights, or gradients as if they were weights, by PyTorch's names."""
+    state = {"norm.weight": params["norm"]["scale"], "norm.bias": params["norm"]["bias"]}
+    for i in range(2):
+        block = params[f"block_{i}"]
+        attention, wide = block["attention"], block["feed_forward"]
+        state |= {
+            f"blocks.{i}.self_attn.in_proj_weight": attention["input"]["kernel"].T,
+            f"blocks.{i}.self_attn.in_proj_bias": attention["input"]["bias"],
+            f"blocks.{i}.self_attn.out_proj.weight": attention["output"]["kernel"].T,
+            f"blocks.{i}.self_attn.out_proj.bias": attention["output"]["bias"],
+            f"blocks.{i}.linear1.weight": wide["input"]["kernel"].T,
+            f"blocks.{i}.linear1.bias": wide["input"]["bias"],
+            f"blocks.{i}.linear2.weight": wide["output"]["kernel"],
+            f"blocks.{i}.linear2.bias": wide["output"]["bias"],
+        }
+        for theirs, mine in (("norm1", "attention_norm"), ("norm2", "feed_forward_norm")):
+            state |= {
+                f"blocks.{i}.{theirs}.weight": block[mine]["scale"],
+                f"blocks.{i}.{theirs}.bias": block[mine]["bias"],
+            }
+    return {name: torch.tensor(np.asarray(x)) for name, x in state.items()}
+
+
+def test_dropout_acts_in_training_only_and_follows_its_key():
+    model = TransformerEncoder(**SIZE, dropout=0.5)
+    params, tokens = SUBJECTS["rotary"].params, np.array([[1, 2, 3]], np.int32)
+
+    def run(train, key):
+        return np.asarray(
+            model.apply({"params": params}, tokens, train=train, rngs={"dropout": jax.random.key(key)})[0]
+        )
+
+    np.testing.assert_array_equal(run(True, 1), run(True, 1))
+    assert (run(True, 1) != run(True, 2)).any()
+    np.testing.assert_array_equal(run(False, 1), MODELS["rotary"].apply({"params": params}, tokens)[0])
+
+
+def test_what_it_gives_has_the_compute_type_and_parameters_are_float32():
+    model = TransformerEncoder(**SIZE, dtype=jnp.bfloat16)
+    tokens = np.zeros((1, 3), np.int32)
+    params = model.init(jax.random.key(0), tokens)
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype(jnp.float32)}
+    assert model.apply(params, tokens)[0].dtype == jnp.bfloat16
+
+
+def test_a_carry_a_reset_and_too_long_a_text_are_refused():
+    model, params, tokens = MODELS["learned"], SUBJECTS["learned"].params, np.zeros((2, 6), np.int32)
+    features, carry = model.apply({"params": params}, tokens, model.initial_carry(2))
+    assert carry == ()
+    assert features.shape == (2, 6, 8)
+    with pytest.raises(ValueError, match=r"TransformerEncoder .* keeps no carry: give None or"):
+        model.apply({"params": params}, tokens, jnp.zeros((2, 3)))
+    with pytest.raises(ValueError, match="a row is one text: give the texts as rows, without reset"):
+        model.apply({"params": params}, tokens, reset=np.zeros((2, 6), bool))
+    with pytest.raises(InputError, match=r"texts of 7 tokens are longer than model.context \(6\)"):
+        model.apply({"params": params}, np.zeros((2, 7), np.int32))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"features": 10, "heads": 4}, "model.features is 10: it must be a multiple of model.heads"),
+        ({"features": 12, "heads": 4, "positions": "rotary"}, "model.features / model.heads is 3: rotary positions"),
+    ],
+)
+def test_widths_that_cannot_be_shared_are_refused_by_name(fields, message):
+    with pytest.raises(ConfigError, match=message):
+        TransformerEncoder(vocabulary_size=7, **fields).init(jax.random.key(0), np.zeros((1, 2), np.int32))
