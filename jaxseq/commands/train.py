@@ -28,8 +28,8 @@ class TrainArguments(ExperimentConfig):
     fresh: bool = False
     """Start anew, instead of going on where the run stopped; what the run directory holds of it is deleted."""
     seeds: int = 1
-    """Train with so many seeds, from train.seed on, each in a directory of its own under the run directory, and end with
-    mean and spread of what they reach."""
+    """Train with so many seeds, from train.seed on, each in a directory of its own under the run directory, and end
+    with mean and spread of what they reach."""
 
 
 def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) -> int:

@@ -12,7 +12,7 @@ from jaxseq.ops.finite import product
 
 
 class Dense(nn.Module):
-    """x [b, d] times kernel [d, features], plus bias; Glorot's initial weights. Products in `dtype`, results float32."""
+    """x [b, d] times kernel [d, features], plus bias [features], float32; products in `dtype`."""
 
     features: int
     dtype: jnp.dtype = jnp.float32

@@ -39,9 +39,9 @@ every_model = pytest.mark.parametrize("name", MODELS)
 
 
 def review(rng, label: str) -> str:
-    words = [str(rng.choice(GOOD if label == "pos" else BAD)), *(["the", "film", "was", "so"])]
+    words = [*"the film was so".split()[: rng.integers(0, 5)], str(rng.choice(GOOD if label == "pos" else BAD))]
     rng.shuffle(words)
-    return " ".join(words[: rng.integers(1, 6)] + [words[0]] if words[0] in (*GOOD, *BAD) else words)
+    return " ".join(words)
 
 
 def write_table(path, count: int, seed: int = 0) -> None:
