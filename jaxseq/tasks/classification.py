@@ -195,7 +195,8 @@ class Classification(TaskDefaults):
 
     @cached_property
     def _table(self) -> np.ndarray:
-        width = getattr(self.experiment.model, "embedding", None) or self.experiment.model.features
+        section: Any = self.experiment.model
+        width = getattr(section, "embedding", 0) or section.features
         symbols = self.tokenizer.vocabulary.symbols
         vectors = read_word_vectors(self.section.vectors, features=width, words=set(symbols))
         return table_for(symbols, vectors, features=width, seed=self.experiment.train.seed).table
@@ -295,7 +296,8 @@ class Classification(TaskDefaults):
         masked = self.section.mask
 
         def apply(variables: Variables, tokens: jax.Array, mask: jax.Array) -> jax.Array:
-            return jax.nn.softmax(self.model.apply(variables, tokens, mask=mask if masked else None))
+            logits: Any = self.model.apply(variables, tokens, mask=mask if masked else None)
+            return jax.nn.softmax(logits)
 
         return jax.jit(apply)
 

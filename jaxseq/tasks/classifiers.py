@@ -47,7 +47,7 @@ def classification_loss(model: Classifier, *, masked: bool = True) -> LossFn:
 
     def loss_fn(variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         mask = batch.mask if masked else None
-        logits = model.apply(variables, batch.inputs, mask=mask, train=context.train, rngs=context.rngs("dropout"))
+        logits: Any = model.apply(variables, batch.inputs, mask=mask, train=context.train, rngs=context.rngs("dropout"))
         return LossOutput(tally_classes(logits, batch.labels, batch.valid))
 
     return loss_fn
