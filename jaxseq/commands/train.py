@@ -4,16 +4,17 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from jaxseq import runtime
 from jaxseq.commands.arguments import parse
 from jaxseq.config import SECTIONS, ExperimentConfig, kinds_of, load_config, with_kind
+from jaxseq.config.fields import Bounds
 from jaxseq.errors import ConfigError
 from jaxseq.paths import run_path
 from jaxseq.signals import StopRequest
 
 _QUICKSTART = "Trains a character model on Python's own manual; no download. Give a file of configs/ for another one."
-_MOST_SEEDS = 1000
 _KINDS = "Kinds, with the fields of their own: " + "; ".join(
     f"--{section}.kind {', '.join(kinds_of(section))}" for section in SECTIONS
 )
@@ -27,7 +28,7 @@ class TrainArguments(ExperimentConfig):
     """Run directory; by default runs/NAME."""
     fresh: bool = False
     """Start anew, instead of going on where the run stopped; what the run directory holds of it is deleted."""
-    seeds: int = 1
+    seeds: Annotated[int, Bounds(1, 1000)] = 1
     """Train with so many seeds, from train.seed on, each in a directory of its own under the run directory, and end
     with mean and spread of what they reach."""
 
@@ -52,8 +53,6 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
     config = ExperimentConfig(**{name: getattr(arguments, name) for name in fields})
     run_dir = run_path(arguments.run_dir or Path("runs") / config.name)
     runtime.configure(devices=config.train.devices, allocator=config.train.allocator)
-    if not 1 <= arguments.seeds <= _MOST_SEEDS:
-        raise ConfigError(f"--seeds is {arguments.seeds}: give a number from 1 to {_MOST_SEEDS}")
     # After that: they import JAX.
     if arguments.seeds > 1:
         from jaxseq.runs.seeds import train_seeds

@@ -268,7 +268,7 @@ class Classification(TaskDefaults):
             split=f"{split} split, by the parameters of step {step:,}",
             lengths=told(part.lengths, self.data),
         )
-        return Showcase(files, "classify more with", ("predict", "RUN", "I can't wait for the weekend"))
+        return Showcase(files, "classify more with", ("predict", "RUN", "a text of your own"))
 
     def classified(self, variables: Variables, part: Part, *, poll: Poll = never) -> Classified:
         """All that is measured over the texts of a split."""

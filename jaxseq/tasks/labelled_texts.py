@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxseq.config import LabelledConfig
+from jaxseq.data.corpus import SPLITS
 from jaxseq.data.examples import ExampleLoader, Sequences, join_sequences
 from jaxseq.data.labelled import Labelled, split_off
 from jaxseq.data.labelled_sources import read_labelled
@@ -49,7 +50,7 @@ def read_parts(config: LabelledConfig, *, seed: int, poll: Callable[[], None]) -
         parts["train"], parts["validation"] = split_off(parts["train"], share=config.validation, seed=seed)
     elif not config.has_validation:
         parts.pop("validation", None)
-    return parts
+    return {name: parts[name] for name in SPLITS if name in parts}
 
 
 def train_tokenizer(config: LabelledConfig, texts: Iterable[str]) -> Tokenizer:

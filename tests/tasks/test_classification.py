@@ -56,9 +56,11 @@ def write_table(path, count: int, seed: int = 0) -> None:
 
 @pytest.fixture
 def tables(tmp_path):
-    write_table(tmp_path / "train.csv", 200)
-    write_table(tmp_path / "test.csv", 41, seed=1)
-    return tmp_path
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    write_table(folder / "train.csv", 200)
+    write_table(folder / "test.csv", 41, seed=1)
+    return folder
 
 
 def experiment(tables, name: str = "bag", **data) -> ExperimentConfig:
