@@ -12,10 +12,10 @@ from jax import numpy as jnp
 from jaxseq import runtime
 from jaxseq.commands import train
 from jaxseq.config import (
+    SECTIONS,
     CorpusConfig,
     ExperimentConfig,
     LanguageModelingConfig,
-    OptimizerConfig,
     RNNConfig,
     TrainConfig,
     TransformerConfig,
@@ -26,7 +26,7 @@ from jaxseq.models import RNNLanguageModel, TransformerLanguageModel
 from jaxseq.training.optim import make_optimizer
 
 ROOT = Path(__file__).parents[1] / "jaxseq"
-READ_BY_RUNS = (CorpusConfig, TrainConfig, LanguageModelingConfig, OptimizerConfig)
+READ_BY_RUNS = (CorpusConfig, TrainConfig, LanguageModelingConfig, *kinds_of("optimizer").values())
 TINY = [
     *("--data.length", "8", "--data.batch-size", "4", "--task.sample-length", "4", "--train.devices", "1"),
     *("--model.features", "4"),
@@ -95,6 +95,7 @@ def test_a_model_reads_every_field_of_its_section(section, model):
     assert not names - read
 
 
-def test_the_sections_are_all_that_an_experiment_has():
-    kinds = {type(getattr(ExperimentConfig(), field.name)) for field in dataclasses.fields(ExperimentConfig)} - {str}
-    assert kinds == {*READ_BY_RUNS, RNNConfig}
+def test_the_sections_and_their_kinds_are_all_that_an_experiment_has():
+    kinds = {kind for section in SECTIONS for kind in kinds_of(section).values()}
+    assert {*kinds, TrainConfig} == {*READ_BY_RUNS, RNNConfig, TransformerConfig}
+    assert {field.name for field in dataclasses.fields(ExperimentConfig)} == {"name", *SECTIONS, "train"}

@@ -26,8 +26,8 @@ def _of_the_run(alias: str, *, metavar: str) -> Any:
 
 @dataclass(frozen=True)
 class EvaluateArguments:
-    """Metrics of a run on a split. A language model has them twice: with the carry handed on over the whole split, and
-    with the initial carry at the start of every window."""
+    """Metrics of a run on a split. A language model is measured twice: with the carry handed on over the whole split,
+    and with the initial carry at the start of every window."""
 
     run: tyro.conf.Positional[Path]
     """Run directory, as runs/quickstart."""

@@ -8,16 +8,13 @@ from typing import Annotated
 
 from jaxseq import runtime
 from jaxseq.commands.arguments import parse
-from jaxseq.config import SECTIONS, ExperimentConfig, kinds_of, load_config, with_kind
+from jaxseq.commands.kinds import choose_kinds, list_kinds
+from jaxseq.config import ExperimentConfig, load_config
 from jaxseq.config.fields import Bounds
-from jaxseq.errors import ConfigError
 from jaxseq.paths import run_path
 from jaxseq.signals import StopRequest
 
 _QUICKSTART = "Trains a character model on Python's own manual; no download. Give a file of configs/ for another one."
-_KINDS = "Kinds, with the fields of their own: " + "; ".join(
-    f"--{section}.kind {', '.join(kinds_of(section))}" for section in SECTIONS
-)
 
 
 @dataclass(frozen=True)
@@ -40,14 +37,14 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
     if argv and not argv[0].startswith("-"):
         named = argv.pop(0)
         config, description = load_config(named)
-    config, argv = _choose_kinds(config, argv)
+    config, argv = choose_kinds(config, argv)
     fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     arguments = parse(
         TrainArguments,
         argv,
         program=f"{program} {named}".rstrip(),
         usage="" if named else "[configs/NAME.py]",
-        description=f"{description.rstrip()}\n\n{_KINDS}",
+        description=f"{description.rstrip()}\n\n{list_kinds()}",
         default=TrainArguments(**fields),
     )
     config = ExperimentConfig(**{name: getattr(arguments, name) for name in fields})
@@ -61,19 +58,3 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
     from jaxseq.runs.train import train_run
 
     return train_run(config, run_dir, fresh=arguments.fresh, program=program, stop=stop).exit_code
-
-
-def _choose_kinds(config: ExperimentConfig, argv: Sequence[str]) -> tuple[ExperimentConfig, list[str]]:
-    """`config` with the kinds that `argv` chooses, and the other words of it: which fields there are hangs on them."""
-    options = {f"--{section}.kind": section for section in SECTIONS}
-    rest: list[str] = []
-    words = iter(argv)
-    for word in words:
-        name, equals, value = word.partition("=")
-        if name not in options:
-            rest.append(word)
-            continue
-        if not equals and (value := next(words, "")) == "":
-            raise ConfigError(f"{name} has no value: choose {', '.join(kinds_of(options[name]))}")
-        config = with_kind(config, options[name], value)
-    return config, rest

@@ -17,6 +17,12 @@ FORMAT = 2
 
 _NAMES = {1: ("name", "data", "model", "optimizer", "train", "sample"), FORMAT: ("name", *SECTIONS, "train")}
 _SAMPLE = {"prompt": "prompt", "length": "sample_length", "temperature": "temperature"}
+OPTIONS = {
+    "--model.predict": "--task.predict",
+    "--optimizer.name": "--optimizer.kind",
+    **{f"--sample.{old}": f"--task.{new.replace('_', '-')}" for old, new in _SAMPLE.items()},
+}
+"""What options of earlier versions are called by now."""
 _OPTIMIZERS = ("adam", "adamw", "rmsprop", "adadelta", "sgd")
 
 
@@ -40,18 +46,21 @@ def upgraded(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_1(tree: dict[str, Any]) -> dict[str, Any]:
-    require_known(tree, _NAMES[1])
+    require_known(tree, ("format", *_NAMES[1]))
+    for section in ("data", "model", "optimizer"):
+        require_known(tree[section].keys() & {"kind"}, (), f"{section}.")  # a name of format 2
     sample, model = tree.pop("sample"), dict(tree["model"])
     require_known(sample, _SAMPLE, "sample.")
     task = {_SAMPLE[field]: value for field, value in sample.items()}
-    if "predict" in model:
+    kind = model.pop("family", None)
+    if kind == "rnn" and "predict" in model:
         task["predict"] = model.pop("predict")
     return {
         **tree,
         "format": FORMAT,
         "task": {"kind": "language_modeling", **task},
         "data": {"kind": "corpus", **tree["data"]},
-        "model": {"kind": model.pop("family", None), **model},
+        "model": {"kind": kind, **model},
         "optimizer": _optimizer_from_1(dict(tree["optimizer"])),
     }
 

@@ -1,10 +1,12 @@
 """Experiments in files: JSON in a run directory, Python in configs/."""
 
 import dataclasses
+import io
 import json
 import os
-import runpy
+import sys
 import traceback
+import types
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -170,13 +172,25 @@ def load_config(path: str | Path) -> tuple[ExperimentConfig, str]:
         near = ", ".join(sorted(str(file) for file in folder.glob("*.py"))) or "none"
         raise ConfigError(f"there is no configuration {path}; those in {folder}/ are: {near}")
     try:
-        defined = runpy.run_path(str(path))
+        defined = _run(path)
     except Exception as error:
         raise ConfigError(f"{_place(path, error)}: {_told(error)}") from error
     config = defined.get("config")
     if not isinstance(config, ExperimentConfig):
         raise ConfigError(f"{path} defines no `config`: end it with config = ExperimentConfig(...)")
     return config, defined["__doc__"] or ""
+
+
+def _run(path: Path) -> dict[str, Any]:
+    """What the Python file at `path` defines. Its module stays known, or help would not find what is written beside the
+    fields of a kind that is defined there."""
+    with io.open_code(str(path)) as file:
+        code = compile(file.read(), str(path), "exec")
+    module = types.ModuleType(f"<{path}>")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    exec(code, module.__dict__)
+    return module.__dict__
 
 
 def _place(path: Path, error: Exception) -> str:

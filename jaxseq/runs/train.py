@@ -11,7 +11,7 @@ import jax
 from jaxseq import console
 from jaxseq.config import ExperimentConfig, to_json
 from jaxseq.data.batching import Loader
-from jaxseq.errors import CheckpointError, UnknownSymbolError
+from jaxseq.errors import CheckpointError, InputError, UnknownSymbolError
 from jaxseq.memory import require_memory
 from jaxseq.metrics.metric import choose_metric
 from jaxseq.reporting.console import Console
@@ -159,10 +159,18 @@ def _create(
         f"{config.data.source} has changed since {run_dir} was begun with it, or is another text: give the same text, "
         "or start anew with --fresh"
     )
+    artifacts = None if checkpoint is None else artifacts_of(checkpoint.files)
+    if checkpoint is not None and artifacts is not None:
+        try:
+            task_of(config).restore(config, artifacts)
+        except InputError as error:
+            raise CheckpointError(
+                f"{checkpoint.path} cannot be used, it was changed by hand ({error}): start anew with --fresh"
+            ) from error
     line = _ProgressLine()
     workspace = Workspace(
         directory=run_dir,
-        artifacts=None if checkpoint is None else artifacts_of(checkpoint.files),
+        artifacts=artifacts,
         anew=fresh,
         poll=stop.poll,
         waiting=stop.raising,

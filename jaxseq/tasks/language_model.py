@@ -33,12 +33,14 @@ def build_model(
     """The model that `config` describes; `dtype` is the type of activations.
 
     Raises:
-        ConfigError: a model of this kind is no language model.
+        ConfigError: a model of this kind is no language model, or not one that predicts the last token only.
     """
     common = {"vocabulary_size": vocabulary_size, "dtype": jnp.dtype(dtype), **dataclasses.asdict(config)}
     if isinstance(config, RNNConfig):
         return RNNLanguageModel(predict=predict, **common)
     if isinstance(config, TransformerConfig):
+        if predict != "every":
+            raise ConfigError(f"task.predict is {predict!r}: a transformer predicts every token, take model.kind rnn")
         return TransformerLanguageModel(**common)
     raise ConfigError(f"model.kind is {config.kind!r}: a language model is an rnn or a transformer")
 

@@ -17,6 +17,7 @@ from jaxseq.config import (
     LanguageModelingConfig,
     OptimizerConfig,
     RNNConfig,
+    SGDConfig,
     TrainConfig,
     TransformerConfig,
     differences,
@@ -44,7 +45,8 @@ def test_json_gives_the_same_experiment_back(config):
     text = to_json(config)
     assert from_json(text) == config
     assert to_json(from_json(text)) == text
-    assert json.loads(text)["model"]["family"] in ("rnn", "transformer")
+    assert list(json.loads(text).items())[:2] == [("format", 2), ("name", config.name)]
+    assert json.loads(text)["model"]["kind"] in ("rnn", "transformer")
 
 
 @given(st.integers(1, 2**16), st.floats(1e-12, 1e6), st.text())
@@ -70,11 +72,11 @@ def test_differences_are_named_field_by_field_and_names_do_not_count():
     assert list(map(str, differences(old, new))) == ["model.features: 16 -> 17", "train.epochs: 1 -> 2"]
 
 
-def test_another_family_of_model_is_a_difference():
+def test_another_kind_of_model_is_a_difference():
     found = differences(ExperimentConfig(), dataclasses.replace(ExperimentConfig(), model=TransformerConfig()))
     assert {each.resuming for each in found} == {Resuming.FIXED}
     told = list(map(str, found))
-    assert "model.family: 'rnn' -> 'transformer'" in told
+    assert "model.kind: 'rnn' -> 'transformer'" in told
     assert "model.cell: 'lstm' -> 'absent'" in told
     assert "model.heads: 'absent' -> 4" in told
 
@@ -104,8 +106,10 @@ def test_another_family_of_model_is_a_difference():
         (OptimizerConfig, {"learning_rate": math.inf}, "optimizer.learning_rate is inf"),
         (OptimizerConfig, {"learning_rate": math.nan}, "optimizer.learning_rate is nan"),
         (OptimizerConfig, {"accumulate": 0}, "optimizer.accumulate is 0"),
-        (OptimizerConfig, {"b1": 1.0}, "optimizer.b1 is 1.0"),
+        (AdamConfig, {"b1": 1.0}, "optimizer.b1 is 1.0"),
         (OptimizerConfig, {"clip_norm": -1.0}, "optimizer.clip_norm is -1.0"),
+        (AdamWConfig, {"weight_decay": -0.1}, "optimizer.weight_decay is -0.1"),
+        (SGDConfig, {"momentum": 1.0}, "optimizer.momentum is 1.0"),
         (TrainConfig, {"epochs": 0}, "train.epochs is 0: give train.epochs or train.steps"),
         (TrainConfig, {"steps": -1}, "train.steps is -1"),
         (TrainConfig, {"keep": 0}, "train.keep is 0"),
@@ -114,7 +118,7 @@ def test_another_family_of_model_is_a_difference():
         (TrainConfig, {"devices": -1}, "train.devices is -1"),
         (LanguageModelingConfig, {"temperature": 0.0}, "task.temperature is 0.0"),
         (LanguageModelingConfig, {"temperature": -1.0}, "task.temperature is -1.0"),
-        (LanguageModelingConfig, {"length": 0}, "task.sample_length is 0"),
+        (LanguageModelingConfig, {"sample_length": 0}, "task.sample_length is 0"),
         (ExperimentConfig, {"name": ""}, "name is ''"),
         (ExperimentConfig, {"name": "a/b"}, "name is 'a/b'"),
         (ExperimentConfig, {"name": ".."}, "name is '..'"),
@@ -132,7 +136,13 @@ def test_an_impossible_value_is_refused_by_name(section, values, told):
 
 
 def changed(**sections) -> str:
-    return json.dumps({**to_dict(ExperimentConfig()), **sections})
+    """The config.json of the quickstart with other sections, which have its kinds unless they say otherwise."""
+    tree = to_dict(ExperimentConfig())
+    for name, values in sections.items():
+        section = isinstance(values, dict) and isinstance(tree.get(name), dict)
+        kind = {"kind": tree[name]["kind"]} if section and "kind" in tree[name] else {}
+        tree[name] = {**kind, **values} if section else values
+    return json.dumps(tree)
 
 
 @pytest.mark.parametrize(
@@ -142,16 +152,19 @@ def changed(**sections) -> str:
         ("[1]", "config.json holds a list"),
         ("{}", "no jaxseq configuration: it has no name"),
         (changed(data=3), "no jaxseq configuration: data is 3, not a section"),
-        (changed(model={"family": "markov"}), "model.family is 'markov': choose rnn or transformer"),
-        (changed(model={}), "model.family is None: choose rnn or transformer"),
-        (changed(model={"family": []}), r"model.family is \[\]: choose"),
-        (changed(sample={"top_k": 3}), "sample.top_k is unknown to this version of jaxseq"),
-        (changed(task={}), "task is unknown to this version of jaxseq"),
-        (changed(sample={"length": 0}), "task.sample_length is 0: give a number from 1 to 10,000,000"),
-        (changed(sample={"length": "3"}), "task.sample_length is '3': give a whole number from 1"),
-        (changed(sample={"length": None}), "task.sample_length is None: give a whole number"),
-        (changed(sample={"length": True}), "task.sample_length is True: give a whole number"),
-        (changed(sample={"prompt": "\ud800"}), "task.prompt is .*half of a surrogate pair"),
+        (changed(model={"kind": "markov"}), "model.kind is 'markov': choose rnn or transformer"),
+        (changed(model={"kind": None}), "model.kind is None: choose rnn or transformer"),
+        (changed(model={"kind": []}), r"model.kind is \[\]: choose"),
+        (changed().replace('"kind": "rnn", ', ""), "model.kind is None: choose rnn or transformer"),
+        (changed(optimizer={"kind": "lion"}), "optimizer.kind is 'lion': choose adam, adamw, rmsprop, adadelta or sgd"),
+        (changed(task={"top_k": 3}), "task.top_k is unknown to this version of jaxseq"),
+        (changed(sample={}), "sample is unknown to this version of jaxseq"),
+        (changed(optimizer={"momentum": 0.9}), "optimizer.momentum is unknown to this version"),
+        (changed(task={"sample_length": 0}), "task.sample_length is 0: give a number from 1 to 10,000,000"),
+        (changed(task={"sample_length": "3"}), "task.sample_length is '3': give a whole number from 1"),
+        (changed(task={"sample_length": None}), "task.sample_length is None: give a whole number"),
+        (changed(task={"sample_length": True}), "task.sample_length is True: give a whole number"),
+        (changed(task={"prompt": "\ud800"}), "task.prompt is .*half of a surrogate pair"),
         (changed(data={"source": 5}), "data.source is 5: give text"),
         (changed(data={"source": ["a"]}), r"data.source is \['a'\]: give text"),
         (changed(data={"source": "a\0b"}), "data.source is .*no file has a name with a NUL"),
@@ -164,11 +177,11 @@ def changed(**sections) -> str:
         (changed(data={"normalize": ["nfc", 3]}), r"data.normalize\[1\] is 3: choose lowercase"),
         (changed(data={"normalize": ["nfc"] * 17}), "data.normalize is .*: give at most 16 items"),
         (changed(data={"shuffle": 1}), "data.shuffle is 1: give true or false"),
-        (changed(model={"family": "rnn", "cell": "foo"}), "model.cell is 'foo': choose lstm, gru or rnn"),
-        (changed(model={"family": "rnn", "cell": {}}), "model.cell is {}: choose lstm, gru or rnn"),
-        (changed(model={"family": "rnn", "features": 16.5}), "model.features is 16.5: give a whole number from 1 to"),
-        (changed(model={"family": "rnn", "heads": 4}), "model.heads is unknown"),
-        (changed(model={"family": "transformer", "features": 6}), "model.features is 6: it must be a multiple"),
+        (changed(model={"kind": "rnn", "cell": "foo"}), "model.cell is 'foo': choose lstm, gru or rnn"),
+        (changed(model={"kind": "rnn", "cell": {}}), "model.cell is {}: choose lstm, gru or rnn"),
+        (changed(model={"kind": "rnn", "features": 16.5}), "model.features is 16.5: give a whole number from 1 to"),
+        (changed(model={"kind": "rnn", "heads": 4}), "model.heads is unknown"),
+        (changed(model={"kind": "transformer", "features": 6}), "model.features is 6: it must be a multiple"),
         (changed(optimizer={"learning_rate": math.nan}), "optimizer.learning_rate is nan: give a number from 1e-37"),
         (changed(optimizer={"learning_rate": 10**400}), "optimizer.learning_rate is 1000"),
         (changed(optimizer={"learning_rate": {"a": 1}}), "optimizer.learning_rate is {'a': 1}: give a number"),
@@ -214,7 +227,7 @@ def test_a_pipe_in_place_of_a_configuration_keeps_nobody_waiting(tmp_path):
 
 def test_a_field_that_an_older_version_did_not_have_takes_its_default():
     assert from_json(changed(train={"steps": 3})).train == TrainConfig(steps=3)
-    assert from_json(changed(model={"family": "rnn"})).model == RNNConfig()
+    assert from_json(changed(model={"kind": "rnn"})).model == RNNConfig()
 
 
 def written(folder, text):
@@ -242,7 +255,7 @@ def test_a_python_file_gives_its_config_and_its_docstring(tmp_path):
         ("raise ValueError('a\\n\\x1b[2Jb')", r"mine\.py:1: ValueError: a \\x1b\[2Jb$"),
         (
             "from jaxseq.config import *\nconfig = ExperimentConfig(data=RNNConfig())",
-            r"mine\.py:2: data is RNNConfig\(.*: give a CorpusConfig$",
+            r"mine\.py:2: data is RNNConfig\(.*: give a DataConfig$",
         ),
         ("import nowhere", r"mine\.py:1: ModuleNotFoundError: No module named 'nowhere'"),
         (

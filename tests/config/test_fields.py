@@ -10,31 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.config import (
+    SECTIONS,
     AdamConfig,
     CorpusConfig,
     ExperimentConfig,
-    LanguageModelingConfig,
-    OptimizerConfig,
-    RNNConfig,
     TrainConfig,
     TransformerConfig,
     from_json,
+    kinds_of,
     to_dict,
     to_json,
 )
 from jaxseq.config.fields import Bounds, Items, Resuming, Text, rules_of
 from jaxseq.errors import ConfigError
 
-SECTIONS = {
-    "data": CorpusConfig,
-    "model": RNNConfig,
-    "optimizer": OptimizerConfig,
-    "train": TrainConfig,
-    "sample": LanguageModelingConfig,
-}
+KINDS = [*((section, kind) for section in SECTIONS for kind in kinds_of(section).values()), ("train", TrainConfig)]
 FIELDS = [
     pytest.param(section, kind, name, rule, id=f"{kind.__name__}.{name}")
-    for section, kind in [*SECTIONS.items(), ("model", TransformerConfig)]
+    for section, kind in KINDS
     for name, rule in rules_of(kind).items()
 ]
 EVEN = {
@@ -112,9 +105,9 @@ json_values = st.recursive(
 @given(st.data())
 @settings(deadline=None, max_examples=300)
 def test_whatever_stands_in_a_file_is_an_experiment_or_one_line(data):
-    """Any JSON value in any field: what is taken is written and read again as it is."""
+    """Any JSON value in any field and as any kind: what is taken is written and read again as it is."""
     tree = to_dict(ExperimentConfig())
-    section = data.draw(st.sampled_from(list(SECTIONS)))
+    section = data.draw(st.sampled_from([*SECTIONS, "train"]))
     name = data.draw(st.sampled_from(sorted(tree[section])))
     tree[section][name] = data.draw(json_values)
     config, told = None, ""

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from small_language_models import MODELS, SYMBOLS, corpus_of, every_model, model_and_params
 
-from jaxseq.config import CorpusConfig, ExperimentConfig, RNNConfig, TrainConfig, TransformerConfig
+from jaxseq.config import CorpusConfig, ExperimentConfig, ModelConfig, RNNConfig, TrainConfig, TransformerConfig
 from jaxseq.data import Corpus, RowLoader, WindowLoader
-from jaxseq.errors import InputError
+from jaxseq.errors import ConfigError, InputError
+from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.ops.objective import EVALUATION, LossContext
 from jaxseq.reporting.summary import layers_of
 from jaxseq.runs.evaluation import SplitEvaluator, Validation
-from jaxseq.tasks.language_modeling import (
+from jaxseq.tasks.language_model import (
     build_model,
     evaluation,
     init_params,
@@ -45,6 +46,22 @@ def test_every_field_of_the_configuration_reaches_the_model(config):
         <= {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}.items()
     )
     assert (model.vocabulary_size, model.dtype) == (SYMBOLS, jnp.bfloat16)
+
+
+def test_a_recurrent_model_may_predict_the_last_token_only_and_a_transformer_may_not():
+    last = build_model(MODELS["lstm"], vocabulary_size=SYMBOLS, predict="last")
+    assert isinstance(last, RNNLanguageModel)
+    assert last.predict == "last"
+    with pytest.raises(ConfigError, match=r"task\.predict is 'last': a transformer predicts every token, take"):
+        build_model(MODELS["transformer"], vocabulary_size=SYMBOLS, predict="last")
+
+
+def test_a_kind_of_model_that_is_no_language_model_is_refused():
+    class OtherConfig(ModelConfig):
+        kind = "other"
+
+    with pytest.raises(ConfigError, match=r"model\.kind is 'other': a language model is an rnn or a transformer"):
+        build_model(OtherConfig(), vocabulary_size=SYMBOLS)
 
 
 @every_model
@@ -146,7 +163,7 @@ def test_validation_has_the_layout_of_training_and_its_first_batches_are_for_in_
     model, params = model_and_params(MODELS["lstm"])
     corpus = corpus_of(240)
     config = experiment(layout)
-    validated = validation(config, model, corpus)
+    validated = validation(config.data, model, corpus)
     assert validated is not None
     evaluate = Validation(SplitEvaluator(validated, devices=1), config.train.evaluate_batches)
     part = Corpus(corpus.ids[120:], np.array([], np.int64))
@@ -159,13 +176,13 @@ def test_validation_has_the_layout_of_training_and_its_first_batches_are_for_in_
 
 
 def test_without_a_validation_split_there_is_no_evaluation():
-    config = dataclasses.replace(experiment("rows"), data=CorpusConfig(split=(1.0, 0.0, 0.0)))
-    assert validation(config, build_model(config.model, vocabulary_size=SYMBOLS), corpus_of(99)) is None
+    data = CorpusConfig(split=(1.0, 0.0, 0.0))
+    assert validation(data, build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), corpus_of(99)) is None
 
 
 def test_a_validation_split_shorter_than_a_window_is_told_as_such():
     with pytest.raises(InputError, match=r"the validation split cannot be used: window length 8 .*data\.split"):
-        validation(experiment("windows"), build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), corpus_of(12))
+        validation(experiment("windows").data, build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), corpus_of(12))
 
 
 def test_layers_and_shapes_are_known_without_computing():
@@ -178,9 +195,7 @@ def test_layers_and_shapes_are_known_without_computing():
 
 def test_ids_are_looked_through_only_where_their_vocabulary_is_not_known(monkeypatch):
     looked = []
-    monkeypatch.setattr(
-        "jaxseq.tasks.language_modeling.require_ids", lambda ids, *, vocab_size: looked.append(vocab_size)
-    )
+    monkeypatch.setattr("jaxseq.tasks.language_model.require_ids", lambda ids, *, vocab_size: looked.append(vocab_size))
     model = build_model(MODELS["lstm"], vocabulary_size=SYMBOLS)
     for known in (None, SYMBOLS - 1, SYMBOLS, SYMBOLS + 1):
         make_loss_fn(model, RowLoader(np.zeros(400, np.int32), length=8, batch_size=4, vocab_size=known))
@@ -227,6 +242,6 @@ def test_the_layers_of_every_model_stand_where_the_data_meets_them_with_kind_and
 def test_what_the_validation_leaves_out_is_known():
     for layout, left_out in (("rows", ""), ("windows", "the last 3 of 100 tokens (no whole window)")):
         data = CorpusConfig(length=8, batch_size=4, layout=layout, split=(0.75, 0.25, 0.0))
-        validated = validation(ExperimentConfig(data=data), model_and_params(MODELS["lstm"])[0], corpus_of(400))
+        validated = validation(data, model_and_params(MODELS["lstm"])[0], corpus_of(400))
         assert validated is not None
         assert SplitEvaluator(validated).left_out == left_out
