@@ -8,7 +8,7 @@ import pytest
 
 from jaxseq.config import RNNConfig, TransformerConfig
 from jaxseq.data import Corpus
-from jaxseq.tasks.language_modeling import build_model, init_params
+from jaxseq.tasks.language_model import build_model, init_params
 
 SYMBOLS = 7
 MODELS = {

@@ -12,22 +12,23 @@ from jax import numpy as jnp
 from jaxseq import runtime
 from jaxseq.commands import train
 from jaxseq.config import (
-    DataConfig,
+    SECTIONS,
+    CorpusConfig,
     ExperimentConfig,
-    OptimizerConfig,
+    LanguageModelingConfig,
     RNNConfig,
-    SampleConfig,
     TrainConfig,
     TransformerConfig,
+    kinds_of,
 )
 from jaxseq.errors import InputError
 from jaxseq.models import RNNLanguageModel, TransformerLanguageModel
 from jaxseq.training.optim import make_optimizer
 
 ROOT = Path(__file__).parents[1] / "jaxseq"
-READ_BY_RUNS = (DataConfig, TrainConfig, SampleConfig, OptimizerConfig)
+READ_BY_RUNS = (CorpusConfig, TrainConfig, LanguageModelingConfig, *kinds_of("optimizer").values())
 TINY = [
-    *("--data.length", "8", "--data.batch-size", "4", "--sample.length", "4", "--train.devices", "1"),
+    *("--data.length", "8", "--data.batch-size", "4", "--task.sample-length", "4", "--train.devices", "1"),
     *("--model.features", "4"),
 ]
 
@@ -58,7 +59,7 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     diverging = [
         "--optimizer.learning-rate",
         "3e38",
-        "--optimizer.name",
+        "--optimizer.kind",
         "sgd",
         "--train.max-nonfinite",
         "1",
@@ -67,9 +68,9 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     ]
     with pytest.raises(InputError, match="used up"):
         train.main([*source[:2], *diverging, *TINY], program="train.py")
-    for name in ("adam", "adamw", "rmsprop", "adadelta", "sgd"):
+    for kind in kinds_of("optimizer").values():
         for schedule in ("constant", "cosine", "step"):
-            make_optimizer(OptimizerConfig(name=name, schedule=schedule), steps=10)
+            make_optimizer(kind(schedule=schedule), steps=10)
     unread = {
         f"{section.__name__}.{field.name}"
         for section, names in reads.items()
@@ -94,6 +95,7 @@ def test_a_model_reads_every_field_of_its_section(section, model):
     assert not names - read
 
 
-def test_the_sections_are_all_that_an_experiment_has():
-    kinds = {type(getattr(ExperimentConfig(), field.name)) for field in dataclasses.fields(ExperimentConfig)} - {str}
-    assert kinds == {*READ_BY_RUNS, RNNConfig}
+def test_the_sections_and_their_kinds_are_all_that_an_experiment_has():
+    kinds = {kind for section in SECTIONS for kind in kinds_of(section).values()}
+    assert {*kinds, TrainConfig} == {*READ_BY_RUNS, RNNConfig, TransformerConfig}
+    assert {field.name for field in dataclasses.fields(ExperimentConfig)} == {"name", *SECTIONS, "train"}

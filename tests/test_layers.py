@@ -18,6 +18,7 @@ GROUND = {
     "paths": {"errors"},
     "console": {"errors", "signals"},
     "runtime": {"errors"},
+    "memory": {"errors", "runtime"},
     "sharding": set(),
 }
 PIECES = {
@@ -36,9 +37,11 @@ WHOLES = {
     "reporting": {"console", "errors", "metrics", "opening", "storage"},
     "training": {"config", "errors", "metrics", "ops", "reporting", "sharding", "signals", "storage"},
 }
-TASKS = {"tasks": {"config", "data", "errors", "metrics", "models", "ops", "signals", "text"}}
+TASKS = {
+    "tasks": {"config", "data", "decoding", "errors", "memory", "metrics", "models", "ops", "signals", "text"},
+}
 RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}
-COMMANDS = {"commands": {*GROUND, "config", "decoding", "runs"}, "__main__": {"commands"}}
+COMMANDS = {"commands": {*GROUND, "config", "decoding", "runs", "tasks"}, "__main__": {"commands"}}
 MAY_IMPORT: dict[str, set[str]] = GROUND | PIECES | WHOLES | TASKS | RUNS | COMMANDS
 
 WITHOUT_JAX = ("config", "data", "errors", "opening", "text")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseq.config import DataConfig, OptimizerConfig
+from jaxseq.config import CorpusConfig, SGDConfig, kinds_of
 from jaxseq.data import Corpus, RowLoader
 from jaxseq.decoding import Sampling, generate, next_tokens
 from jaxseq.models.rnn import RNNLanguageModel
@@ -30,7 +30,7 @@ MODELS = {
 IDS = np.random.default_rng(0).integers(0, 7, 200).astype(np.int32)
 MASK, RESET = (np.random.default_rng(1).random((2, 2, 6)) < np.array([0.7, 0.3])[:, None, None]).astype(bool)
 # No rule that divides by the gradient's size: it makes a whole step of a gradient that is 0 but for rounding.
-RULE = OptimizerConfig(name="sgd", momentum=0.9, schedule="cosine", warmup_steps=2, clip_norm=1.0)
+RULE = SGDConfig(momentum=0.9, schedule="cosine", warmup_steps=2, clip_norm=1.0)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def of_package(model) -> dict:
     params = init_params(model, seed=0)
     loader = RowLoader(IDS, length=6, batch_size=2, document_starts=np.array([0, 50]))
     prompt, sampling = IDS[:6].reshape(2, 3), Sampling(temperature=0.9, top_k=5, top_p=0.9, min_p=0.01)
-    data, corpus = DataConfig(length=6, batch_size=2), Corpus(IDS, np.array([0]))
+    data, corpus = CorpusConfig(length=6, batch_size=2), Corpus(IDS, np.array([0]))
     evaluate = SplitEvaluator(evaluation(model, data, corpus, how="carried", rows=2))
     return {
         "trained": train_model(model, loader, steps=3, optimizer=RULE, steps_per_dispatch=2),
@@ -96,8 +96,8 @@ def test_types_and_numbers_are_those_without_it(compute, name):
 @pytest.mark.parametrize("rule", ["adam", "adamw", "rmsprop", "adadelta", "sgd"])
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
 def test_no_optimizer_makes_a_float64_of_parameters(rule, schedule):
-    momentum = 0.9 if rule in ("sgd", "rmsprop") else 0.0
-    config = OptimizerConfig(name=rule, schedule=schedule, momentum=momentum, clip_value=1.0, clip_norm=1.0)
+    momentum = {"momentum": 0.9} if rule in ("sgd", "rmsprop") else {}
+    config = kinds_of("optimizer")[rule](schedule=schedule, clip_value=1.0, clip_norm=1.0, **momentum)
     with jax.enable_x64(True):
         optimizer = make_optimizer(config, steps=10)
         params = {"w": jnp.ones(3, jnp.float32)}

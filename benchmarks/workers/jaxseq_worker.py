@@ -23,7 +23,7 @@ from benchmarks.workers.jaxseq_models import Classifier, Texts, classifier_loss
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import JAMO_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, Work
 from jaxseq import runtime
-from jaxseq.config import ExperimentConfig, OptimizerConfig, TrainConfig, load_config
+from jaxseq.config import AdamConfig, ExperimentConfig, TrainConfig, load_config
 from jaxseq.data import RowLoader, WindowLoader
 from jaxseq.decoding import generate
 from jaxseq.reporting.reporter import Silent
@@ -42,7 +42,7 @@ CONFIGS = {
     NANO_GPU: "shakespeare_transformer_gpu",
 }
 ENDLESS = 10**9
-ADAM = OptimizerConfig(name="adam", learning_rate=1e-3)
+ADAM = AdamConfig(name="adam", learning_rate=1e-3)
 
 
 def training(config: TrainConfig | None = None) -> TrainConfig:

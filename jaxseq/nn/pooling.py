@@ -40,7 +40,7 @@ class AttentionPooling(nn.Module):
         return poison(pooling.attention(kept, scores, mask), sound.all(axis=1, keepdims=True))
 
 
-POOLINGS: Mapping[str, Callable[[], nn.Module]] = {
+POOLINGS: Mapping[str, Callable[..., nn.Module]] = {
     "mean": partial(Pooling, pooling.mean),
     "max": partial(Pooling, pooling.maximum),
     "first": partial(Pooling, pooling.first),
@@ -48,4 +48,4 @@ POOLINGS: Mapping[str, Callable[[], nn.Module]] = {
     "ends": partial(Pooling, pooling.ends),
     "attention": AttentionPooling,
 }
-"""By the name a config has; `POOLINGS[name]()` is the layer."""
+"""By the name a config has; `POOLINGS[name]()` is the layer, which takes a name in its module."""

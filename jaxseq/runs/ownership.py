@@ -13,6 +13,8 @@ import numpy as np
 from jaxseq.config import read_config
 from jaxseq.errors import InputError
 from jaxseq.opening import open_regular, read_bytes
+from jaxseq.reporting.classification import REPORT, is_report
+from jaxseq.reporting.classification_pictures import CALIBRATION, CONFUSION
 from jaxseq.reporting.curves import is_picture
 from jaxseq.reporting.event_file import EVENT_FILE, is_event_file
 from jaxseq.storage.listing import free_name
@@ -20,6 +22,7 @@ from jaxseq.storage.lock import is_lock
 from jaxseq.text.tokenizers import tokenizer_from_text
 
 CONFIG, TOKENS, LOCK = "config.json", "tokens.npy", "lock"
+_FIRST_OF_CONFIGS = (b'{\n  "format": 2,\n  "name": "', b'{\n  "name": "')  # of this version, of the first
 
 
 def _is_config(path: Path) -> bool:
@@ -61,12 +64,22 @@ def _is_picture(path: Path) -> bool:
     return begin is not None and (begin == b"" or is_picture(begin))
 
 
+def _is_report(path: Path) -> bool:
+    begin = _begins(path, 100)
+    return begin is not None and (begin == b"" or is_report(begin))
+
+
+def _is_classes(path: Path) -> bool:
+    return _fits(_begins(path, 100), b'["')
+
+
 def _is_partial(path: Path) -> bool:
     return _fits(_begins(path, 100), b"\x93NUMPY\x01\x00")
 
 
 def _is_first_temporary(path: Path) -> bool:
-    return _fits(_begins(path, 100), b'{\n  "name": "')
+    begin = _begins(path, 100)
+    return any(_fits(begin, first) for first in _FIRST_OF_CONFIGS)
 
 
 def _is_lock(path: Path) -> bool:
@@ -101,6 +114,10 @@ _OURS: dict[str, Callable[[Path], bool]] = {
     "curves.png": _is_picture,
     "samples.txt": _is_sample,
     "tokenizer.json": _is_tokenizer,
+    "classes.json": _is_classes,
+    REPORT: _is_report,
+    CONFUSION: _is_picture,
+    CALIBRATION: _is_picture,
 }
 _LEFT_IN_THE_FIRST_SECOND: dict[str, Callable[[Path], bool]] = {
     LOCK: _is_lock,

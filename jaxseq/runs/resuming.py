@@ -6,9 +6,10 @@ they were, others may be what they like. The end of a run may move where nothing
 
 from pathlib import Path
 
-from jaxseq.config import ExperimentConfig, differences, from_json, read_config
+from jaxseq.config import ExperimentConfig, differences, read_config
 from jaxseq.config.fields import FIXED, FREE, Resuming
 from jaxseq.errors import ConfigError
+from jaxseq.runs.load import experiment_of
 from jaxseq.storage.snapshot import Snapshot
 from jaxseq.training.intervals import total_steps
 
@@ -38,7 +39,7 @@ def require_end(run_dir: Path, config: ExperimentConfig, checkpoint: Snapshot, *
         ConfigError: as told, or the checkpoint was made with another configuration altogether.
     """
     try:
-        before = from_json(checkpoint.files["config.json"])
+        before = experiment_of(checkpoint.files)
     except (ConfigError, KeyError) as error:
         reason = error if isinstance(error, ConfigError) else "config.json is missing"
         raise ConfigError(f"{checkpoint.path} cannot be used: {reason}; start anew with --fresh") from error

@@ -5,7 +5,7 @@ In it stand
     meta.json     format version, step, the caller's meta, the spec of every array, size and SHA-256 of every other
                   file, and a SHA-256 of itself
     arrays/       the arrays, as Orbax writes them
-    config.json, tokenizer.json, ...    small text files kept with it
+    config.json, tokenizer.json, ...    small files kept with it
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from typing import Any
 import jax
 
 from jaxseq.errors import CheckpointError
-from jaxseq.opening import read_text
+from jaxseq.opening import read_bytes
 from jaxseq.storage.arrays import PyTree, Spec, named_leaves, read_arrays, spec_of, to_host, write_arrays
 from jaxseq.storage.atomic import sha256, sync, write_synced
 from jaxseq.storage.manifest import ARRAYS, META, Manifest, is_plain, read_manifest, render
@@ -41,8 +41,8 @@ class Snapshot:
     step: int
     best: bool
     meta: dict[str, Any]
-    files: dict[str, str]
-    """Content of the text files kept with it, by name."""
+    files: dict[str, bytes]
+    """Content of the files kept with it, by name."""
     specs: dict[str, Spec]
     """Shape and type of every array, by name."""
 
@@ -92,7 +92,7 @@ class Snapshot:
 
 
 def write_snapshot(
-    path: Path, step: int, arrays: PyTree, meta: Mapping[str, Any], *, files: Mapping[str, str], best: bool
+    path: Path, step: int, arrays: PyTree, meta: Mapping[str, Any], *, files: Mapping[str, str | bytes], best: bool
 ) -> None:
     """Writes a checkpoint into the new directory `path` and forces every byte and entry of it to disk.
 
@@ -102,10 +102,10 @@ def write_snapshot(
         OSError: it cannot be written; what has been written stays.
     """
     path.mkdir()
-    for name, text in files.items():
+    for name, content in files.items():
         if not is_plain(name) or "/" in name or name in (META, ARRAYS):
             raise ValueError(f"{name!r} cannot name a file of a checkpoint: choose another name, without a folder")
-        write_synced(path / name, text)
+        write_synced(path / name, content)
     host = to_host(arrays)
     write_arrays(path / ARRAYS, host)
     written: dict[str, tuple[int, str]] = {}
@@ -152,12 +152,10 @@ def open_snapshot(path: Path) -> Snapshot:
                 raise CheckpointError(f"{path} is damaged: {name} has {found} bytes instead of {size}")
             if sha256(file) != digest:
                 raise CheckpointError(f"{path} is damaged: the content of {name} has changed")
-        texts = {name: read_text(path / name) for name in manifest.texts}
+        kept = {name: read_bytes(path / name) for name in manifest.texts}
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{path} is damaged: a text in it is no UTF-8") from error
-    return Snapshot(path, manifest.step, manifest.best, manifest.meta, texts, manifest.specs)
+    return Snapshot(path, manifest.step, manifest.best, manifest.meta, kept, manifest.specs)
 
 
 def remove_snapshot(path: Path, *, texts: Collection[str] = ()) -> None:
@@ -166,7 +164,7 @@ def remove_snapshot(path: Path, *, texts: Collection[str] = ()) -> None:
     Where `path` or an entry is a link, the link goes and its target stays.
 
     Args:
-        texts: names of texts beside those that a finished one names and those that every run has.
+        texts: names of files beside those that a finished one names and those that every run has.
 
     Raises:
         OSError: something cannot be deleted.

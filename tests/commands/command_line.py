@@ -27,7 +27,7 @@ TINY = [
     "5",
     "--train.checkpoint-every",
     "8",
-    "--sample.length",
+    "--task.sample-length",
     "20",
     "--optimizer.warmup-steps",
     "0",

@@ -35,7 +35,7 @@ def test_a_finished_run_that_is_extended_is_the_run_that_was_longer_from_the_sta
     trained(*words, folder=folder)
     assert "going on from step 20" in trained(*words, "--train.steps", "37", folder=folder)
     assert read_config(run / "config.json").train.steps == 37
-    assert load_run(run, checkpoint="newest").config.train.steps == 37
+    assert load_run(run, checkpoint="newest").experiment.train.steps == 37
     rows = [(int(row["step"]), row["split"]) for row in read_metrics(run / "metrics.csv")]
     assert rows[-3:] == [(35, "train"), (37, "train"), (37, "validation")]
     assert (20, "validation") in rows  # where the run ended before
@@ -84,9 +84,9 @@ def test_what_has_no_part_in_the_results_may_change(folder):
         "train.patience": "50",
         "train.max-nonfinite": "4",
         "train.max-rollbacks": "1",
-        "sample.prompt": "the",
-        "sample.length": "9",
-        "sample.temperature": "0.5",
+        "task.prompt": "the",
+        "task.sample-length": "9",
+        "task.temperature": "0.5",
     }
     old = read_config(folder / "runs" / "it" / "config.json")
     free = {

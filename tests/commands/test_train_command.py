@@ -1,19 +1,14 @@
 """`jaxseq train` from the first line it prints to the run directory it leaves."""
 
 import csv
-import dataclasses
 import json
 import re
 import shlex
 import shutil
-import unicodedata
 
 import pytest
 from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, refused, snapshot
 
-from jaxseq.config import DataConfig, ExperimentConfig
-from jaxseq.runs.train import _beginning, _prepare, _prompt_option
-from jaxseq.signals import StopRequest
 from jaxseq.storage.checkpoint import CheckpointStore
 
 PNG = b"\x89PNG\r\n"
@@ -74,23 +69,14 @@ def test_the_command_that_it_names_works(trained):
     assert len(out) == len(prompt) + 12 + 1
 
 
-@pytest.mark.parametrize(
-    ("text", "beginning"),
-    [
-        ("\n  to be,\nor not", "to be,"),
-        ("to be, or not to be, that is the question", "to be, or not to be,"),
-        ("x" * 30, "x" * 24),
-        (" \n", ""),
-        ("---\n-x - y", "x - y"),
-    ],
-)
-def test_the_prompt_that_it_names_is_the_first_words_of_its_sample(text, beginning):
-    assert _beginning(text) == beginning
-
-
-@pytest.mark.parametrize(("prompt", "typed"), [("the", "--prompt the"), ("- x", "--prompt='- x'")])
-def test_a_prompt_is_named_as_it_must_be_typed(prompt, typed):
-    assert _prompt_option(prompt) == typed
+def test_a_prompt_is_named_as_it_must_be_typed(folder):
+    (folder / "text.txt").write_text(prose() + "it's - x\n" * 10, encoding="utf-8")
+    words = ("train", *TINY, "--train.steps", "1", "--name", "it")
+    for prompt in ("- x", "it's"):
+        line = jaxseq(*words, f"--task.prompt={prompt}", folder=folder).out.splitlines()[-1]
+        code, out, err = jaxseq(*shlex.split(line)[1:], "--length", "3", folder=folder)
+        assert (code, err) == (0, "")
+        assert out.startswith(prompt)
 
 
 def test_run_again_it_says_the_same_and_changes_nothing(copied, trained):
@@ -135,7 +121,7 @@ def test_fresh_starts_anew_and_leaves_what_is_not_of_the_run(copied, trained):
     [
         "--data.source nowhere.txt",
         "--data.length 4000",
-        "--sample.prompt ~",
+        "--task.prompt ~",
         "--optimizer.momentum 0.5",
         "--train.devices 5",
     ],
@@ -168,16 +154,10 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(copied,
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
-    [
-        ("config.json", "{", "config.json: config.json is no JSON"),
-        ("config.json", None, "config.json cannot be read"),
-        ("tokenizer.json", "{}", "tokenizer.json cannot be used"),
-        ("tokenizer.json", None, "tokenizer.json cannot be used"),
-    ],
+    ("content", "told"), [("{", "config.json: config.json is no JSON"), (None, "config.json cannot be read")]
 )
-def test_a_run_whose_texts_were_damaged_is_refused(copied, name, content, told):
-    file = copied / "runs" / "tiny" / name
+def test_a_run_whose_configuration_was_damaged_is_refused(copied, content, told):
+    file = copied / "runs" / "tiny" / "config.json"
     if content is None:
         file.unlink()
     else:
@@ -185,14 +165,22 @@ def test_a_run_whose_texts_were_damaged_is_refused(copied, name, content, told):
     assert told in refused("train", "--name", "tiny", *TINY, folder=copied)
 
 
-def test_a_tokenizer_that_does_not_match_the_checkpoint_is_refused(copied):
+@pytest.mark.parametrize("how", ["missing", "damaged", "another"])
+def test_the_tokenizer_of_a_checkpoint_counts_and_the_one_beside_it_is_written_anew(copied, trained, how):
     file = copied / "runs" / "tiny" / "tokenizer.json"
-    tree = json.loads(file.read_text(encoding="utf-8"))
+    written = file.read_bytes()
+    tree = json.loads(written)
     symbols = tree["vocabulary"]["symbols"]
     symbols[0], symbols[1] = symbols[1], symbols[0]
-    file.write_text(json.dumps(tree), encoding="utf-8")
-    told = refused("train", "--name", "tiny", *TINY, folder=copied)
-    assert "tokenizer.json is not the tokenizer that the checkpoint of step 20 was made with" in told
+    file.write_text("{}" if how == "damaged" else json.dumps(tree), encoding="utf-8")
+    if how == "missing":
+        file.unlink()
+    code, out, err = jaxseq("train", "--name", "tiny", *TINY, folder=copied)
+    assert (code, out) == (0, trained[1].out)
+    assert "going on from step 20" in err
+    assert ("tokenizer.json" in err) == (how == "damaged")  # somebody else's, and moved aside
+    assert file.read_bytes() == written
+    assert_same_run(copied / "runs" / "tiny", trained[0] / "runs" / "tiny")
 
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(folder, trained):
@@ -226,12 +214,3 @@ def test_a_failure_leaves_a_directory_that_was_there_as_it_was(folder):
     before = snapshot(folder)
     refused("train", *TINY, "--run-dir", "work", "--train.devices", "5", folder=folder)
     assert snapshot(folder) == before
-
-
-def test_hangul_that_is_taken_apart_is_told_once_where_a_tokenizer_of_jamo_is_made(tmp_path, capsys):
-    (tmp_path / "a.txt").write_text(unicodedata.normalize("NFD", "한글 값이\n" * 20), encoding="utf-8")
-    data = DataConfig(source=str(tmp_path / "a.txt"), tokenizer="jamo")
-    for normalize, said in (((), True), (("nfc",), False)):
-        config = ExperimentConfig(data=dataclasses.replace(data, normalize=normalize))
-        _prepare(config, tmp_path, None, stop=StopRequest())
-        assert ("train with --data.normalize nfc" in capsys.readouterr().err) == said

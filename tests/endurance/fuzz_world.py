@@ -14,7 +14,7 @@ from harness import ROOT, TINY, text
 from processes import Main, Outcome, Setting, run
 
 TRANSFORMER = [f"{ROOT}/configs/shakespeare_transformer.py", "--model.heads=2", "--model.layers=1", "--model.context=4"]
-TRANSFORMER += ["--sample.prompt=the"]
+TRANSFORMER += ["--task.prompt=the"]
 TEMPLATES = {"tiny": [], "mapped": ["--data.memory-map"], "transformer": TRANSFORMER}
 """Runs that are there before, by name, and what is said for them beside `TINY`."""
 

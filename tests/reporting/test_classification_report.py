@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from jaxseq.metrics.classification import classified
-from jaxseq.reporting.classification import Truncation, is_report, report, showcase
+from jaxseq.reporting.classification import is_report, report, showcase
 from jaxseq.reporting.classification_pictures import calibration_picture, confusion_picture
 from jaxseq.reporting.curves import is_picture
 from jaxseq.reporting.pictures import lettering_for
@@ -91,7 +91,7 @@ def reported(**options):
 
 
 def test_the_report_has_every_figure():
-    text = reported(truncation=Truncation(1, 64, 336))
+    text = reported(lengths="1 of 5 texts truncated to 64 tokens")
     assert is_report(text.encode())
     lines = [line.split() for line in text.splitlines()]
     assert text.startswith("classification of the test split: 4 texts\n")

@@ -1,0 +1,36 @@
+"""What a trained model says of texts."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from jaxseq import console
+from jaxseq.data.records import RecordFormat, open_records
+from jaxseq.runs.load import load_run
+from jaxseq.signals import Poll, never
+from jaxseq.tasks.capabilities import Prediction, Predicts, capable
+
+
+def read_texts(
+    source: str, *, form: RecordFormat | None = None, text_column: str = "text", encoding: str = "utf-8"
+) -> Iterator[str]:
+    """The texts of a file or of standard input ("-"): one for each line or record, empty ones too.
+
+    Raises:
+        InputError: there is no such file, or a record cannot be read; its line is named.
+    """
+    return open_records(source, form=form, text_column=text_column, encoding=encoding)
+
+
+def predict_run(
+    run_dir: Path, texts: Iterable[str], *, checkpoint: Literal["best", "newest"] = "best", poll: Poll = never
+) -> Iterator[Prediction]:
+    """What the model of a run says of each text, in order.
+
+    Raises:
+        InputError: the run cannot be read, or its task predicts nothing.
+    """
+    run = load_run(run_dir, checkpoint=checkpoint)
+    for line in run.skipped:
+        console.tell(f"skipped a checkpoint: {line}")
+    return capable(run.task, Predicts, run=run_dir).predict(run.variables, texts, poll=poll)

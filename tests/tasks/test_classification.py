@@ -1,0 +1,208 @@
+"""Classification, from labelled texts to what a run shows."""
+
+import csv
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from jaxseq.config import (
+    AdamConfig,
+    BagConfig,
+    ClassificationConfig,
+    EncoderConfig,
+    ExperimentConfig,
+    LabelledConfig,
+    RNNConfig,
+    TrainConfig,
+)
+from jaxseq.errors import ConfigError, InputError
+from jaxseq.ops.objective import EVALUATION
+from jaxseq.runs.evaluation import evaluate_run
+from jaxseq.runs.prediction import predict_run
+from jaxseq.runs.train import train_run
+from jaxseq.tasks import Classification, Workspace
+
+GOOD, BAD = ("good", "great", "fine", "lovely"), ("bad", "awful", "dull", "sad")
+MODELS = {
+    "bag": (BagConfig(features=8), ClassificationConfig(hidden=4)),
+    "gru": (RNNConfig(cell="gru", features=8, embedding=4, layers=2), ClassificationConfig(pooling=("last",))),
+    "birnn": (
+        RNNConfig(cell="lstm", features=8, embedding=4, bidirectional=True),
+        ClassificationConfig(pooling=("max", "mean")),
+    ),
+    "encoder": (EncoderConfig(features=8, layers=1, heads=2), ClassificationConfig(pooling=("attention",))),
+}
+every_model = pytest.mark.parametrize("name", MODELS)
+
+
+def review(rng, label: str) -> str:
+    words = [*["the", "film", "was", "so"][: rng.integers(0, 5)], str(rng.choice(GOOD if label == "pos" else BAD))]
+    rng.shuffle(words)
+    return " ".join(words)
+
+
+def write_table(path, count: int, seed: int = 0) -> None:
+    rng = np.random.default_rng(seed)
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for index in range(count):
+            label = "pos" if index % 2 else "neg"
+            writer.writerow([review(rng, label), label])
+
+
+@pytest.fixture
+def tables(tmp_path):
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    write_table(folder / "train.csv", 200)
+    write_table(folder / "test.csv", 41, seed=1)
+    return folder
+
+
+def experiment(tables, name: str = "bag", **data) -> ExperimentConfig:
+    model, task = MODELS[name]
+    return ExperimentConfig(
+        name=name,
+        task=task,
+        data=LabelledConfig(source=str(tables), **{"length": 8, "batch_size": 16, **data}),
+        model=model,
+        optimizer=AdamConfig(learning_rate=0.02),
+        train=TrainConfig(epochs=5, log_every=10, devices=1),
+    )
+
+
+@every_model
+def test_a_run_learns_to_tell_good_reviews_from_bad_ones(name, tables, tmp_path, capsys):
+    run_dir = tmp_path / "run"
+    config = experiment(tables, name, lengths=2)
+    result = train_run(config, run_dir)
+    assert result.validation is not None
+    assert result.validation["accuracy"] > 0.9
+    (measured,) = evaluate_run(run_dir, split="test").values()
+    assert measured.metrics["texts"] == 41
+    assert measured.metrics["accuracy"] > 0.9
+    assert measured.metrics["f1"] > 0.9
+    report = (run_dir / "report.txt").read_text()
+    assert f"{measured.metrics['accuracy']:.2%}" in report
+    assert {"confusion.png", "calibration.png"} <= {path.name for path in run_dir.iterdir()}
+    made = list(predict_run(run_dir, ["a great film", "awful, so awful", "", "zzz"]))
+    assert [each.label for each in made[:2]] == ["pos", "neg"]
+    assert made[0].unknown == ["a"]
+    assert made[3].unknown == ["zzz"]
+    assert all(np.isfinite(list(each.probabilities.values())).all() for each in made)
+    assert all(sum(each.probabilities.values()) == pytest.approx(1, abs=1e-6) for each in made)
+
+
+@every_model
+@pytest.mark.parametrize("padding", ["pre", "post"])
+def test_predictions_depend_neither_on_batches_nor_on_order_nor_on_padding(name, padding, tables):
+    task = Classification.create(experiment(tables, name, lengths=4, padding=padding), Workspace())
+    variables = task.init(jax.random.key(0))
+    part = task.part("test")
+    alone = [task.probabilities(variables, _only(part.tokens, i))[0] for i in range(41)]
+    for rows in (1, 7, 64):
+        np.testing.assert_allclose(task.probabilities(variables, part.tokens, rows=rows), alone, atol=1e-6)
+    other = dataclasses.replace(task.experiment, data=dataclasses.replace(task.data, lengths=1, length=30))
+    longer = Classification.restore(other, task.artifacts())
+    np.testing.assert_allclose(longer.probabilities(variables, part.tokens), alone, atol=1e-6)
+
+
+def _only(tokens, index):
+    start, end = tokens.offsets[index : index + 2]
+    return type(tokens)(tokens.ids[start:end], np.array([0, end - start]))
+
+
+def test_without_the_mask_padding_is_read(tables):
+    config = experiment(tables, "gru")
+    config = dataclasses.replace(config, task=dataclasses.replace(config.task, mask=False))
+    task = Classification.create(config, Workspace())
+    variables, part = task.init(jax.random.key(0)), task.part("test")
+    short = task.probabilities(variables, part.tokens)
+    longer = Classification.restore(
+        dataclasses.replace(config, data=dataclasses.replace(task.data, length=30)), task.artifacts()
+    )
+    assert np.abs(short - longer.probabilities(variables, part.tokens)).max() > 1e-3
+
+
+def test_rows_that_fill_a_batch_up_count_for_nothing(tables):
+    task = Classification.create(experiment(tables), Workspace())
+    variables = task.init(jax.random.key(0))
+    whole = task.loader("test", train=False, rows=64)(0)
+    assert whole.valid.sum() == 41
+    tallies = task.loss(variables, None, whole, EVALUATION).tallies
+    assert float(tallies["loss"].count) == 41
+    cut = jax.tree.map(lambda leaf: leaf[whole.valid], whole)
+    assert float(tallies["loss"].total) == pytest.approx(
+        float(task.loss(variables, None, cut, EVALUATION).tallies["loss"].total), rel=1e-6
+    )
+
+
+def test_artifacts_alone_give_the_task_back(tables):
+    task = Classification.create(experiment(tables), Workspace())
+    again = Classification.restore(task.experiment, task.artifacts())
+    assert again == task
+    assert hash(again) == hash(task)
+    assert again.texts is None
+
+
+def test_a_vocabulary_is_learned_from_the_texts_to_train_on_alone(tables):
+    task = Classification.create(experiment(tables), Workspace())
+    train = " ".join(task.part("train").examples.texts)
+    assert set(task.tokenizer.vocabulary.ranked) == set(train.split())
+
+
+def test_a_label_of_the_test_split_that_none_to_train_on_has_is_an_error(tables):
+    with open(tables / "test.csv", "a", encoding="utf-8") as file:
+        file.write("so so,middling\n")
+    with pytest.raises(InputError, match="middling"):
+        Classification.create(experiment(tables), Workspace())
+
+
+def test_another_kind_of_data_or_model_is_refused(tables):
+    config = experiment(tables)
+    with pytest.raises(ConfigError, match=r"data\.kind is 'corpus': classification reads labelled texts"):
+        Classification.create(dataclasses.replace(config, data=ExperimentConfig().data), Workspace())
+    with pytest.raises(ConfigError, match=r"data\.source is empty"):
+        Classification.create(dataclasses.replace(config, data=LabelledConfig()), Workspace())
+
+
+def test_the_embedding_starts_from_a_file_of_vectors(tables, tmp_path):
+    (tmp_path / "vectors.txt").write_text("good 1 2 3 4 5 6 7 8\nbad -1 -2 -3 -4 -5 -6 -7 -8\n")
+    config = experiment(tables)
+    config = dataclasses.replace(config, task=dataclasses.replace(config.task, vectors=str(tmp_path / "vectors.txt")))
+    task = Classification.create(config, Workspace())
+    table = task.init(jax.random.key(0))["params"]["body"]["embedding"]["table"]
+    np.testing.assert_array_equal(table[task.tokenizer.vocabulary.id_of("good")], np.arange(1, 9))
+    wrong = dataclasses.replace(config, model=BagConfig(features=7))
+    with pytest.raises(InputError, match=r"8.*7"):
+        Classification.create(wrong, Workspace()).init(jax.random.key(0))
+
+
+def test_the_bag_of_2000_words_has_as_many_parameters_as_it_says():
+    from jaxseq.tasks.classifiers import build_classifier, init_classifier
+
+    model = build_classifier(ClassificationConfig(hidden=8), BagConfig(features=8), vocabulary_size=2001, classes=2)
+    params = jax.eval_shape(lambda: init_classifier(model, jax.random.key(0)))
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == 2001 * 8 + 72 + 9
+
+
+def test_a_run_goes_on_to_the_same_end_bit_by_bit(tables, tmp_path):
+    config = experiment(tables, "birnn", lengths=3)
+    whole = dataclasses.replace(config, train=TrainConfig(steps=30, log_every=5, devices=1))
+    train_run(whole, tmp_path / "whole")
+    half = dataclasses.replace(config, train=TrainConfig(steps=13, log_every=5, devices=1))
+    train_run(half, tmp_path / "parts")
+    train_run(whole, tmp_path / "parts")
+    read = [(tmp_path / name / "metrics.csv").read_text().splitlines()[-1] for name in ("whole", "parts")]
+    assert read[0] == read[1]
+
+
+def test_json_of_the_classes_is_checked(tables):
+    task = Classification.create(experiment(tables), Workspace())
+    for content, told in [(b"{", "no JSON"), (b'["a"]', "two labels"), (json.dumps(["a", "b", "a"]).encode(), "twice")]:
+        with pytest.raises(InputError, match=told):
+            Classification.restore(task.experiment, {**task.artifacts(), "classes.json": content})
