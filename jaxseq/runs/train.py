@@ -85,7 +85,7 @@ def train_run(
             result = _train(config, run_dir, parts, stop)
             if result.stopped != "signal":
                 try:
-                    _finish(config, run_dir, result, program, stop)
+                    _finish(config, run_dir, parts.task, result, program, stop)
                 except Stopped as stopped:
                     console.tell(
                         "stopped at what a run ends with, and all of the training is saved: the same command makes it"
@@ -242,19 +242,21 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
     )
 
 
-def _finish(config: ExperimentConfig, run_dir: Path, result: Result, program: str, stop: StopRequest) -> None:
+def _finish(
+    config: ExperimentConfig, run_dir: Path, task: Task, result: Result, program: str, stop: StopRequest
+) -> None:
     """What a run ends with: its validation metrics, curve and showcase, and what to try next."""
     stop.patience = PATIENCE  # all of the training is saved
-    run = load_run(run_dir)
-    shown = run.task.showcase(run.variables, jax.random.key(config.train.seed), step=run.step, poll=stop.poll)
+    run = load_run(run_dir)  # its best checkpoint may be of before a prompt was changed
+    shown = task.showcase(run.variables, jax.random.key(config.train.seed), step=run.step, poll=stop.poll)
     for name, content in shown.files.items():
         write_atomic(run_dir / name, content)
     console.show()
-    _show_validation(config, run_dir, result, run.task)
+    _show_validation(config, run_dir, result, task)
     for name, content in shown.files.items():
         if name.endswith(".txt"):
             console.show(f"\n{content.decode().removesuffix(chr(10))}\n")
-    draw_curves(run_dir / METRICS_CSV, run_dir / "curves.png", metric=run.task.metrics[0], title=config.name)
+    draw_curves(run_dir / METRICS_CSV, run_dir / "curves.png", metric=task.metrics[0], title=config.name)
     where = f"everything is in {run_dir}"
     if shown.command:
         command, *words = shown.command
