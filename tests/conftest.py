@@ -32,9 +32,9 @@ with contextlib.suppress(RuntimeError):  # too late where something has used JAX
     jax.config.update("jax_num_cpu_devices", int(os.environ["JAX_NUM_CPU_DEVICES"]))
 
 
-# Doctests are looked for in every module; conftest.py is a name that several folders have, and what lies in endurance/
-# are commands, whose parts have tests.
-collect_ignore_glob = ["conftest.py", "*/conftest.py", "endurance/*"]
+# Doctests are looked for in every module; conftest.py is a name that several folders have, what lies in endurance/
+# are commands, whose parts have tests, and what lies in systems/ registers itself where it is imported.
+collect_ignore_glob = ["conftest.py", "*/conftest.py", "endurance/*", "systems/*"]
 sys.path.append(str(Path(__file__).parent / "endurance"))
 
 

@@ -121,7 +121,7 @@ def test_an_untrained_model_knows_nothing_so_its_loss_is_ln_of_the_vocabulary(na
     data = dataclasses.replace(data, batch_size=8)
     loader = training_loader(data, prepared.corpus, seed=0)
     size = len(prepared.tokenizer.vocabulary)
-    model = build_model(config.model, vocabulary_size=size)
+    model = build_model(config.model, vocabulary_size=size, predict=config.task.predict)
     params = init_params(model, seed=0)
     carry = model.initial_carry(8) if loader.carried else None
     loss_fn = jax.jit(partial(make_loss_fn(model, loader), context=EVALUATION))

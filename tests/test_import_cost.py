@@ -56,6 +56,11 @@ def test_a_package_has_the_names_it_lists(package):
         ("decoding", "generate"),
         ("runs", "load_run"),
         ("runs", "train_model"),
+        ("tasks", "build_model"),
+        ("tasks", "init_params"),
+        ("tasks", "make_loss_fn"),
+        ("config", "AdamConfig"),
+        ("config", "RNNConfig"),
     ],
 )
 def test_what_scripts_import_is_listed_where_they_look_for_it(package, name):

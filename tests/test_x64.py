@@ -12,7 +12,7 @@ from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.runs import train_model
 from jaxseq.runs.evaluation import SplitEvaluator
-from jaxseq.tasks.language_modeling import evaluation, init_params
+from jaxseq.tasks.language_model import evaluation, init_params, make_loss_fn
 from jaxseq.training.optim import make_optimizer
 
 SIZE = {"vocabulary_size": 7, "features": 8}
@@ -67,7 +67,15 @@ def of_package(model) -> dict:
     data, corpus = CorpusConfig(length=6, batch_size=2), Corpus(IDS, np.array([0]))
     evaluate = SplitEvaluator(evaluation(model, data, corpus, how="carried", rows=2))
     return {
-        "trained": train_model(model, loader, steps=3, optimizer=RULE, steps_per_dispatch=2),
+        "trained": train_model(
+            make_loss_fn(model, loader),
+            params,
+            loader,
+            steps=3,
+            carry=model.initial_carry(2),
+            optimizer=RULE,
+            steps_per_dispatch=2,
+        ),
         "evaluated": {name: np.float32(value) for name, value in evaluate({"params": params}).items()},
         "sampled": generate(model, params, prompt, length=4, key=jax.random.key(1), sampling=sampling),
         "next": next_tokens(model, params, prompt, count=3),

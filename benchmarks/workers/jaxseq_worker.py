@@ -28,7 +28,7 @@ from jaxseq.data import RowLoader, WindowLoader
 from jaxseq.decoding import generate
 from jaxseq.reporting.reporter import Silent
 from jaxseq.storage.checkpoint import CheckpointStore
-from jaxseq.tasks import language_modeling as task
+from jaxseq.tasks import language_model as task
 from jaxseq.text import CharTokenizer
 from jaxseq.text.hangul import decompose
 from jaxseq.training.loop import fit

@@ -122,8 +122,10 @@ def _with_data(
         raise InputError(f"{run_dir} was trained on standard input, which is not kept: give the text as --source")
     if not own:
         data: Any = experiment.data
-        data = dataclasses.replace(data, source=source, encoding=encoding or data.encoding)
-        experiment = dataclasses.replace(experiment, data=data)
+        if encoding and not hasattr(data, "encoding"):
+            raise InputError(f"--encoding is {encoding}: data of kind {data.kind} have none, leave it out")
+        changes = {"source": source, **({"encoding": encoding} if encoding else {})}
+        experiment = dataclasses.replace(experiment, data=dataclasses.replace(data, **changes))
     changed = InputError(
         f"{experiment.data.source} has changed since {run_dir} was trained on it, and its splits with it: give the "
         "text as it was, or this one as --source"

@@ -85,7 +85,7 @@ def train_run(
             result = _train(config, run_dir, parts, stop)
             if result.stopped != "signal":
                 try:
-                    _finish(config, run_dir, result, parts.task, program, stop)
+                    _finish(config, run_dir, parts.task, result, program, stop)
                 except Stopped as stopped:
                     console.tell(
                         "stopped at what a run ends with, and all of the training is saved: the same command makes it"
@@ -243,11 +243,11 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
 
 
 def _finish(
-    config: ExperimentConfig, run_dir: Path, result: Result, task: Task, program: str, stop: StopRequest
+    config: ExperimentConfig, run_dir: Path, task: Task, result: Result, program: str, stop: StopRequest
 ) -> None:
     """What a run ends with: its validation metrics, curve and showcase, and what to try next."""
     stop.patience = PATIENCE  # all of the training is saved
-    run = load_run(run_dir)
+    run = load_run(run_dir)  # its best checkpoint may be of before a prompt was changed
     shown = task.showcase(run.variables, jax.random.key(config.train.seed), step=run.step, poll=stop.poll)
     for name, content in shown.files.items():
         write_atomic(run_dir / name, content)

@@ -7,7 +7,7 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from command_line import TINY, arrays_of, jaxseq, prose, refused
+from command_line import TINY, arrays_of, assert_same_arrays, jaxseq, prose, refused
 
 from jaxseq.config import read_config
 from jaxseq.config.fields import Resuming, rules_of
@@ -22,12 +22,6 @@ def trained(*words, folder):
     code, _, err = jaxseq("train", *words, folder=folder)
     assert code == 0, err
     return err
-
-
-def assert_same_arrays(one, other):
-    (step, arrays), (other_step, other_arrays) = arrays_of(one), arrays_of(other)
-    assert step == other_step
-    jax.tree.map(np.testing.assert_array_equal, arrays, other_arrays)
 
 
 def test_a_finished_run_that_is_extended_is_the_run_that_was_longer_from_the_start(folder):

@@ -39,11 +39,13 @@ def made(tmp_path):
     """Makes the task of an experiment on a text."""
 
     def make(text=TEXT, *, workspace=None, task=None, model=None, train=None, **data) -> LanguageModeling:
-        (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+        file = tmp_path / "a.txt"
+        if not file.exists() or file.read_text(encoding="utf-8") != text:  # a token file remembers when it was written
+            file.write_text(text, encoding="utf-8")
         sizes = {"length": 8, "batch_size": 4, "split": (0.6, 0.3, 0.1)}
         experiment = ExperimentConfig(
             task=task or LanguageModelingConfig(sample_length=20),
-            data=CorpusConfig(source=str(tmp_path / "a.txt"), **{**sizes, **data}),
+            data=CorpusConfig(source=str(file), **{**sizes, **data}),
             model=model or RNNConfig(features=5),
             train=train or TrainConfig(epochs=1, devices=1),
         )
@@ -101,7 +103,7 @@ def test_with_artifacts_nothing_is_learned_anew(made):
     task = made()
     less = made(TEXT[: len(TEXT) // 2], workspace=Workspace(artifacts=task.artifacts()))
     assert less.tokenizer == task.tokenizer
-    assert CharTokenizer.train(TEXT[: len(TEXT) // 2]).fingerprint == less.tokenizer.fingerprint  # the same symbols
+    assert CharTokenizer.train(TEXT[: len(TEXT) // 2]) != task.tokenizer
     with pytest.raises(UnknownSymbolError, match="'Z'"):
         made("Z" + TEXT, workspace=Workspace(artifacts=task.artifacts()))
 
