@@ -4,7 +4,7 @@ from jaxseq.config.corpus import CorpusConfig, NormalizerName
 from jaxseq.config.experiment import ExperimentConfig
 from jaxseq.config.kinds import SECTIONS, DataConfig, ModelConfig, TaskConfig, kinds_of, register
 from jaxseq.config.labelled import LabelledConfig
-from jaxseq.config.models import BagConfig, EncoderConfig, RNNConfig, TransformerConfig
+from jaxseq.config.models import BagConfig, EncoderConfig, NBSVMConfig, RNNConfig, TransformerConfig
 from jaxseq.config.optimizers import AdadeltaConfig, AdamConfig, AdamWConfig, OptimizerConfig, RMSpropConfig, SGDConfig
 from jaxseq.config.serialization import (
     differences,
@@ -32,6 +32,7 @@ __all__ = [
     "LabelledConfig",
     "LanguageModelingConfig",
     "ModelConfig",
+    "NBSVMConfig",
     "NormalizerName",
     "OptimizerConfig",
     "RMSpropConfig",

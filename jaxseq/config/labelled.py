@@ -51,6 +51,8 @@ class LabelledConfig(DataConfig):
     """Add the n-grams of up to so many tokens to the tokens of a text, behind them."""
     ngram_buckets: Annotated[Count, FIXED] = 1_000_000
     """Ids that the n-grams share by a hash."""
+    distinct: Annotated[bool, FIXED] = False
+    """Read each token of a text once, n-grams too, where it stands first."""
     length: Annotated[Length, FIXED] = 400
     """Tokens that are read of a text, n-grams not counted."""
     lengths: Annotated[int, Bounds(1, 64), FIXED] = 1

@@ -89,6 +89,22 @@ class BagConfig(ModelConfig):
 
 @register("model")
 @dataclass(frozen=True)
+class NBSVMConfig(ModelConfig):
+    """One weight for each token, scaled by its log-count ratio (naive Bayes) in the texts to train on.
+
+    It is a classifier with task.pooling sum, task.head bias and data.distinct."""
+
+    kind: ClassVar[str] = "nbsvm"
+
+    smoothing: Annotated[float, Bounds(1e-6, 1e6), FIXED] = 1.0
+    """Added to each count, so that a token that one class never has is no proof."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+
+
+@register("model")
+@dataclass(frozen=True)
 class EncoderConfig(ModelConfig):
     """A Transformer, pre-norm, whose tokens see all of their text."""
 

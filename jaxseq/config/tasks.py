@@ -28,7 +28,7 @@ class LanguageModelingConfig(TaskConfig):
         check_fields(self, "task")
 
 
-PoolingName = Literal["last", "first", "ends", "mean", "max", "attention"]
+PoolingName = Literal["last", "first", "ends", "sum", "mean", "max", "attention"]
 
 
 @register("task")
@@ -38,11 +38,14 @@ class ClassificationConfig(TaskConfig):
 
     kind: ClassVar[str] = "classification"
 
-    pooling: Annotated[tuple[PoolingName, ...], Items(6), FIXED] = ("mean",)
+    pooling: Annotated[tuple[PoolingName, ...], Items(7), FIXED] = ("mean",)
     """What of the features along time the head sees, side by side: those of the last or the first token, both ("ends":
-    of two directions, where each has read all), their mean or greatest values, or a mean weighed by learned scores."""
+    of two directions, where each has read all), their sum, mean or greatest values, or a mean weighed by learned
+    scores."""
     hidden: Annotated[int, Bounds(0, 65_536), FIXED] = 0
     """Width of a layer with ReLU between pooling and logits; 0 has none."""
+    head: Annotated[Literal["linear", "bias"], FIXED] = "linear"
+    """What makes logits of that: a linear layer, or a bias where it has their number already."""
     dropout: Annotated[DropoutRate, FIXED] = 0.0
     """Dropout on what the head sees."""
     mask: Annotated[bool, FIXED] = True

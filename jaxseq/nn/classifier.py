@@ -11,6 +11,11 @@ from jaxseq.ops.dropout import dropout
 from jaxseq.ops.finite import product
 
 
+def logits_of(classes: int) -> int:
+    """How many logits there are to learn: of two classes that of the second, that of the first is 0."""
+    return 1 if classes == 2 else classes
+
+
 class Dense(nn.Module):
     """x [b, d] times kernel [d, features], plus bias [features], float32; products in `dtype`."""
 
@@ -26,6 +31,14 @@ class Dense(nn.Module):
         )
 
 
+class Bias(nn.Module):
+    """x [b, d] plus bias [d], float32."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return x.astype(jnp.float32) + self.param("bias", nn.initializers.zeros, x.shape[-1:], jnp.float32)
+
+
 class Classifier(nn.Module):
     """Logits [b, classes] of tokens [b, t]: a body, poolings side by side, a hidden layer with ReLU if there is one,
     and a linear layer.
@@ -37,6 +50,8 @@ class Classifier(nn.Module):
         pooling: Names in `nn.pooling.POOLINGS`.
         hidden: Width of the hidden layer; 0 for none.
         dropout: Rate of dropout on what is pooled.
+        linear: Without it what is pooled, or the hidden layer, is the logits but for their bias: it must be
+            `logits_of(classes)` wide.
         dtype: Type of products.
     """
 
@@ -45,12 +60,13 @@ class Classifier(nn.Module):
     pooling: tuple[str, ...] = ("mean",)
     hidden: int = 0
     dropout: float = 0.0
+    linear: bool = True
     dtype: jnp.dtype = jnp.float32
 
     def setup(self) -> None:
         self.poolings = [POOLINGS[name](name=f"pooling_{name}") for name in self.pooling]
         self.hidden_layer = Dense(self.hidden, dtype=self.dtype) if self.hidden else None
-        self.head = Dense(1 if self.classes == 2 else self.classes, dtype=self.dtype)
+        self.head = Dense(logits_of(self.classes), dtype=self.dtype) if self.linear else Bias()
 
     def __call__(self, tokens: Array, *, mask: Array | None = None, train: bool = False) -> Array:
         """Logits [b, classes] float32; those of a row that is all padding follow from the biases."""

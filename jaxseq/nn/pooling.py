@@ -41,6 +41,7 @@ class AttentionPooling(nn.Module):
 
 
 POOLINGS: Mapping[str, Callable[..., nn.Module]] = {
+    "sum": partial(Pooling, pooling.summed),
     "mean": partial(Pooling, pooling.mean),
     "max": partial(Pooling, pooling.maximum),
     "first": partial(Pooling, pooling.first),

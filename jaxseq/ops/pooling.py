@@ -15,6 +15,11 @@ TOGETHER = 4096
 """Tokens looked up at a time: their vectors stay in cache."""
 
 
+def summed(x: Array, mask: Array | None = None) -> Array:
+    """The sum of the real tokens."""
+    return _kept(x, mask).sum(axis=1, dtype=jnp.float32).astype(x.dtype)
+
+
 def mean(x: Array | Lookup, mask: Array | None = None) -> Array:
     """The mean of the real tokens.
 

@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig
+from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig, NBSVMConfig
 from jaxseq.data.examples import ExampleLoader, Sequences
 from jaxseq.data.labelled import Labelled, class_ids, find_classes, labelled_fingerprint
+from jaxseq.data.ratios import log_count_ratios
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.interop.word_vectors import read_word_vectors, table_for
 from jaxseq.memory import Part as MemoryPart
@@ -25,7 +26,7 @@ from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.reporting import classification as reporting
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import Prediction
-from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier
+from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier, with_ratios
 from jaxseq.tasks.labelled_texts import (
     Part,
     encode,
@@ -110,6 +111,8 @@ class Classification(TaskDefaults):
             raise ConfigError(
                 f"task.positive is {task.positive!r}: choose one of two classes, these are {_listed(classes)}"
             )
+        if task.vectors and isinstance(experiment.model, NBSVMConfig):
+            raise ConfigError("task.vectors is given and model.kind is 'nbsvm': it has no embedding, leave them out")
         model = build_classifier(
             task,
             experiment.model,
@@ -185,13 +188,27 @@ class Classification(TaskDefaults):
         )
 
     def init(self, key: jax.Array) -> Variables:
-        """Fresh parameters; the embedding begins with word vectors where they are given and there are data."""
+        """Fresh parameters; where there are data, the embedding begins with word vectors if they are given, and the
+        log-count ratios of an NBSVM are those of the texts to train on."""
         variables = init_classifier(self.model, key)
-        if not self.section.vectors or self.texts is None:
+        if self.texts is None:
+            return variables
+        if isinstance(self.experiment.model, NBSVMConfig):
+            return with_ratios(variables, self._ratios)
+        if not self.section.vectors:
             return variables
         params = dict(variables["params"])
         params["body"] = _with_table(params["body"], self._table)
         return {**variables, "params": params}
+
+    @cached_property
+    def _ratios(self) -> np.ndarray:
+        section, part = self.experiment.model, self.part("train")
+        assert isinstance(section, NBSVMConfig)
+        size = table_size(self.data, self.tokenizer)
+        return log_count_ratios(
+            part.tokens, part.labels, classes=len(self.classes), size=size, smoothing=section.smoothing
+        )
 
     @cached_property
     def _table(self) -> np.ndarray:
@@ -251,7 +268,8 @@ class Classification(TaskDefaults):
         rows, length = self.training_loader.shapes[-1]
         section: Any = self.experiment.model
         lower = "lower data.batch_size, data.length or the size of the model"
-        outputs = getattr(section, "layers", 0) * rows * length * section.features * self.model.dtype.itemsize
+        width = getattr(section, "layers", 0) * getattr(section, "features", 0)
+        outputs = rows * length * width * self.model.dtype.itemsize
         return [
             MemoryPart("the outputs of the layers", outputs, lower),
             MemoryPart(f"{batches:,} batches for one dispatch", batches * rows * (5 * length + 5), lower),

@@ -5,16 +5,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxseq.config import BagConfig, ClassificationConfig, EncoderConfig, ModelConfig, RNNConfig
+from jaxseq.config import BagConfig, ClassificationConfig, EncoderConfig, ModelConfig, NBSVMConfig, RNNConfig
 from jaxseq.errors import ConfigError
-from jaxseq.models import Bag, Recurrent, TransformerEncoder
-from jaxseq.nn.classifier import Classifier
+from jaxseq.models import NBSVM, Bag, Recurrent, TransformerEncoder
+from jaxseq.nn.classifier import Classifier, logits_of
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.tasks.task import Variables
 
-_BODIES = {RNNConfig: Recurrent, BagConfig: Bag, EncoderConfig: TransformerEncoder}
+_BODIES = {RNNConfig: Recurrent, BagConfig: Bag, EncoderConfig: TransformerEncoder, NBSVMConfig: NBSVM}
 
 
 def build_classifier(
@@ -23,19 +24,45 @@ def build_classifier(
     """The classifier that both sections describe; `dtype` is the type of activations.
 
     Raises:
-        ConfigError: a model of this kind is no body of a classifier.
+        ConfigError: a model of this kind is no body of a classifier, or the head does not fit what is pooled.
     """
     if type(model) not in _BODIES:
         choice = ", ".join(kind.kind for kind in _BODIES)
         raise ConfigError(f"model.kind is {model.kind!r}: a classifier is one of {choice}")
     kind = jnp.dtype(dtype)
-    body = _BODIES[type(model)](vocabulary_size=vocabulary_size, dtype=kind, **dataclasses.asdict(model))
-    return Classifier(body, classes, pooling=task.pooling, hidden=task.hidden, dropout=task.dropout, dtype=kind)
+    options = {"features": logits_of(classes)} if isinstance(model, NBSVMConfig) else dataclasses.asdict(model)
+    classifier = Classifier(
+        _BODIES[type(model)](vocabulary_size=vocabulary_size, dtype=kind, **options),
+        classes,
+        pooling=task.pooling,
+        hidden=task.hidden,
+        dropout=task.dropout,
+        linear=task.head == "linear",
+        dtype=kind,
+    )
+    if not classifier.linear:
+        _require_logits(classifier)
+    return classifier
+
+
+def _require_logits(model: Classifier) -> None:
+    params = jax.eval_shape(lambda: init_classifier(model, jax.random.key(0)))["params"]
+    (width,), wanted = params["head"]["bias"].shape, logits_of(model.classes)
+    if width != wanted:
+        raise ConfigError(
+            f"task.head is 'bias' and what it sees is {width} wide: {model.classes} classes have {wanted} to learn, "
+            "set task.hidden to that, or model.features with one task.pooling; or take the head linear"
+        )
 
 
 def init_classifier(model: Classifier, key: jax.Array) -> Variables:
     """Fresh parameters, nested dicts of float32 arrays under "params"."""
     return jax.jit(model.init)(key, jnp.zeros((1, 1), jnp.int32))
+
+
+def with_ratios(variables: Variables, ratios: np.ndarray) -> Variables:
+    """The variables of a classifier whose body is `NBSVM`, with its log-count ratios [v, n]."""
+    return {**variables, "statistics": {"body": {"ratios": jnp.asarray(ratios)}}}
 
 
 def classification_loss(model: Classifier, *, masked: bool = True) -> LossFn:

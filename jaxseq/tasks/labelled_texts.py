@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxseq.config import LabelledConfig
 from jaxseq.data.corpus import SPLITS
+from jaxseq.data.distinct import distinct_tokens
 from jaxseq.data.examples import ExampleLoader, Sequences, join_sequences
 from jaxseq.data.labelled import Labelled, split_off
 from jaxseq.data.labelled_sources import read_labelled
@@ -88,7 +89,7 @@ def table_size(config: LabelledConfig, tokenizer: Tokenizer) -> int:
 
 
 def encode(config: LabelledConfig, tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Sequences, LengthReport]:
-    """The token ids of texts, truncated, with their n-grams behind them."""
+    """The token ids of texts, truncated, with their n-grams behind them; each once where the configuration says so."""
     shortened = (shorten(text, config) for text in texts)
     if isinstance(tokenizer, WordTokenizer):
         encoded = tokenizer.encode_texts(shortened)
@@ -98,7 +99,8 @@ def encode(config: LabelledConfig, tokenizer: Tokenizer, texts: Sequence[str]) -
     kept = slice(-config.length, None) if config.truncating == "pre" else slice(config.length)
     sequences = join_sequences(ids[kept] for ids in encoded)
     first = tokenizer.vocabulary_size
-    return with_ngrams(sequences, most=config.ngrams, first_id=first, buckets=config.ngram_buckets), report
+    sequences = with_ngrams(sequences, most=config.ngrams, first_id=first, buckets=config.ngram_buckets)
+    return distinct_tokens(sequences) if config.distinct else sequences, report
 
 
 def longest(config: LabelledConfig) -> int:

@@ -26,12 +26,12 @@ def traced_layers(model: nn.Module, *inputs: Any, kinds: Mapping[str, str] | Non
         return method(*args, **kwargs)
 
     def trace(*inputs: Any) -> Any:
-        params: Any = model.init(jax.random.key(0), *inputs)["params"]
+        variables: Any = model.init(jax.random.key(0), *inputs)
         # Noted here, since a dict of what a traced function returns has its keys sorted.
-        leaves: Any = flatten_dict(params)
+        leaves: Any = flatten_dict(variables["params"])
         shapes.update({path: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for path, leaf in leaves.items()})
         with nn.intercept_methods(note_kind):
-            return model.apply({"params": params}, *inputs, capture_intermediates=True, mutable=["intermediates"])[1]
+            return model.apply(variables, *inputs, capture_intermediates=True, mutable=["intermediates"])[1]
 
     outputs = jax.eval_shape(trace, *inputs)["intermediates"]
     return LayerOutputs(unflatten_dict(shapes), outputs, found)

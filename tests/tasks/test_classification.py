@@ -15,6 +15,7 @@ from jaxseq.config import (
     EncoderConfig,
     ExperimentConfig,
     LabelledConfig,
+    NBSVMConfig,
     RNNConfig,
     TrainConfig,
 )
@@ -33,6 +34,7 @@ MODELS = {
         RNNConfig(cell="lstm", features=8, embedding=4, bidirectional=True),
         ClassificationConfig(pooling=("max", "mean")),
     ),
+    "nbsvm": (NBSVMConfig(), ClassificationConfig(pooling=("sum",), head="bias")),
     "encoder": (EncoderConfig(features=8, layers=1, heads=2), ClassificationConfig(pooling=("attention",))),
 }
 every_model = pytest.mark.parametrize("name", MODELS)
