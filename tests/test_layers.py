@@ -35,7 +35,7 @@ WHOLES = {
     "reporting": {"console", "errors", "metrics", "opening", "storage"},
     "training": {"config", "errors", "metrics", "ops", "reporting", "sharding", "signals", "storage"},
 }
-TASKS = {"tasks": {"config", "data", "errors", "metrics", "models", "ops", "signals", "text"}}
+TASKS = {"tasks": {"config", "data", "errors", "metrics", "models", "nn", "ops", "signals", "text"}}
 RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}
 COMMANDS = {"commands": {*GROUND, "config", "decoding", "runs"}, "__main__": {"commands"}}
 MAY_IMPORT: dict[str, set[str]] = GROUND | PIECES | WHOLES | TASKS | RUNS | COMMANDS

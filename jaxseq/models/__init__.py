@@ -1,6 +1,6 @@
-"""Language models, one file a family; all of them `(tokens, carry) -> (logits, carry)`."""
+"""Bodies, one file a family: tokens become features, of which a head and a task make the rest."""
 
-from jaxseq.models.rnn import RNNLanguageModel
-from jaxseq.models.transformer import TransformerCarry, TransformerLanguageModel
+from jaxseq.models.recurrent import Recurrent
+from jaxseq.models.transformer import Transformer, TransformerCarry
 
-__all__ = ["RNNLanguageModel", "TransformerCarry", "TransformerLanguageModel"]
+__all__ = ["Recurrent", "Transformer", "TransformerCarry"]

@@ -13,18 +13,18 @@ from jaxseq.config import DataConfig, ExperimentConfig, ModelConfig, RNNConfig
 from jaxseq.data.corpus import Corpus, require_ids, take_split
 from jaxseq.errors import InputError
 from jaxseq.metrics.perplexity import TOKEN_METRICS
-from jaxseq.models.rnn import RNNLanguageModel
-from jaxseq.models.transformer import TransformerLanguageModel
+from jaxseq.models.recurrent import Recurrent
+from jaxseq.models.transformer import Transformer
+from jaxseq.nn.heads import BareHead, TiedHead, VocabularyHead
+from jaxseq.nn.language_model import LanguageModel
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
 from jaxseq.tasks.task import Evaluation
 
-LanguageModel = RNNLanguageModel | TransformerLanguageModel
-
 METRICS = TOKEN_METRICS
 """The first one selects checkpoints."""
 
-_KINDS = {"Head": "Linear"}
+_KINDS = {"VocabularyHead": "Linear"}
 """What the table of layers calls a module, where that is not the name of its class."""
 _OWN = {"embedding": "Embedding", "position_table": "Embedding", "head_kernel": "Linear"}
 """Kinds of the parameters that models hold themselves; the last axis of each is that of what it makes."""
@@ -32,8 +32,12 @@ _OWN = {"embedding": "Embedding", "position_table": "Embedding", "head_kernel": 
 
 def build_model(config: ModelConfig, *, vocabulary_size: int, dtype: str = "float32") -> LanguageModel:
     """The model that `config` describes; `dtype` is the type of activations."""
-    family = RNNLanguageModel if isinstance(config, RNNConfig) else TransformerLanguageModel
-    return family(vocabulary_size=vocabulary_size, dtype=jnp.dtype(dtype), **dataclasses.asdict(config))
+    fields = {"vocabulary_size": vocabulary_size, "dtype": jnp.dtype(dtype), **dataclasses.asdict(config)}
+    if isinstance(config, RNNConfig):
+        predict = fields.pop("predict")
+        return LanguageModel(Recurrent(**fields), VocabularyHead(vocabulary_size), predict=predict)
+    head = TiedHead if fields.pop("tie_embedding") else BareHead
+    return LanguageModel(Transformer(**fields), head(vocabulary_size))
 
 
 def init_params(model: LanguageModel, *, seed: int) -> dict[str, Any]:
@@ -95,7 +99,7 @@ def evaluation(
     Carried, every token is predicted but the first, which nothing precedes. In windows those after the last whole
     window are not either; the loader's `left_out` says so in words.
     """
-    last_only = getattr(model, "predict", "every") == "last"
+    last_only = model.predict == "last"
     if how == "carried":
         model = model.clone(predict="every") if last_only else model
         loader: TextLoader = row_loader(config, part, rows=rows)

@@ -14,6 +14,7 @@ from small_language_models import MODELS, SYMBOLS, corpus_of, every_model, model
 from jaxseq.config import DataConfig, ExperimentConfig, RNNConfig, TrainConfig, TransformerConfig
 from jaxseq.data import Corpus, RowLoader, WindowLoader
 from jaxseq.errors import InputError
+from jaxseq.nn import BareHead, TiedHead, VocabularyHead
 from jaxseq.ops.objective import EVALUATION, LossContext
 from jaxseq.reporting.summary import layers_of
 from jaxseq.runs.evaluation import SplitEvaluator, Validation
@@ -37,14 +38,23 @@ def mean_loss(model, params, pieces) -> float:
     return float(losses[real].mean())
 
 
-@every_model
-def test_every_field_of_the_configuration_reaches_the_model(config):
+@pytest.mark.parametrize(
+    ("config", "head", "predict"),
+    [
+        (RNNConfig(features=5, embedding=3), VocabularyHead, "every"),
+        (RNNConfig(cell="gru", reset_after=False, layers=2, variational=True, predict="last"), VocabularyHead, "last"),
+        (TransformerConfig(features=8, heads=2, bias=True), TiedHead, "every"),
+        (TransformerConfig(positions="learned", tie_embedding=False), BareHead, "every"),
+    ],
+)
+def test_every_field_of_the_configuration_reaches_the_model(config, head, predict):
     model = build_model(config, vocabulary_size=SYMBOLS, dtype="bfloat16")
-    assert (
-        dataclasses.asdict(config).items()
-        <= {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}.items()
-    )
-    assert (model.vocabulary_size, model.dtype) == (SYMBOLS, jnp.bfloat16)
+    of_the_body = {
+        name: value for name, value in dataclasses.asdict(config).items() if name not in ("predict", "tie_embedding")
+    }
+    assert {name: getattr(model.body, name) for name in of_the_body} == of_the_body
+    assert (type(model.head), model.predict) == (head, predict)
+    assert (model.vocabulary_size, model.body.vocabulary_size, model.dtype) == (SYMBOLS, SYMBOLS, jnp.bfloat16)
 
 
 @every_model
