@@ -85,13 +85,14 @@ class LanguageModel(nn.Module):
         if self.predict == "last":
             features, targets = features[:, -1:], targets[:, -1:]
             mask = None if mask is None else mask[:, -1:]
-        if self.body.TIME_FIRST:
-            features, targets = jnp.swapaxes(features, 0, 1), jnp.swapaxes(targets, 0, 1)
-            mask = None if mask is None else jnp.swapaxes(mask, 0, 1)
-        loss, hits = self.head.cross_entropy(
-            features.reshape(-1, features.shape[-1]), targets.reshape(-1), None if mask is None else mask.reshape(-1)
-        )
+        loss, hits = self.head.cross_entropy(*(None if x is None else self._flat(x) for x in (features, targets, mask)))
         return {"loss": loss, "accuracy": hits}, carry
+
+    @nn.nowrap
+    def _flat(self, x: Array) -> Array:
+        """x [b, t, ...] as [b * t, ...], in the order that features lie in memory."""
+        x = jnp.swapaxes(x, 0, 1) if self.body.TIME_FIRST else x
+        return x.reshape(-1, *x.shape[2:])
 
     @nn.nowrap
     def decoding_weights(self, params: Mapping[str, Any]) -> DecodingWeights:

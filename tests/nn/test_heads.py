@@ -70,7 +70,7 @@ class TorchClassifier(torch.nn.Module):
         """Its weights, or the gradients of these, as ours are named."""
         return {
             name: {
-                ours: np.asarray((p.grad if gradients else p).detach().T)
+                ours: np.asarray((p.grad if gradients else p).detach()).T
                 for ours, p in (("kernel", layer.weight), ("bias", layer.bias))
             }
             for name, layer in self.named_children()
