@@ -38,7 +38,7 @@ WHOLES = {
     "training": {"config", "errors", "metrics", "ops", "reporting", "sharding", "signals", "storage"},
 }
 TASKS = {
-    "tasks": {"config", "data", "decoding", "errors", "memory", "metrics", "models", "ops", "signals", "text"},
+    "tasks": {"config", "data", "decoding", "errors", "memory", "metrics", "models", "nn", "ops", "signals", "text"},
 }
 RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}
 COMMANDS = {"commands": {*GROUND, "config", "decoding", "runs", "tasks"}, "__main__": {"commands"}}

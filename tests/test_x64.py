@@ -4,27 +4,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_language_models import recurrent_model, transformer_model
 
 from jaxseq.config import CorpusConfig, SGDConfig, kinds_of
 from jaxseq.data import Corpus, RowLoader
 from jaxseq.decoding import Sampling, generate, next_tokens
-from jaxseq.models.rnn import RNNLanguageModel
-from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.runs import train_model
 from jaxseq.runs.evaluation import SplitEvaluator
 from jaxseq.tasks.language_model import evaluation, init_params, make_loss_fn
 from jaxseq.training.optim import make_optimizer
 
-SIZE = {"vocabulary_size": 7, "features": 8}
+SIZE = {"features": 8}
 MODELS = {
-    "lstm": RNNLanguageModel(**SIZE, cell="lstm", embedding=3, recurrent_dropout=0.2, dropout=0.2),
-    "gru": RNNLanguageModel(**SIZE, cell="gru", input_dropout=0.2, variational=True),
-    "gru_reset_before": RNNLanguageModel(**SIZE, cell="gru", reset_after=False, embedding=3),
-    "simple_rnn": RNNLanguageModel(**SIZE, cell="rnn", input_dropout=0.2, predict="last"),
-    "rotary": TransformerLanguageModel(**SIZE, heads=2, layers=1, context=5, dropout=0.2),
-    "learned": TransformerLanguageModel(**SIZE, heads=2, layers=1, context=9, positions="learned", bias=True),
-    "sinusoidal": TransformerLanguageModel(
-        **SIZE, heads=2, layers=1, context=9, positions="sinusoidal", tie_embedding=False, dtype=jnp.bfloat16
+    "lstm": recurrent_model(**SIZE, cell="lstm", embedding=3, recurrent_dropout=0.2, dropout=0.2),
+    "gru": recurrent_model(**SIZE, cell="gru", input_dropout=0.2, variational=True),
+    "gru_reset_before": recurrent_model(**SIZE, cell="gru", reset_after=False, embedding=3),
+    "simple_rnn": recurrent_model(**SIZE, cell="rnn", input_dropout=0.2, predict="last"),
+    "rotary": transformer_model(**SIZE, heads=2, layers=1, context=5, dropout=0.2),
+    "learned": transformer_model(**SIZE, heads=2, layers=1, context=9, positions="learned", bias=True),
+    "sinusoidal": transformer_model(
+        **SIZE, heads=2, layers=1, context=9, positions="sinusoidal", tied=False, dtype=jnp.bfloat16
     ),
 }
 IDS = np.random.default_rng(0).integers(0, 7, 200).astype(np.int32)

@@ -1,4 +1,4 @@
-"""From a body's features along time to the logits of classes."""
+"""A body, poolings side by side and a head make a classifier."""
 
 from typing import Any
 
@@ -6,77 +6,38 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
+from jaxseq.nn.heads import ClassificationHead
 from jaxseq.nn.pooling import POOLINGS
-from jaxseq.ops.dropout import dropout
-from jaxseq.ops.finite import product
-
-
-def logits_of(classes: int) -> int:
-    """How many logits there are to learn: of two classes that of the second, that of the first is 0."""
-    return 1 if classes == 2 else classes
-
-
-class Dense(nn.Module):
-    """x [b, d] times kernel [d, features], plus bias [features], float32; products in `dtype`."""
-
-    features: int
-    dtype: jnp.dtype = jnp.float32
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        shape = (x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape, jnp.float32)
-        return product(x, kernel, dtype=self.dtype) + self.param(
-            "bias", nn.initializers.zeros, (self.features,), jnp.float32
-        )
-
-
-class Bias(nn.Module):
-    """x [b, d] plus bias [d], float32."""
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        return x.astype(jnp.float32) + self.param("bias", nn.initializers.zeros, x.shape[-1:], jnp.float32)
 
 
 class Classifier(nn.Module):
-    """Logits [b, classes] of tokens [b, t]: a body, poolings side by side, a hidden layer with ReLU if there is one,
-    and a linear layer.
-
-    Two classes have one logit, that of the second; that of the first is 0.
+    """Logits [b, classes] of tokens [b, t].
 
     Attributes:
-        body: `(tokens, mask=, train=) -> (features [b, t, d], carry)`.
-        pooling: Names in `nn.pooling.POOLINGS`.
-        hidden: Width of the hidden layer; 0 for none.
-        dropout: Rate of dropout on what is pooled.
-        linear: Without it what is pooled, or the hidden layer, is the logits but for their bias: it must be
-            `logits_of(classes)` wide.
-        dtype: Type of products.
+        body: `(tokens, mask=, train=) -> (features [b, t, d], carry)`, any of `jaxseq.models`.
+        pooling: Names in `nn.pooling.POOLINGS`: what of the features along time the head sees, side by side.
     """
 
     body: Any
-    classes: int
+    head: ClassificationHead
     pooling: tuple[str, ...] = ("mean",)
-    hidden: int = 0
-    dropout: float = 0.0
-    linear: bool = True
-    dtype: jnp.dtype = jnp.float32
+
+    @property
+    def classes(self) -> int:
+        """How many there are."""
+        return self.head.classes
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        """The type of activations and of matrix products."""
+        return self.body.dtype
 
     def setup(self) -> None:
         self.poolings = [POOLINGS[name](name=f"pooling_{name}") for name in self.pooling]
-        self.hidden_layer = Dense(self.hidden, dtype=self.dtype) if self.hidden else None
-        self.head = Dense(logits_of(self.classes), dtype=self.dtype) if self.linear else Bias()
 
     def __call__(self, tokens: Array, *, mask: Array | None = None, train: bool = False) -> Array:
         """Logits [b, classes] float32; those of a row that is all padding follow from the biases."""
-        x = self._pooled(tokens, mask, train)
-        if train and self.dropout > 0:
-            x = dropout(x, self.dropout, self.make_rng("dropout"))
-        if self.hidden_layer is not None:
-            x = nn.relu(self.hidden_layer(x))
-        logits = self.head(x).astype(jnp.float32)
-        return jnp.pad(logits, ((0, 0), (1, 0))) if self.classes == 2 else logits
+        return self.head(self._pooled(tokens, mask, train).astype(self.dtype), train=train)
 
     def _pooled(self, tokens: Array, mask: Array | None, train: bool) -> Array:
         if self.pooling == ("mean",) and hasattr(self.body, "mean"):  # without the vectors in memory

@@ -6,7 +6,6 @@ from jax import Array
 
 from jaxseq.ops.finite import product
 from jaxseq.ops.linear import linear
-from jaxseq.ops.losses import Tally, linear_cross_entropy
 from jaxseq.ops.normalization import layer_norm
 
 WEIGHT_SCALE = 0.02
@@ -47,23 +46,24 @@ class Linear(nn.Module):
         return linear(x.astype(self.dtype), kernel, bias, self.transposed)
 
 
-class Head(nn.Module):
-    """The linear layer to the vocabulary: kernel [features, vocabulary_size] and bias. Products in `dtype`; logits and
-    loss are float32."""
+class Dense(nn.Module):
+    """x [..., d] times kernel [d, features], plus bias [features], float32; products in the type of x.
+
+    Unlike `Linear` it keeps a row of x that is not finite from all but its own result.
+    """
 
     features: int
-    vocabulary_size: int
-    dtype: jnp.dtype = jnp.float32
 
-    def setup(self) -> None:
-        shape = (self.features, self.vocabulary_size)
-        self.kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape, jnp.float32)
-        self.bias = self.param("bias", nn.initializers.zeros, shape[1:], jnp.float32)
-
+    @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Logits [..., v] of x [..., features]."""
-        return product(x, self.kernel, dtype=self.dtype) + self.bias
+        shape = (x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape, jnp.float32)
+        return product(x, kernel, dtype=x.dtype) + self.param("bias", nn.initializers.zeros, shape[1:], jnp.float32)
 
-    def cross_entropy(self, x: Array, targets: Array, mask: Array | None = None) -> tuple[Tally, Tally]:
-        """Loss and hits of targets [n] for x [n, features], without the logits of all of them in memory."""
-        return linear_cross_entropy(x.astype(self.dtype), self.kernel, self.bias, targets, mask)
+
+class Bias(nn.Module):
+    """x [..., d] plus bias [d], float32."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return x.astype(jnp.float32) + self.param("bias", nn.initializers.zeros, x.shape[-1:], jnp.float32)

@@ -10,8 +10,9 @@ import numpy as np
 from jaxseq.config import BagConfig, ClassificationConfig, EncoderConfig, ModelConfig, NBSVMConfig, RNNConfig
 from jaxseq.errors import ConfigError
 from jaxseq.models import NBSVM, Bag, Recurrent, TransformerEncoder
-from jaxseq.nn.classifier import Classifier, logits_of
-from jaxseq.ops.losses import Tally
+from jaxseq.nn.classifier import Classifier
+from jaxseq.nn.heads import ClassificationHead
+from jaxseq.ops.losses import cross_entropy
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.tasks.task import Variables
 
@@ -29,30 +30,19 @@ def build_classifier(
     if type(model) not in _BODIES:
         choice = ", ".join(kind.kind for kind in _BODIES)
         raise ConfigError(f"model.kind is {model.kind!r}: a classifier is one of {choice}")
-    kind = jnp.dtype(dtype)
-    options = {"features": logits_of(classes)} if isinstance(model, NBSVMConfig) else dataclasses.asdict(model)
-    classifier = Classifier(
-        _BODIES[type(model)](vocabulary_size=vocabulary_size, dtype=kind, **options),
-        classes,
-        pooling=task.pooling,
-        hidden=task.hidden,
-        dropout=task.dropout,
-        linear=task.head == "linear",
-        dtype=kind,
-    )
-    if not classifier.linear:
-        _require_logits(classifier)
-    return classifier
-
-
-def _require_logits(model: Classifier) -> None:
-    params = jax.eval_shape(lambda: init_classifier(model, jax.random.key(0)))["params"]
-    (width,), wanted = params["head"]["bias"].shape, logits_of(model.classes)
-    if width != wanted:
+    head = ClassificationHead(classes, hidden=task.hidden, dropout=task.dropout, linear=task.head == "linear")
+    # An NBSVM's one vector a token is its part of the logits.
+    options = {"features": head.to_learn} if isinstance(model, NBSVMConfig) else dataclasses.asdict(model)
+    body = _BODIES[type(model)](vocabulary_size=vocabulary_size, dtype=jnp.dtype(dtype), **options)
+    classifier = Classifier(body, head, pooling=task.pooling)
+    try:
+        jax.eval_shape(lambda: init_classifier(classifier, jax.random.key(0)))
+    except ValueError as error:  # of widths that do not fit, so only without a linear layer
         raise ConfigError(
-            f"task.head is 'bias' and what it sees is {width} wide: {model.classes} classes have {wanted} to learn, "
-            "set task.hidden to that, or model.features with one task.pooling; or take the head linear"
-        )
+            f"task.head is 'bias' and {error}: set task.hidden to that, or model.features with one task.pooling; or "
+            "take the head linear"
+        ) from error
+    return classifier
 
 
 def init_classifier(model: Classifier, key: jax.Array) -> Variables:
@@ -75,21 +65,7 @@ def classification_loss(model: Classifier, *, masked: bool = True) -> LossFn:
     def loss_fn(variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         mask = batch.mask if masked else None
         logits: Any = model.apply(variables, batch.inputs, mask=mask, train=context.train, rngs=context.rngs("dropout"))
-        return LossOutput(tally_classes(logits, batch.labels, batch.valid))
+        loss, hits = cross_entropy(logits, batch.labels, batch.valid)
+        return LossOutput({"loss": loss, "accuracy": hits})
 
     return loss_fn
-
-
-def tally_classes(logits: jax.Array, labels: jax.Array, valid: jax.Array) -> dict[str, Tally]:
-    """Cross-entropy in nats and hits of logits [b, c] float32 against labels [b], of the rows that are valid [b].
-
-    A row that is not has no part in sums, counts and gradients, whatever it holds.
-    """
-    logits = jnp.where(valid[:, None], logits, 0)
-    losses = jax.nn.logsumexp(logits, axis=1) - jnp.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-    hits = jnp.argmax(logits, axis=1) == labels
-    count = valid.sum(dtype=jnp.float32)
-    return {
-        "loss": Tally(jnp.where(valid, losses, 0).sum(), count),
-        "accuracy": Tally((hits & valid).sum(dtype=jnp.float32), count),
-    }

@@ -1,27 +1,25 @@
 """Language models of any family, and their loss for batches of any loader of tokens."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, Literal
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxseq.config import CorpusConfig, ModelConfig, RNNConfig, TransformerConfig
 from jaxseq.data.corpus import Corpus, require_ids, take_split
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.metrics.perplexity import TOKEN_METRICS
-from jaxseq.models.rnn import RNNLanguageModel
-from jaxseq.models.transformer import TransformerLanguageModel
+from jaxseq.models.recurrent import Recurrent
+from jaxseq.models.transformer import Transformer
+from jaxseq.nn.heads import BareHead, TiedHead, VocabularyHead
+from jaxseq.nn.language_model import LanguageModel
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
+from jaxseq.tasks.layer_table import traced_layers
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Variables
 
-LanguageModel = RNNLanguageModel | TransformerLanguageModel
-
-_KINDS = {"Head": "Linear"}
+_KINDS = {"VocabularyHead": "Linear"}
 """What the table of layers calls a module, where that is not the name of its class."""
 _OWN = {"embedding": "Embedding", "position_table": "Embedding", "head_kernel": "Linear"}
 """Kinds of the parameters that models hold themselves; the last axis of each is that of what it makes."""
@@ -33,16 +31,19 @@ def build_model(
     """The model that `config` describes; `dtype` is the type of activations.
 
     Raises:
-        ConfigError: a model of this kind is no language model, or not one that predicts the last token only.
+        ConfigError: a model of this kind is no language model, or reads both ways.
     """
-    common = {"vocabulary_size": vocabulary_size, "dtype": jnp.dtype(dtype), **dataclasses.asdict(config)}
+    if not isinstance(config, RNNConfig | TransformerConfig):
+        raise ConfigError(f"model.kind is {config.kind!r}: a language model is an rnn or a transformer")
+    fields = {"vocabulary_size": vocabulary_size, "dtype": jnp.dtype(dtype), **dataclasses.asdict(config)}
     if isinstance(config, RNNConfig):
-        return RNNLanguageModel(predict=predict, **common)
-    if isinstance(config, TransformerConfig):
-        if predict != "every":
-            raise ConfigError(f"task.predict is {predict!r}: a transformer predicts every token, take model.kind rnn")
-        return TransformerLanguageModel(**common)
-    raise ConfigError(f"model.kind is {config.kind!r}: a language model is an rnn or a transformer")
+        if config.bidirectional:
+            raise ConfigError(
+                "model.bidirectional is True: a language model sees no later tokens, leave it out"
+            )
+        return LanguageModel(Recurrent(**fields), VocabularyHead(vocabulary_size), predict)
+    head = TiedHead if fields.pop("tie_embedding") else BareHead
+    return LanguageModel(Transformer(**fields), head(vocabulary_size), predict)
 
 
 def init_variables(model: LanguageModel, key: jax.Array) -> Variables:
@@ -109,7 +110,7 @@ def evaluation(
     Carried, every token is predicted but the first, which nothing precedes. In windows those after the last whole
     window are not either; the loader's `left_out` says so in words.
     """
-    last_only = getattr(model, "predict", "every") == "last"
+    last_only = model.predict == "last"
     if how == "carried":
         model = model.clone(predict="every") if last_only else model
         loader: TextLoader = row_loader(config, part, rows=rows)
@@ -138,25 +139,9 @@ def validation(config: CorpusConfig, model: LanguageModel, corpus: Corpus) -> Ev
 
 def layer_outputs(model: LanguageModel, *, batch_size: int, length: int) -> LayerOutputs:
     """The layers of a model, and what each gives for a batch of tokens [batch_size, length]."""
-    shapes: dict[tuple[str, ...], jax.ShapeDtypeStruct] = {}
-    kinds: dict[str, str] = {}
-
-    def note_kind(method: Callable[..., Any], args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
-        if context.module.scope is not None:  # under python -O Flax leaves this function in place for ever
-            kind = type(context.module).__name__
-            kinds["/".join(context.module.path)] = _KINDS.get(kind, kind)
-        return method(*args, **kwargs)
-
-    def trace(tokens: jax.Array) -> Any:
-        params: Any = model.init(jax.random.key(0), tokens)["params"]
-        # Noted here, since a dict of what a traced function returns has its keys sorted.
-        leaves: Any = flatten_dict(params)
-        shapes.update({path: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for path, leaf in leaves.items()})
-        with nn.intercept_methods(note_kind):
-            return model.apply({"params": params}, tokens, capture_intermediates=True, mutable=["intermediates"])[1]
-
-    outputs = jax.eval_shape(trace, jax.ShapeDtypeStruct((batch_size, length), jnp.int32))["intermediates"]
-    params: Any = unflatten_dict(shapes)
+    layers = traced_layers(model, jax.ShapeDtypeStruct((batch_size, length), jnp.int32), kinds=_KINDS)
+    params: Any = layers.params
+    outputs, kinds = dict(layers.outputs), dict(layers.kinds)
     for name, kind in _OWN.items():
         if name in params:  # used wherever that is cheapest, by no module of its own
             kinds[name] = kind

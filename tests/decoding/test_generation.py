@@ -4,12 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_language_models import recurrent_model, transformer_model
 from toy_model import ToyModel, numpy_logits
 
 from jaxseq.decoding import Sampling, generate, generation, next_tokens, stream
 from jaxseq.errors import NonFiniteError
-from jaxseq.models.rnn import RNNLanguageModel
-from jaxseq.models.transformer import TransformerLanguageModel
 
 MODEL = ToyModel(23)
 PARAMS = MODEL.init(0)
@@ -31,8 +30,8 @@ def test_greedy_takes_the_argmax_at_every_step(prompt_length):
 @pytest.mark.parametrize(
     "model",
     [
-        RNNLanguageModel(vocabulary_size=11, features=8, embedding=4),
-        TransformerLanguageModel(vocabulary_size=11, features=8, layers=1, heads=2, context=32),
+        recurrent_model(size=11, features=8, embedding=4),
+        transformer_model(size=11, features=8, layers=1, heads=2, context=32),
     ],
     ids=["lstm", "transformer"],
 )
@@ -254,7 +253,7 @@ def test_what_cannot_be_gone_on_from_is_refused_at_the_call(prompt, length, mess
 def test_many_rows_are_shared_among_devices_and_come_out_the_same(sampling, monkeypatch):
     if len(jax.devices()) < 2:
         pytest.skip("needs 2 devices")
-    model = RNNLanguageModel(vocabulary_size=23, features=8, embedding=4)
+    model = recurrent_model(size=23, features=8, embedding=4)
     params = model.init(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
     prompt = np.random.default_rng(3).integers(0, 23, (32, 5))
     _, logits, _ = generation._begin(model, params, prompt)

@@ -4,13 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from jaxseq.models import RNNLanguageModel, TransformerLanguageModel
+from small_language_models import recurrent_model, transformer_model
 
 MODELS = {
-    "lstm": RNNLanguageModel(vocabulary_size=7, features=6, cell="lstm", layers=2, embedding=3),
-    "gru, last": RNNLanguageModel(vocabulary_size=7, features=6, cell="gru", predict="last"),
-    "transformer": TransformerLanguageModel(vocabulary_size=7, features=8, heads=2, layers=2, context=5),
+    "lstm": recurrent_model(features=6, cell="lstm", layers=2, embedding=3),
+    "gru, last": recurrent_model(features=6, cell="gru", predict="last"),
+    "transformer": transformer_model(features=8, heads=2, layers=2, context=5),
 }
 TOKENS = jax.random.randint(jax.random.key(1), (3, 5), 0, 7)
 

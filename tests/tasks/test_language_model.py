@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxseq.models.rnn import RNNLanguageModel
 from small_language_models import MODELS, SYMBOLS, corpus_of, every_model, model_and_params
 
 from jaxseq.config import CorpusConfig, ExperimentConfig, ModelConfig, RNNConfig, TrainConfig, TransformerConfig
 from jaxseq.data import Corpus, RowLoader, WindowLoader
 from jaxseq.errors import ConfigError, InputError
-from jaxseq.models.rnn import RNNLanguageModel
 from jaxseq.ops.objective import EVALUATION, LossContext
 from jaxseq.reporting.summary import layers_of
 from jaxseq.runs.evaluation import SplitEvaluator, Validation

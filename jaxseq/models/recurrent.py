@@ -1,36 +1,30 @@
-"""Recurrent language models: tokens, a stack of recurrent layers, a linear layer to the vocabulary."""
+"""The recurrent body: tokens, and a stack of recurrent layers, which may read both ways."""
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxseq.nn.layers import Head
+from jaxseq.nn.bidirectional import Bidirectional, BidirectionalCarry
 from jaxseq.nn.recurrent import GRU, LSTM, RecurrentLayer, SimpleRNN, StepWeights
 from jaxseq.ops.cells import State
 from jaxseq.ops.dropout import dropout, dropout_mask
 from jaxseq.ops.lookup import Lookup
-from jaxseq.ops.losses import Tally
 
-Carry = tuple[State, ...]
-
-
-class DecodingWeights(NamedTuple):
-    """Weights of `RNNLanguageModel.decode_step`: the embedding is folded into the first layer's table, and the head has
-    columns of zeros up to a multiple of 8, for which a product with one row takes a quarter less time on a CPU."""
-
-    layers: tuple[StepWeights, ...]
-    head_kernel: Array
-    head_bias: Array
+Carry = tuple[State | BidirectionalCarry, ...]
 
 
-class RNNLanguageModel(nn.Module):
-    """Logits of the next token after each of tokens [b, t], and the carry: a tuple of one named tuple a layer.
+class Recurrent(nn.Module):
+    """Features of tokens [b, t], and the carry: a tuple of one named tuple a layer. A `nn.sequence.CausalBody`,
+    unless it is bidirectional.
 
     `embedding=0` feeds one-hot vectors. The dropouts are those of `jaxseq.config.RNNConfig`; with `variational` each
-    uses one mask for all steps of a call. `predict="last"` trains on the token after the window only.
+    uses one mask for all steps of a call. Parameters: embedding [v, embedding], and those of each layer below layer_0,
+    layer_1, ..., in forward and backward there with `bidirectional`, which makes features of twice the width: every
+    text is read whole, and neither `prepare` nor `step` is to be had.
     """
 
     vocabulary_size: int
@@ -38,22 +32,24 @@ class RNNLanguageModel(nn.Module):
     layers: int = 1
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     reset_after: bool = True
+    bidirectional: bool = False
     embedding: int = 0
     input_dropout: float = 0.0
     dropout: float = 0.0
     output_dropout: float = 0.0
     recurrent_dropout: float = 0.0
     variational: bool = False
-    predict: Literal["every", "last"] = "every"
     dtype: jnp.dtype = jnp.float32
+
+    TIME_FIRST: ClassVar[bool] = True
 
     def setup(self) -> None:
         if self.embedding:
             self.embedding_table = self.param(
                 "embedding", nn.initializers.uniform(0.1), (self.vocabulary_size, self.embedding), jnp.float32
             )
-        self.stack = [self._layer(name=f"layer_{i}") for i in range(self.layers)]
-        self.head = Head(self.features, self.vocabulary_size, dtype=self.dtype)
+        make = self._both_ways if self.bidirectional else self._layer
+        self.stack = [make(name=f"layer_{i}") for i in range(self.layers)]
 
     @nn.nowrap
     def _layer(self, **place: Any) -> RecurrentLayer:
@@ -64,9 +60,13 @@ class RNNLanguageModel(nn.Module):
         return {"lstm": LSTM, "rnn": SimpleRNN}[self.cell](self.features, **common)
 
     @nn.nowrap
+    def _both_ways(self, **place: Any) -> Bidirectional:
+        return Bidirectional(self._layer(parent=None), self._layer(parent=None), **place)
+
+    @nn.nowrap
     def initial_carry(self, batch_size: int) -> Carry:
         """Zeros for every layer, leading axis batch."""
-        layer = self._layer(parent=None)
+        layer = self._both_ways(parent=None) if self.bidirectional else self._layer(parent=None)
         return tuple(layer.initial_carry(batch_size) for _ in range(self.layers))
 
     def __call__(
@@ -77,23 +77,9 @@ class RNNLanguageModel(nn.Module):
         mask: Array | None = None,
         reset: Array | None = None,
         train: bool = False,
-    ) -> tuple[Array, Carry]:
-        """Logits [b, t, v] float32 of the token after each of tokens [b, t], and the carry; zero where masked."""
-        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train)
-        logits = self.head(features)
-        return (logits if mask is None else jnp.where(mask[:, :, None], logits, 0)), carry
-
-    def features_of(
-        self,
-        tokens: Array,
-        carry: Carry | None = None,
-        *,
-        mask: Array | None = None,
-        reset: Array | None = None,
-        train: bool = False,
         guard: bool = True,
     ) -> tuple[Array, Carry]:
-        """What the last layer gives, [b, t, features] in the compute type, and the carry; `guard` as layers have it."""
+        """Features [b, t, features], those of the last layer, zero where masked; and the carry."""
         x: Any = self._input(tokens, mask, train)
         ends = []
         for i, layer in enumerate(self.stack):
@@ -126,52 +112,22 @@ class RNNLanguageModel(nn.Module):
             return x
         return dropout(x, rate, self.make_rng("dropout"), shared_axes=(1,) if self.variational else ())
 
-    def loss(
-        self,
-        tokens: Array,
-        targets: Array,
-        carry: Carry | None = None,
-        *,
-        mask: Array | None = None,
-        reset: Array | None = None,
-        train: bool = False,
-    ) -> tuple[dict[str, Tally], Carry]:
-        """Cross-entropy in nats ("loss") and hits ("accuracy") of targets [b, t], and the carry.
-
-        The same as from the logits, without ever holding those of the whole batch.
-        """
-        # Where every token counts, what is not finite makes the sum of their losses so, whichever it reaches.
-        guard = mask is not None or reset is not None
-        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train, guard=guard)
-        if self.predict == "last":
-            features, targets = features[:, -1:], targets[:, -1:]
-            mask = None if mask is None else mask[:, -1:]
-        # Time first, as the recurrence leaves it: no copy.
-        features, targets = jnp.swapaxes(features, 0, 1), jnp.swapaxes(targets, 0, 1)
-        loss, hits = self.head.cross_entropy(
-            features.reshape(-1, self.features),
-            targets.reshape(-1),
-            None if mask is None else jnp.swapaxes(mask, 0, 1).reshape(-1),
-        )
-        return {"loss": loss, "accuracy": hits}, carry
-
     @nn.nowrap
-    def decoding_weights(self, params: dict) -> DecodingWeights:
-        """The parameters as `decode_step` wants them, float32, made once before many steps."""
+    def prepare(self, params: Mapping[str, Any]) -> tuple[StepWeights, ...]:
+        """Weights of the layers, float32; the embedding is folded into the first one's table."""
+        if self.bidirectional:
+            raise ValueError("a bidirectional model has no single steps: give it whole texts")
         params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
         layer = self._layer(parent=None)
         first = layer.prepare_lookup(params["layer_0"], params["embedding"] if self.embedding else None)
-        others = (layer.prepare(params[f"layer_{i}"]) for i in range(1, self.layers))
-        kernel = jnp.pad(params["head"]["kernel"], ((0, 0), (0, -self.vocabulary_size % 8)))
-        return DecodingWeights((first, *others), kernel, params["head"]["bias"])
+        return first, *(layer.prepare(params[f"layer_{i}"]) for i in range(1, self.layers))
 
     @nn.nowrap
-    def decode_step(self, weights: DecodingWeights, tokens: Array, carry: Carry) -> tuple[Array, Carry]:
-        """Logits [b, v] of the token after tokens [b], and the carry; float32 throughout."""
+    def step(self, weights: tuple[StepWeights, ...], tokens: Array, carry: Carry) -> tuple[Array, Carry]:
+        """Features [b, features] of tokens [b], and the carry; float32 throughout."""
         layer = self._layer(parent=None)
         x, ends = tokens, []
-        for own, start in zip(weights.layers, carry, strict=True):
+        for own, start in zip(weights, carry, strict=True):
             x, end = layer.step(own, x, start)
             ends.append(end)
-        product = (x @ weights.head_kernel)[:, : self.vocabulary_size]
-        return product + weights.head_bias, tuple(ends)
+        return x, tuple(ends)
