@@ -83,7 +83,7 @@ class Recurrent(nn.Module):
         x: Any = self._input(tokens, mask, train)
         ends = []
         for i, layer in enumerate(self.stack):
-            start = None if carry is None else carry[i]
+            start: Any = None if carry is None else carry[i]
             x, end = layer(x, start, mask=mask, reset=reset, train=train, guard=guard)
             ends.append(end)
             x = self._drop(x, self.output_dropout if i == self.layers - 1 else self.dropout, train)
@@ -123,7 +123,9 @@ class Recurrent(nn.Module):
         return first, *(layer.prepare(params[f"layer_{i}"]) for i in range(1, self.layers))
 
     @nn.nowrap
-    def step(self, weights: tuple[StepWeights, ...], tokens: Array, carry: Carry) -> tuple[Array, Carry]:
+    def step(
+        self, weights: tuple[StepWeights, ...], tokens: Array, carry: tuple[State, ...]
+    ) -> tuple[Array, tuple[State, ...]]:
         """Features [b, features] of tokens [b], and the carry; float32 throughout."""
         layer = self._layer(parent=None)
         x, ends = tokens, []

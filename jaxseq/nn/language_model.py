@@ -85,7 +85,8 @@ class LanguageModel(nn.Module):
         if self.predict == "last":
             features, targets = features[:, -1:], targets[:, -1:]
             mask = None if mask is None else mask[:, -1:]
-        loss, hits = self.head.cross_entropy(*(None if x is None else self._flat(x) for x in (features, targets, mask)))
+        flat_mask = None if mask is None else self._flat(mask)
+        loss, hits = self.head.cross_entropy(self._flat(features), self._flat(targets), flat_mask)
         return {"loss": loss, "accuracy": hits}, carry
 
     @nn.nowrap

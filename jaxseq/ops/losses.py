@@ -40,25 +40,8 @@ def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> t
     target_logits = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
     losses = jax.nn.logsumexp(logits, axis=-1) - target_logits
     hits = _hits(logits, logits.max(axis=-1, keepdims=True), targets, target_logits)
-    return _tallies(losses, hits, mask)
-
-
-def binary_cross_entropy(logits: Array, labels: Array, mask: Array | None = None) -> tuple[Tally, Tally]:
-    """`cross_entropy` of two classes with logits [...] of class 1, that of class 0 being 0, for labels [...] int32.
-
-    A logit of 0 predicts class 0.
-    """
-    logits = logits.astype(jnp.float32)
-    if mask is not None:
-        logits, labels = jnp.where(mask, logits, 0), jnp.where(mask, labels, 0)
-    losses = jax.nn.softplus(jnp.where(labels == 1, -logits, logits))
-    return _tallies(losses, jnp.where(labels == 1, logits > 0, logits <= 0), mask)
-
-
-def _tallies(losses: Array, hits: Array, mask: Array | None) -> tuple[Tally, Tally]:
-    """Their sums and counts where the mask is True."""
     if mask is None:
-        count = jnp.float32(losses.size)
+        count = jnp.float32(targets.size)
         return Tally(losses.sum(), count), Tally(hits.sum(dtype=jnp.float32), count)
     count = mask.sum(dtype=jnp.float32)
     return Tally(jnp.where(mask, losses, 0).sum(), count), Tally((hits & mask).sum(dtype=jnp.float32), count)

@@ -38,9 +38,7 @@ def build_model(
     fields = {"vocabulary_size": vocabulary_size, "dtype": jnp.dtype(dtype), **dataclasses.asdict(config)}
     if isinstance(config, RNNConfig):
         if config.bidirectional:
-            raise ConfigError(
-                "model.bidirectional is True: a language model sees no later tokens, leave it out"
-            )
+            raise ConfigError("model.bidirectional is True: a language model sees no later tokens, leave it out")
         return LanguageModel(Recurrent(**fields), VocabularyHead(vocabulary_size), predict)
     head = TiedHead if fields.pop("tie_embedding") else BareHead
     return LanguageModel(Transformer(**fields), head(vocabulary_size), predict)
@@ -140,7 +138,7 @@ def validation(config: CorpusConfig, model: LanguageModel, corpus: Corpus) -> Ev
 def layer_outputs(model: LanguageModel, *, batch_size: int, length: int) -> LayerOutputs:
     """The layers of a model, and what each gives for a batch of tokens [batch_size, length]."""
     layers = traced_layers(model, jax.ShapeDtypeStruct((batch_size, length), jnp.int32), kinds=_KINDS)
-    params: Any = layers.params
+    params: Any = layers.shapes
     outputs, kinds = dict(layers.outputs), dict(layers.kinds)
     for name, kind in _OWN.items():
         if name in params:  # used wherever that is cheapest, by no module of its own

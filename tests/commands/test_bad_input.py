@@ -60,7 +60,7 @@ def odd(folder):
         ("--optimizer.momentum 0.9", "--optimizer.momentum is none of adam's: leave it out, or take --optimizer.kind"),
         ("--optimizer.weight-decay 0.1", "--optimizer.weight-decay is none of adam's"),
         ("--optimizer.kind lion", "optimizer.kind is 'lion': choose adam, adamw"),
-        ("--task.predict last --model.kind transformer", "task.predict is 'last': a transformer predicts every token"),
+        ("--model.bidirectional", "model.bidirectional is True: a language model sees no later tokens, leave it out"),
         ("--task.temperature 0", "task.temperature is 0.0"),
         ("--task.prompt Zebra", "task.prompt is 'Zebra': the prompt cannot be read: 'Z' (U+005A) at offset 0"),
         ("--train.devices 5", "train.devices is 5, there are 4"),

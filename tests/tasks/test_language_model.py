@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxseq.models.rnn import RNNLanguageModel
 from small_language_models import MODELS, SYMBOLS, corpus_of, every_model, model_and_params
 
 from jaxseq.config import CorpusConfig, ExperimentConfig, ModelConfig, RNNConfig, TrainConfig, TransformerConfig
 from jaxseq.data import Corpus, RowLoader, WindowLoader
 from jaxseq.errors import ConfigError, InputError
+from jaxseq.nn import BareHead, TiedHead, VocabularyHead
 from jaxseq.ops.objective import EVALUATION, LossContext
 from jaxseq.reporting.summary import layers_of
 from jaxseq.runs.evaluation import SplitEvaluator, Validation
@@ -38,22 +38,27 @@ def mean_loss(model, params, pieces) -> float:
     return float(losses[real].mean())
 
 
-@every_model
-def test_every_field_of_the_configuration_reaches_the_model(config):
-    model = build_model(config, vocabulary_size=SYMBOLS, dtype="bfloat16")
-    assert (
-        dataclasses.asdict(config).items()
-        <= {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}.items()
-    )
-    assert (model.vocabulary_size, model.dtype) == (SYMBOLS, jnp.bfloat16)
+@pytest.mark.parametrize(
+    ("config", "head"),
+    [
+        (RNNConfig(features=5, embedding=3), VocabularyHead),
+        (RNNConfig(cell="gru", reset_after=False, layers=2, variational=True), VocabularyHead),
+        (TransformerConfig(features=8, heads=2, bias=True), TiedHead),
+        (TransformerConfig(positions="learned", tie_embedding=False), BareHead),
+    ],
+)
+@pytest.mark.parametrize("predict", ["every", "last"])
+def test_every_field_of_the_configuration_reaches_the_model(config, head, predict):
+    model = build_model(config, vocabulary_size=SYMBOLS, predict=predict, dtype="bfloat16")
+    of_the_body = {name: value for name, value in dataclasses.asdict(config).items() if name != "tie_embedding"}
+    assert {name: getattr(model.body, name) for name in of_the_body} == of_the_body
+    assert (type(model.head), model.predict) == (head, predict)
+    assert (model.vocabulary_size, model.body.vocabulary_size, model.dtype) == (SYMBOLS, SYMBOLS, jnp.bfloat16)
 
 
-def test_a_recurrent_model_may_predict_the_last_token_only_and_a_transformer_may_not():
-    last = build_model(MODELS["lstm"], vocabulary_size=SYMBOLS, predict="last")
-    assert isinstance(last, RNNLanguageModel)
-    assert last.predict == "last"
-    with pytest.raises(ConfigError, match=r"task\.predict is 'last': a transformer predicts every token, take"):
-        build_model(MODELS["transformer"], vocabulary_size=SYMBOLS, predict="last")
+def test_a_model_that_reads_both_ways_is_no_language_model():
+    with pytest.raises(ConfigError, match=r"model\.bidirectional is True: a language model sees no later tokens"):
+        build_model(RNNConfig(bidirectional=True), vocabulary_size=SYMBOLS)
 
 
 def test_a_kind_of_model_that_is_no_language_model_is_refused():
