@@ -38,7 +38,10 @@ WHOLES = {
     "training": {"config", "errors", "metrics", "ops", "reporting", "sharding", "signals", "storage"},
 }
 TASKS = {
-    "tasks": {"config", "data", "decoding", "errors", "memory", "metrics", "models", "nn", "ops", "signals", "text"},
+    "tasks": {
+        *("config", "data", "decoding", "errors", "interop", "memory", "metrics", "models", "nn", "ops"),
+        *("reporting", "signals", "text"),
+    },
 }
 RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}
 COMMANDS = {"commands": {*GROUND, "config", "decoding", "runs", "tasks"}, "__main__": {"commands"}}

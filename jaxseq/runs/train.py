@@ -24,7 +24,7 @@ from jaxseq.runs.evaluation import SplitEvaluator, Validation
 from jaxseq.runs.load import DATA, artifacts_of, load_run
 from jaxseq.runs.memory import training_parts
 from jaxseq.runs.ownership import CONFIG
-from jaxseq.runs.resuming import require_end
+from jaxseq.runs.resuming import require_end, require_same
 from jaxseq.runs.scratch import scratch_directory
 from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
 from jaxseq.storage.atomic import write_atomic
@@ -131,6 +131,8 @@ def _parts(
     """
     opened = CheckpointStore(run_dir / "checkpoints").open() if going_on else None
     checkpoint = opened and opened[0]
+    if checkpoint is not None:
+        require_same(run_dir, config, checkpoint)
     task = _create(config, run_dir, checkpoint, fresh=fresh, stop=stop)
     loader = task.loader("train", train=True)
     choose_devices(config.train.devices, loader.batch_size)  # complains here, before anything is written

@@ -162,4 +162,4 @@ def test_a_run_whose_last_update_was_of_fewer_batches_keeps_its_end_whatever_con
     tree["optimizer"]["b1"] = 0.5
     file.write_text(json.dumps(tree), encoding="utf-8")
     told = refused("train", *words, "--train.steps", "20", "--optimizer.b1", "0.5", folder=folder)
-    assert "00000020 was made with another configuration (optimizer.b1: 0.9 -> 0.5)" in told
+    assert "runs/it was made with another configuration (optimizer.b1: 0.9 -> 0.5)" in told
