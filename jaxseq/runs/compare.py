@@ -14,8 +14,10 @@ from jaxseq.config import ExperimentConfig, differences, read_config
 from jaxseq.console import escaped_line, tell
 from jaxseq.errors import InputError
 from jaxseq.metrics.metric import Metric
-from jaxseq.opening import open_regular, read_bytes
+from jaxseq.opening import open_regular
 from jaxseq.reporting.comparison import MOST_CURVES, Curve, draw_comparison, is_comparison
+from jaxseq.runs.load import experiment_of, files_of
+from jaxseq.runs.ownership import CONFIG
 from jaxseq.signals import Poll, never
 from jaxseq.storage.atomic import write_atomic
 from jaxseq.storage.metrics_file import METRICS_CSV, read_metrics
@@ -51,7 +53,7 @@ class ComparedRun:
     config: ExperimentConfig
     rows: list[dict[str, str]]
     vocabulary: str | None
-    """Digest of its tokenizer; None where there is none."""
+    """Digest of the tokenizer in its checkpoints; None where there is none so far."""
 
     @property
     def metrics(self) -> list[str]:
@@ -215,9 +217,10 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def _read(path: Path) -> ComparedRun:
-    if not os.path.lexists(path / "config.json"):
+    if not os.path.lexists(path / CONFIG):
         raise InputError(f"{path} holds no run: give run directories, as runs/quickstart")
-    config = read_config(path / "config.json")
+    files = files_of(path)
+    config = experiment_of(files) if CONFIG in files else read_config(path / CONFIG)
     faults: list[str] = []
     rows = read_metrics(path / METRICS_CSV, tell=faults.append)
     if not rows:
@@ -225,14 +228,8 @@ def _read(path: Path) -> ComparedRun:
         raise InputError(f"{path} has measured nothing: {METRICS_CSV} {what}; wait for the first, or leave the run out")
     for fault in faults:
         tell(fault)
-    return ComparedRun(path, config, rows, _digest(path / "tokenizer.json"))
-
-
-def _digest(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(read_bytes(path)).hexdigest()
-    except OSError:
-        return None
+    tokenizer = files.get("tokenizer.json")
+    return ComparedRun(path, config, rows, tokenizer and hashlib.sha256(tokenizer).hexdigest())
 
 
 def _differing(runs: Sequence[ComparedRun]) -> dict[str, list[Any]]:

@@ -83,6 +83,15 @@ def experiment_of(files: dict[str, bytes]) -> ExperimentConfig:
     return from_json(files[CONFIG].decode("utf-8", "replace"))
 
 
+def files_of(run_dir: Path) -> dict[str, bytes]:
+    """The small files in the newest checkpoint of a run that can be used; {} where there is none."""
+    try:
+        opened = CheckpointStore(run_dir / "checkpoints").open()
+    except CheckpointError:
+        return {}
+    return {} if opened is None else opened[0].files
+
+
 def artifacts_of(files: dict[str, bytes]) -> dict[str, bytes]:
     """Those of the task, in the files of a checkpoint."""
     return {name: content for name, content in files.items() if name not in (CONFIG, METRICS_CSV)}

@@ -69,10 +69,6 @@ def _is_report(path: Path) -> bool:
     return begin is not None and (begin == b"" or is_report(begin))
 
 
-def _is_classes(path: Path) -> bool:
-    return _fits(_begins(path, 100), b'["')
-
-
 def _is_partial(path: Path) -> bool:
     return _fits(_begins(path, 100), b"\x93NUMPY\x01\x00")
 
@@ -113,19 +109,18 @@ _OURS: dict[str, Callable[[Path], bool]] = {
     "metrics.csv": _is_record,
     "curves.png": _is_picture,
     "samples.txt": _is_sample,
-    "tokenizer.json": _is_tokenizer,
-    "classes.json": _is_classes,
     REPORT: _is_report,
     CONFUSION: _is_picture,
     CALIBRATION: _is_picture,
 }
+_OF_EARLIER_VERSIONS: dict[str, Callable[[Path], bool]] = {"tokenizer.json": _is_tokenizer}
 _LEFT_IN_THE_FIRST_SECOND: dict[str, Callable[[Path], bool]] = {
     LOCK: _is_lock,
     TOKENS: is_token_file,
     f"{TOKENS}.partial": _is_partial,
     f".{CONFIG}.tmp": _is_first_temporary,
 }
-_TEMPORARY = frozenset(f".{name}.tmp" for name in (CONFIG, *_OURS))
+_TEMPORARY = frozenset(f".{name}.tmp" for name in (CONFIG, *_OURS, *_OF_EARLIER_VERSIONS))
 
 
 def written(run_dir: Path) -> Iterator[Path]:
@@ -172,7 +167,8 @@ def _is_written(path: Path) -> bool:
         return is_event_file(path)
     if path.name == f"{TOKENS}.partial":
         return _is_partial(path)
-    return path.name in _OURS and _OURS[path.name](path)
+    is_ours = {**_OURS, **_OF_EARLIER_VERSIONS}.get(path.name)
+    return is_ours is not None and is_ours(path)
 
 
 def _is_aside(path: Path) -> bool:

@@ -23,7 +23,7 @@ from jaxseq.runs import directory
 from jaxseq.runs.evaluation import SplitEvaluator, Validation
 from jaxseq.runs.load import DATA, artifacts_of, load_run
 from jaxseq.runs.memory import training_parts
-from jaxseq.runs.ownership import CONFIG
+from jaxseq.runs.ownership import CONFIG, TOKENS
 from jaxseq.runs.resuming import require_end, require_same
 from jaxseq.runs.scratch import scratch_directory
 from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
@@ -110,9 +110,8 @@ def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool, stop: StopR
             CheckpointStore(run_dir / "checkpoints").read(
                 lambda found: shutil.copytree(found.path, to / f"{found.step:08d}", dirs_exist_ok=True)
             )
-            for name in ("tokenizer.json", "tokens.npy"):  # files are replaced, never written in place
-                if (run_dir / name).exists():
-                    (copy / name).symlink_to((run_dir / name).absolute())
+            if (run_dir / TOKENS).exists():  # it is replaced, never written in place
+                (copy / TOKENS).symlink_to((run_dir / TOKENS).absolute())
             if (run_dir / "metrics.csv").is_file():
                 shutil.copy(run_dir / "metrics.csv", copy)
         result = _train(config, copy, _parts(config, copy, going_on=going_on, stop=stop), stop)
@@ -212,9 +211,8 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
     """Shows what is trained, and trains it."""
     task, loader, evaluate, optimizer = parts
     stop.poll()
-    files = {CONFIG: to_json(config).encode(), **task.artifacts()}
-    for name, content in files.items():
-        write_atomic(run_dir / name, content)
+    described = to_json(config).encode()
+    write_atomic(run_dir / CONFIG, described)
 
     console.show(f"{config.name}: {task.overview()}")
     if loader.left_out:
@@ -239,7 +237,7 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
         metrics=task.metrics,
         reporter=Reporters(Console(task.metrics, counted=task.counted), TensorBoard(run_dir)),
         meta={DATA: task.fingerprint()},
-        files=files,
+        files={CONFIG: described, **task.artifacts()},
         stop=stop,
     )
 

@@ -6,7 +6,7 @@ loop, a branch, a checkpointed function, a rule of differentiation) is gone into
 not reported: it is the origin of what reaches the loss, the carry or the gradient that counts.
 
 `jax.experimental.checkify` (JAX 0.10), which goes into rules of differentiation too, does not serve instead: it knows no
-infinity (of a logarithm of zero, an overflow), names what is masked away, and of bad input the operation that met it.
+infinity (a logarithm of zero, an overflow), names what is masked away, and of bad input the operation that met it.
 """
 
 from typing import Any, NamedTuple

@@ -6,23 +6,27 @@ import math
 import os
 import statistics
 
+import numpy as np
 import pytest
 from command_line import jaxseq, refused, snapshot
 from matplotlib.image import imread
 
-from jaxseq.config import ExperimentConfig, RNNConfig, TransformerConfig, to_json
+from jaxseq.config import ExperimentConfig, RNNConfig, TrainConfig, TransformerConfig, to_json
 from jaxseq.reporting.comparison import is_comparison
+from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.storage.metrics_file import MetricsFile, read_metrics
 
 TOKENS = ("loss", "perplexity", "bits_per_token", "accuracy")
 TEXTS = ("loss", "accuracy")
 
 
-def left_behind(run_dir, losses, *, columns=TOKENS, tokenizer="{}", training=True, **sections):
+def left_behind(run_dir, losses, *, columns=TOKENS, tokenizer="{}", training=True, checkpoint=True, **sections):
     """What a run leaves that has measured `losses` on the validation split."""
     run_dir.mkdir(parents=True)
-    (run_dir / "config.json").write_text(to_json(dataclasses.replace(ExperimentConfig(), **sections)), encoding="utf-8")
-    (run_dir / "tokenizer.json").write_text(tokenizer)
+    files = {"config.json": to_json(dataclasses.replace(ExperimentConfig(), **sections)), "tokenizer.json": tokenizer}
+    (run_dir / "config.json").write_text(files["config.json"], encoding="utf-8")
+    if checkpoint:
+        CheckpointStore(run_dir / "checkpoints").save(1, {"x": np.zeros(1)}, {}, files=files)
     file = MetricsFile(run_dir / "metrics.csv", columns)
     file.cut(-1)
     for number, loss in enumerate(losses, 1):
@@ -198,17 +202,24 @@ def test_a_run_by_any_name_is_shown_on_one_line(tmp_path, name):
     assert os.fsencode(compared(name, folder=tmp_path)["runs"][0]["run"]) == os.fsencode(name)
 
 
+def test_what_the_checkpoint_says_of_a_run_is_compared_not_the_copy_beside_it(tmp_path):
+    for name, seed in (("a", 0), ("b", 1)):
+        left_behind(tmp_path / name, [2.0], train=TrainConfig(seed=seed))
+    (tmp_path / "b/config.json").write_bytes((tmp_path / "a/config.json").read_bytes())
+    assert compared("a", "b", folder=tmp_path)["differences"] == {"train.seed": [0, 1]}
+
+
 def no_run(folder):
     (folder / "a").mkdir()
 
 
 def another_configuration(folder):
-    left_behind(folder / "a", [2.0])
+    left_behind(folder / "a", [2.0], checkpoint=False)
     (folder / "a/config.json").write_text("{}")
 
 
 def a_later_version(folder):
-    left_behind(folder / "a", [2.0])
+    left_behind(folder / "a", [2.0], checkpoint=False)
     text = (folder / "a/config.json").read_text()
     (folder / "a/config.json").write_text(text.replace('"data": {', '"data": {"flux": 1,'))
 
