@@ -229,7 +229,8 @@ def _read(path: Path) -> ComparedRun:
     for fault in faults:
         tell(fault)
     tokenizer = files.get("tokenizer.json")
-    return ComparedRun(path, config, rows, tokenizer and hashlib.sha256(tokenizer).hexdigest())
+    digest = None if tokenizer is None else hashlib.sha256(tokenizer).hexdigest()
+    return ComparedRun(path, config, rows, digest)
 
 
 def _differing(runs: Sequence[ComparedRun]) -> dict[str, list[Any]]:
