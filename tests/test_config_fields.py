@@ -12,20 +12,30 @@ from jaxseq import runtime
 from jaxseq.commands import train
 from jaxseq.config import (
     SECTIONS,
+    BagConfig,
+    ClassificationConfig,
     CorpusConfig,
+    EncoderConfig,
     ExperimentConfig,
+    LabelledConfig,
     LanguageModelingConfig,
+    NBSVMConfig,
     RNNConfig,
     TrainConfig,
     TransformerConfig,
     kinds_of,
 )
 from jaxseq.errors import InputError
-from jaxseq.models import Recurrent, Transformer
+from jaxseq.models import Bag, Recurrent, Transformer, TransformerEncoder
 from jaxseq.training.optim import make_optimizer
 
 ROOT = Path(__file__).parents[1] / "jaxseq"
-READ_BY_RUNS = (CorpusConfig, TrainConfig, LanguageModelingConfig, *kinds_of("optimizer").values())
+READ_BY_RUNS = (
+    *(CorpusConfig, LabelledConfig, TrainConfig),
+    *(LanguageModelingConfig, ClassificationConfig, NBSVMConfig),
+    *kinds_of("optimizer").values(),
+)
+BODIES = {RNNConfig: Recurrent, TransformerConfig: Transformer, BagConfig: Bag, EncoderConfig: TransformerEncoder}
 TINY = [
     *("--data.length", "8", "--data.batch-size", "4", "--task.sample-length", "4", "--train.devices", "1"),
     *("--model.features", "4"),
@@ -67,6 +77,12 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     ]
     with pytest.raises(InputError, match="used up"):
         train.main([*source[:2], *diverging, *TINY], program="train.py")
+    (tmp_path / "train.tsv").write_text("text\tlabel\n" + "a good film\tpos\na bad film\tneg\n" * 20)
+    (tmp_path / "test.tsv").write_text("text\tlabel\na film\tpos\n")
+    classify = ["--task.kind", "classification", "--data.kind", "labelled", "--model.kind", "nbsvm"]
+    tables = ["--data.source", "train.tsv", "--data.test-source", "test.tsv", "--train.steps", "2"]
+    words = ["--task.pooling", "sum", "--task.head", "bias", "--train.devices", "1", "--name", "classes"]
+    assert train.main([*classify, *tables, *words], program="train.py") == 0
     for kind in kinds_of("optimizer").values():
         for schedule in ("constant", "cosine", "step"):
             make_optimizer(kind(schedule=schedule), steps=10)
@@ -81,7 +97,7 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
 
 @pytest.mark.parametrize(
     ("section", "body", "of_the_rest"),
-    [(RNNConfig, Recurrent, {"predict"}), (TransformerConfig, Transformer, {"tie_embedding"})],
+    [(section, body, {"tie_embedding"} & set(vars(section()))) for section, body in BODIES.items()],
 )
 def test_a_body_has_the_fields_and_defaults_of_its_section_and_reads_them(section, body, of_the_rest):
     names = {field.name for field in dataclasses.fields(section)} - of_the_rest
@@ -97,5 +113,5 @@ def test_a_body_has_the_fields_and_defaults_of_its_section_and_reads_them(sectio
 
 def test_the_sections_and_their_kinds_are_all_that_an_experiment_has():
     kinds = {kind for section in SECTIONS for kind in kinds_of(section).values()}
-    assert {*kinds, TrainConfig} == {*READ_BY_RUNS, RNNConfig, TransformerConfig}
+    assert {*kinds, TrainConfig} == {*READ_BY_RUNS, *BODIES}
     assert {field.name for field in dataclasses.fields(ExperimentConfig)} == {"name", *SECTIONS, "train"}

@@ -12,6 +12,7 @@ import pytest
 from jaxseq.config import (
     SECTIONS,
     AdamWConfig,
+    ClassificationConfig,
     CorpusConfig,
     DataConfig,
     ExperimentConfig,
@@ -24,6 +25,7 @@ from jaxseq.config import (
     load_config,
 )
 from jaxseq.tasks import build_model, init_params
+from jaxseq.tasks.classifiers import build_classifier, init_classifier
 from jaxseq.training.optim import make_optimizer
 
 ROOT = Path(__file__).parents[1]
@@ -42,10 +44,14 @@ def test_there_is_one_for_each_system_of_the_readme():
 @shipped
 def test_it_loads_and_its_model_and_optimizer_are_built(file):
     config, _ = load_config(file)
-    assert isinstance(config.task, LanguageModelingConfig)
-    predict, dtype = config.task.predict, config.train.compute_dtype
-    model = build_model(config.model, vocabulary_size=65, predict=predict, dtype=dtype)
-    params = jax.eval_shape(lambda: init_params(model, seed=0))
+    dtype = config.train.compute_dtype
+    if isinstance(config.task, ClassificationConfig):
+        classifier = build_classifier(config.task, config.model, vocabulary_size=65, classes=2, dtype=dtype)
+        params = jax.eval_shape(lambda: init_classifier(classifier, jax.random.key(0)))["params"]
+    else:
+        assert isinstance(config.task, LanguageModelingConfig)
+        model = build_model(config.model, vocabulary_size=65, predict=config.task.predict, dtype=dtype)
+        params = jax.eval_shape(lambda: init_params(model, seed=0))
     state = jax.eval_shape(make_optimizer(config.optimizer, steps=100).transform.init, params)
     assert jax.tree.leaves(params)
     assert jax.tree.leaves(state)

@@ -30,7 +30,7 @@ class TransformerEncoder(nn.Module):
 
     vocabulary_size: int
     features: int = 128
-    layers: int = 4
+    layers: int = 2
     heads: int = 4
     context: int = 512
     positions: Literal["learned", "sinusoidal", "rotary"] = "rotary"

@@ -13,6 +13,7 @@ from jaxseq.config import (
     SECTIONS,
     AdamConfig,
     CorpusConfig,
+    EncoderConfig,
     ExperimentConfig,
     TrainConfig,
     TransformerConfig,
@@ -67,7 +68,7 @@ NUMBERS = [param for param in FIELDS if isinstance(param.values[3].limit, Bounds
 @pytest.mark.parametrize(("section", "kind", "name", "rule"), NUMBERS)
 def test_the_ends_of_the_bounds_are_taken_and_what_lies_beyond_is_refused_in_one_line(section, kind, name, rule):
     bounds, full = rule.limit, f"{section}.{name}"
-    others = {**(EVEN.get(full, {}) if kind is TransformerConfig else {}), **TOGETHER.get(full, {})}
+    others = {**(EVEN.get(full, {}) if kind in (TransformerConfig, EncoderConfig) else {}), **TOGETHER.get(full, {})}
     for value in (bounds.least, bounds.most, *([0] if bounds.zero else [])):
         built = getattr(kind(**{**others, name: value}), name)
         assert built == value

@@ -95,6 +95,10 @@ TRAIN = {
 SAMPLE = {"prompt": "그는 ", "length": 30, "temperature": 0.5}
 
 
+LATER = ("bidirectional",)
+"""Fields that format 1 did not have."""
+
+
 def of_format_1(**sections) -> dict:
     """As versions 0.1 and 0.2 wrote it, every field with another value than its default."""
     return {
@@ -143,7 +147,9 @@ def test_no_field_of_format_1_keeps_its_default_here():
         (config.train, TrainConfig()),
         (read(of_format_1()).task, LanguageModelingConfig()),
     ):
-        assert not [name for name in vars(fresh) if getattr(section, name) == getattr(fresh, name)]
+        assert not [
+            name for name in vars(fresh) if getattr(section, name) == getattr(fresh, name) and name not in LATER
+        ]
 
 
 def test_a_transformer_of_format_1_is_one_of_now():
@@ -196,9 +202,9 @@ def test_what_was_read_is_written_in_the_format_of_now():
         ({"model": {"family": "rnn", "heads": 4}}, "model.heads is unknown"),
         ({"model": {"family": "transformer", "predict": "last"}}, "model.predict is unknown"),
         ({"model": {"kind": "rnn"}}, "model.kind is unknown"),
-        ({"model": {}}, "model.kind is None: choose rnn or transformer"),
-        ({"model": {"family": "markov"}}, "model.kind is 'markov': choose rnn or transformer"),
-        ({"model": {"family": []}}, "model.kind is []: choose rnn or transformer"),
+        ({"model": {}}, "model.kind is None: choose rnn, transformer,"),
+        ({"model": {"family": "markov"}}, "model.kind is 'markov': choose rnn, transformer,"),
+        ({"model": {"family": []}}, "model.kind is []: choose rnn, transformer,"),
         ({"optimizer": {"name": "lion"}}, "optimizer.kind is 'lion': choose adam, adamw, rmsprop, adadelta or sgd"),
         ({"optimizer": {"name": ["sgd"]}}, "optimizer.kind is ['sgd']: choose adam"),
         ({"optimizer": {"name": "sgd", "nesterov": True}}, "optimizer.nesterov is unknown"),

@@ -44,7 +44,7 @@ def begun(tmp_path):
         (None, r"there is no tokenizer\.json"),
         (b"", "this is no JSON"),
         (b"[]", "a tokenizer in JSON must have a 'kind'"),
-        (b'{"kind": "word"}', "'word'"),
+        (b'{"kind": "morse"}', "'morse'"),
         (b"\xff\xfe", "a tokenizer in JSON is UTF-8"),
     ],
 )

@@ -184,14 +184,6 @@ def test_the_embedding_starts_from_a_file_of_vectors(tables, tmp_path):
         Classification.create(wrong, Workspace()).init(jax.random.key(0))
 
 
-def test_the_bag_of_2000_words_has_as_many_parameters_as_it_says():
-    from jaxseq.tasks.classifiers import build_classifier, init_classifier
-
-    model = build_classifier(ClassificationConfig(hidden=8), BagConfig(features=8), vocabulary_size=2001, classes=2)
-    params = jax.eval_shape(lambda: init_classifier(model, jax.random.key(0)))
-    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == 2001 * 8 + 72 + 9
-
-
 def test_a_run_goes_on_to_the_same_end_bit_by_bit(tables, tmp_path):
     config = experiment(tables, "birnn", lengths=3)
     whole = dataclasses.replace(config, train=TrainConfig(steps=30, log_every=5, devices=1))

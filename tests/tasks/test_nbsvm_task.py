@@ -68,7 +68,7 @@ def weighted(task, weights, bias: float):
     params = variables["params"]
     table = params["body"]["weights"]["table"].at[np.array(ids_of(task)), 0].set(weights)
     body = {"weights": {"table": table}}
-    return {**variables, "params": {"body": body, "head": {"bias": np.array([bias], np.float32)}}}
+    return {**variables, "params": {"body": body, "head": {"output": {"bias": np.array([bias], np.float32)}}}}
 
 
 @pytest.mark.parametrize("smoothing", [1.0, 0.25])
@@ -99,7 +99,7 @@ def test_loss_gradient_and_probabilities_are_those_of_logistic_regression(tmp_pa
     np.testing.assert_allclose(value, -np.log(np.where(y, p, 1 - p)).sum(), rtol=1e-5)
     table = gradient["body"]["weights"]["table"]
     np.testing.assert_allclose(table[np.array(ids_of(task)), 0], x.T @ (p - y), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(gradient["head"]["bias"], [(p - y).sum()], rtol=1e-4)
+    np.testing.assert_allclose(gradient["head"]["output"]["bias"], [(p - y).sum()], rtol=1e-4)
 
 
 def test_at_the_optimum_that_scikit_learn_finds_the_gradient_is_that_of_its_penalty(tmp_path):
@@ -117,7 +117,7 @@ def test_at_the_optimum_that_scikit_learn_finds_the_gradient_is_that_of_its_pena
     )(variables["params"])
     found = gradient["body"]["weights"]["table"][np.array(ids_of(task)), 0]
     np.testing.assert_allclose(found, -fitted.coef_[0] / 2.0, rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(gradient["head"]["bias"], 0, atol=1e-5)
+    np.testing.assert_allclose(gradient["head"]["output"]["bias"], 0, atol=1e-5)
 
 
 def test_an_empty_text_and_unknown_words_leave_the_bias(tmp_path):
@@ -156,17 +156,19 @@ def test_three_classes_have_a_weight_each(tmp_path):
     task = Classification.create(config, Workspace())
     variables = task.init(jax.random.key(0))
     assert variables["params"]["body"]["weights"]["table"].shape == (task.tokenizer.vocabulary_size, 3)
-    assert variables["params"]["head"]["bias"].shape == (3,)
+    assert variables["params"]["head"]["output"]["bias"].shape == (3,)
     ratios = variables["statistics"]["body"]["ratios"][task.tokenizer.vocabulary.id_of("so")]
     assert ratios.argmax() == task.classes.index("mid")
 
 
 def test_what_does_not_fit_is_refused(tmp_path):
     config = experiment(tmp_path)
-    with pytest.raises(ConfigError, match=r"task\.head is 'bias' and what it sees is 8 wide: 2 classes have 1"):
+    with pytest.raises(ConfigError, match=r"task\.head is 'bias' and 8 features are no logits: 2 classes have 1"):
         Classification.create(dataclasses.replace(config, model=BagConfig(features=8)), Workspace())
     task = dataclasses.replace(config.task, vectors="vectors.txt")
     with pytest.raises(ConfigError, match=r"task\.vectors is given and model\.kind is 'nbsvm'"):
         Classification.create(dataclasses.replace(config, task=task), Workspace())
     logistic = dataclasses.replace(config, model=BagConfig(features=1))
-    assert Classification.create(logistic, Workspace()).init(jax.random.key(0))["params"]["head"].keys() == {"bias"}
+    assert Classification.create(logistic, Workspace()).init(jax.random.key(0))["params"]["head"]["output"].keys() == {
+        "bias"
+    }
