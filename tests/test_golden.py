@@ -160,7 +160,9 @@ def test_an_untrained_classifier_knows_nothing_so_its_loss_is_ln_2(name):
     )
     loss_fn = jax.jit(partial(classification_loss(model), context=EVALUATION))
     tallies = loss_fn(init_classifier(model, jax.random.key(0)), None, batch).tallies
-    assert float(tallies["loss"].total) / 64 == pytest.approx(math.log(2), rel=0.05)
+    # A norm at the end makes all features as large as they get, and so the logits of a head with Glorot's weights.
+    tolerance = 0.25 if name == "imdb_transformer" else 0.05
+    assert float(tallies["loss"].total) / 64 == pytest.approx(math.log(2), rel=tolerance)
 
 
 def test_the_bag_of_words_has_16089_parameters():
