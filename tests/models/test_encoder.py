@@ -132,6 +132,7 @@ def test_what_it_gives_has_the_compute_type_and_parameters_are_float32():
     assert model.apply(params, tokens)[0].dtype == jnp.bfloat16
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_carry_a_reset_and_too_long_a_text_are_refused():
     model, params, tokens = MODELS["learned"], SUBJECTS["learned"].params, np.zeros((2, 6), np.int32)
     features, carry = model.apply({"params": params}, tokens, model.initial_carry(2))
