@@ -26,6 +26,9 @@ class Lookup:
     scale: Float[Array, "b t"] | None = None
     """None for 1."""
 
+    # A tree that is mapped over is made again with whatever came of its leaves; only methods are checked.
+    __no_type_check__ = True
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Of the vectors."""

@@ -17,7 +17,7 @@ A letter, or a word in its place, is one size throughout a signature. `*n` stand
 1, `_` for any size, `{count}` for the value of that argument; no letters are a scalar.
 
 All this costs nothing in use. Under tests every call is checked (tests/conftest.py); fields of named tuples say their
-shapes too, and are not checked: JAX fills them with other things on its way through a tree.
+shapes too and are not checked, for JAX puts other things there on its way through a tree.
 """
 
 from typing import TYPE_CHECKING

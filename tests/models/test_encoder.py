@@ -158,6 +158,7 @@ def test_widths_that_cannot_be_shared_are_refused_by_name(fields, message):
         TransformerEncoder(vocabulary_size=7, **fields).init(jax.random.key(0), np.zeros((1, 2), np.int32))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_positions_of_another_kind_are_refused():
     with pytest.raises(ConfigError, match="model\\.positions is 'relative': choose learned, sinusoidal or rotary"):
         TransformerEncoder(**SIZE, positions="relative").init(jax.random.key(0), np.zeros((1, 2), np.int32))

@@ -92,7 +92,7 @@ def unsaid(name: str, function: Any, **options: Any) -> Iterator[str]:
 def unsaid_in_class(name: str, kind: type) -> Iterator[str]:
     """The same for the fields and the public methods of a class."""
     if hasattr(kind, "_fields") or hasattr(kind, "__dataclass_fields__"):
-        yield from (f"{name}.{field}" for field, hint in typing.get_type_hints(kind).items() if says_nothing(hint))
+        yield from (f"{name}.{field}" for field, hint in inspect.get_annotations(kind).items() if says_nothing(hint))
     for method, function in vars(kind).items():
         if inspect.isfunction(function) and not method.startswith("_"):
             yield from unsaid(f"{name}.{method}", function)
