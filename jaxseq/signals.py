@@ -49,16 +49,18 @@ class StopRequest:
     Args:
         command: the process is that of a command. A thread watches for the second SIGINT, for the main one may be in
             a library for minutes.
+        last: the process ends with it, and signals are noted to the end: before they would be left to themselves,
+            whoever is around it says what they do then.
     """
 
-    def __init__(self, *, command: bool = False) -> None:
+    def __init__(self, *, command: bool = False, last: bool = False) -> None:
         self.signal: signal.Signals | None = None
         self.leaving: list[Callable[[], object]] = []
         """Called before the process is ended because `patience` is over."""
         self.patience: float | None = None
         """Seconds after which a request that was not honoured ends the process of a command, exit code 128 + n; None
         waits for as long as it takes. For commands that have nothing to save."""
-        self._command = command
+        self._command, self._last = command, last
         self._raising = False
         self._before: dict[signal.Signals, Any] = {}
         self._watch: _Watch | None = None
@@ -77,7 +79,7 @@ class StopRequest:
     ) -> None:
         if self._watch is not None:
             self._watch.end()
-        for number, handler in self._before.items():
+        for number, handler in ({} if self._last else self._before).items():
             signal.signal(number, handler)
         self._before, self._watch = {}, None
 

@@ -11,7 +11,7 @@ Main = Callable[[Sequence[str], StopRequest], int]
 """(argv, stop) -> exit code."""
 
 
-def guarded(command: Callable[[], Main], argv: Sequence[str], *, smaller: str = "") -> int:
+def guarded(command: Callable[[], Main], argv: Sequence[str], *, smaller: str = "", last: bool = False) -> int:
     """The exit code of what `command` imports, run with `argv`.
 
     Bad input, too little memory and output that cannot be written are one line on standard error and exit code 2; a
@@ -19,11 +19,12 @@ def guarded(command: Callable[[], Main], argv: Sequence[str], *, smaller: str = 
 
     Args:
         smaller: what to do where memory does not suffice.
+        last: whether the process ends with it; then signals go on being noted, as they would kill it otherwise.
     """
     # The first of all: any file opened earlier could take a standard descriptor, any signal would be lost, and what is
     # imported later takes seconds.
     console.open_descriptors()
-    with StopRequest(command=True) as stop, console.outputs(stop.raising):
+    with StopRequest(command=True, last=last) as stop, console.outputs(stop.raising):
         try:
             return _flushed(lambda: command()(argv, stop))
         except InputError as error:

@@ -35,10 +35,15 @@ def run(command: str, argv: Sequence[str] | None = None, *, program: str) -> int
 def _run(command: str | None, argv: Sequence[str], program: str, *, ours: bool) -> int:
     """With `ours` the process is the command's, and ends with it."""
     code = 1
+    if ours:
+        import atexit
+
+        atexit.register(_ignore_signals)  # the first one is the last to be called
     try:
         from jaxseq.commands.guard import guarded
 
-        code = guarded(lambda: _function(command, program), argv, smaller=_SMALLER.get(command or "", ""))
+        smaller = _SMALLER.get(command or "", "")
+        code = guarded(lambda: _function(command, program), argv, smaller=smaller, last=ours)
     except KeyboardInterrupt:
         code = 130
     except SystemExit as left:
@@ -54,12 +59,24 @@ def _end_at_a_signal(code: int) -> None:
     """The work is done: a signal from now on ends the process with the code that it has come to. Libraries take their
     time to end, and Python's own handler of Ctrl-C would show where."""
     import os
+
+    _on_signals(lambda *_: os._exit(code))
+
+
+def _ignore_signals() -> None:
+    """For the last tenth of a second, in which Python takes itself apart and no handler is called any more."""
+    import signal
+
+    _on_signals(signal.SIG_IGN)
+
+
+def _on_signals(handler: Callable[..., object] | int) -> None:
     import signal
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-            signal.signal(number, lambda *_: os._exit(code))
+        if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
+            signal.signal(number, handler)
 
 
 def _function(command: str | None, program: str) -> Callable[..., int]:

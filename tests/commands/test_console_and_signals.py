@@ -158,6 +158,22 @@ def test_a_signal_ends_what_has_nothing_to_save(trained, monkeypatch, command, m
     assert snapshot(trained[0]) == before
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_while_python_takes_itself_apart_changes_nothing(number):
+    code = (
+        "import os, sys\n"
+        "class Last:\n"
+        f"    def __del__(self, kill=os.kill, me=os.getpid()): kill(me, {int(number)})\n"
+        "last = Last()\n"
+        "from jaxseq.commands.main import main\n"
+        "sys.argv = ['jaxseq', '--version']\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("jaxseq ")
+
+
 def test_waiting_for_a_text_that_does_not_come_is_ended_by_a_signal(folder):
     """Somebody holds the pipe open and writes nothing."""
     os.mkfifo(folder / "pipe")
