@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,16 @@ with contextlib.suppress(RuntimeError):  # too late where something has used JAX
 # are commands, whose parts have tests.
 collect_ignore_glob = ["conftest.py", "*/conftest.py", "endurance/*"]
 sys.path.append(str(Path(__file__).parent / "endurance"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_of_one_file() -> Iterator[None]:
+    """What a file's tests have compiled is let go after them: programs hold memory maps, of which Linux gives a process
+    65,530, and where none is left XLA ends in a segmentation fault."""
+    yield
+    jax.clear_caches()
+    maps = Path("/proc/self/maps")
+    assert not maps.exists() or len(maps.read_text().splitlines()) < 20_000
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
