@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 import jax
+import jaxtyping
+
+# What their signatures say of shapes and types is checked in all calls made by tests.
+jaxtyping.install_import_hook(("jaxseq.ops", "jaxseq.nn", "jaxseq.models"), "beartype.beartype")
 
 with contextlib.suppress(RuntimeError):  # too late where something has used JAX before
     jax.config.update("jax_num_cpu_devices", int(os.environ["JAX_NUM_CPU_DEVICES"]))
@@ -36,6 +41,14 @@ with contextlib.suppress(RuntimeError):  # too late where something has used JAX
 # are commands, whose parts have tests, and what lies in systems/ registers itself where it is imported.
 collect_ignore_glob = ["conftest.py", "*/conftest.py", "endurance/*", "systems/*"]
 sys.path.append(str(Path(__file__).parent / "endurance"))
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """As in use: what signatures say is not checked, and bad arguments come to the function itself."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 
 LATE = (
     "jax",
+    "jaxtyping",
     "flax",
     "optax",
     "orbax",

@@ -48,7 +48,7 @@ COMMANDS = {"commands": {*GROUND, "config", "decoding", "runs", "tasks"}, "__mai
 MAY_IMPORT: dict[str, set[str]] = GROUND | PIECES | WHOLES | TASKS | RUNS | COMMANDS
 
 WITHOUT_JAX = ("config", "data", "errors", "opening", "text")
-JAX_LIBRARIES = {"jax", "flax", "optax", "orbax"}
+JAX_LIBRARIES = {"jax", "jaxtyping", "flax", "optax", "orbax"}
 
 
 def module_name(path: Path) -> str:

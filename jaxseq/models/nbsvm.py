@@ -2,14 +2,16 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float, Int
 
 from jaxseq.nn.embedding import Embedding
 from jaxseq.nn.stateless import refuse_carry
+from jaxseq.ops.shapes import Array
 
 
 class NBSVM(nn.Module):
-    """Features [b, t, features] of tokens [b, t]: each token's weight times its log-count ratio.
+    """Features of tokens: each token's weight times its log-count ratio.
 
     Added up over a text that has each token once they are the logit of Wang and Manning's NBSVM (2012), which learns
     the weights of features that naive Bayes has scaled; with cross-entropy for its loss as in Mesnil et al. (2014).
@@ -24,7 +26,7 @@ class NBSVM(nn.Module):
 
     vocabulary_size: int
     features: int = 1
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     def setup(self) -> None:
         self.weights = Embedding(self.vocabulary_size, self.features, nn.initializers.zeros)
@@ -38,15 +40,15 @@ class NBSVM(nn.Module):
 
     def __call__(
         self,
-        tokens: Array,
+        tokens: Int[Array, "b t"],
         carry: tuple[()] | None = None,
         *,
-        mask: Array | None = None,
-        reset: Array | None = None,
+        mask: Bool[Array, "b t"] | None = None,
+        reset: Bool[Array, "b t"] | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Array, tuple[()]]:
-        """Features [b, t, features] in the compute type, zero where mask [b, t] is False; and the empty carry.
+    ) -> tuple[Float[Array, "b t {self.features}"], tuple[()]]:
+        """Features in the compute type, zero where the mask is False; and the empty carry.
 
         Raises:
             ValueError: a carry or a reset is given.

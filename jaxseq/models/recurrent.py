@@ -6,19 +6,21 @@ from typing import Any, ClassVar, Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float, Float32, Int
 
 from jaxseq.nn.bidirectional import Bidirectional, BidirectionalCarry
 from jaxseq.nn.recurrent import GRU, LSTM, RecurrentLayer, SimpleRNN, StepWeights
 from jaxseq.ops.cells import State
 from jaxseq.ops.dropout import dropout, dropout_mask
 from jaxseq.ops.lookup import Lookup
+from jaxseq.ops.shapes import Array
 
 Carry = tuple[State | BidirectionalCarry, ...]
 
 
 class Recurrent(nn.Module):
-    """Features of tokens [b, t], and the carry: a tuple of one named tuple a layer. A `nn.sequence.CausalBody`,
+    """Features of tokens, and the carry: a tuple of one named tuple a layer. A `nn.sequence.CausalBody`,
     unless it is bidirectional.
 
     `embedding=0` feeds one-hot vectors. The dropouts are those of `jaxseq.config.RNNConfig`; with `variational` each
@@ -39,7 +41,7 @@ class Recurrent(nn.Module):
     output_dropout: float = 0.0
     recurrent_dropout: float = 0.0
     variational: bool = False
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     TIME_FIRST: ClassVar[bool] = True
 
@@ -71,15 +73,15 @@ class Recurrent(nn.Module):
 
     def __call__(
         self,
-        tokens: Array,
+        tokens: Int[Array, "b t"],
         carry: Carry | None = None,
         *,
-        mask: Array | None = None,
-        reset: Array | None = None,
+        mask: Bool[Array, "b t"] | None = None,
+        reset: Bool[Array, "b t"] | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Array, Carry]:
-        """Features [b, t, features], those of the last layer, zero where masked; and the carry."""
+    ) -> tuple[Float[Array, "b t f"], Carry]:
+        """Features, those of the last layer, zero where masked; and the carry."""
         x: Any = self._input(tokens, mask, train)
         ends = []
         for i, layer in enumerate(self.stack):
@@ -124,9 +126,9 @@ class Recurrent(nn.Module):
 
     @nn.nowrap
     def step(
-        self, weights: tuple[StepWeights, ...], tokens: Array, carry: tuple[State, ...]
-    ) -> tuple[Array, tuple[State, ...]]:
-        """Features [b, features] of tokens [b], and the carry; float32 throughout."""
+        self, weights: tuple[StepWeights, ...], tokens: Int[Array, " b"], carry: tuple[State, ...]
+    ) -> tuple[Float32[Array, "b {self.features}"], tuple[State, ...]]:
+        """Features of tokens, and the carry; float32 throughout."""
         layer = self._layer(parent=None)
         x, ends = tokens, []
         for own, start in zip(weights, carry, strict=True):

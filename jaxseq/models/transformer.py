@@ -6,12 +6,15 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float, Int
 
 from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm
 from jaxseq.nn.transformer import add_positions, stack_blocks
 from jaxseq.ops.dropout import dropout
+from jaxseq.ops.positions import Rotation
 from jaxseq.ops.ring_cache import KeyValues, place
+from jaxseq.ops.shapes import Array
 
 
 class TransformerCarry(NamedTuple):
@@ -22,13 +25,13 @@ class TransformerCarry(NamedTuple):
     """
 
     rings: tuple[KeyValues, ...]
-    """Keys and values of each layer, [b, context, h, d / h] in the compute type."""
-    position: Array
-    """[b] int32: real tokens read since the last reset, so the position of the next."""
+    """Keys and values of each layer, in the compute type."""
+    position: Int[Array, " b"]
+    """Real tokens read since the last reset, so the position of the next."""
 
 
 class Transformer(nn.Module):
-    """Features of tokens [b, t], and the carry. A `nn.sequence.CausalBody`.
+    """Features of tokens, and the carry. A `nn.sequence.CausalBody`.
 
     A token attends to the last `context` tokens of its row since the last reset, itself included, however the row is
     cut into calls. The fields are those of `jaxseq.config.TransformerConfig`; positions are
@@ -52,7 +55,7 @@ class Transformer(nn.Module):
     mlp_ratio: int = 4
     bias: bool = False
     dropout: float = 0.0
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     TIME_FIRST: ClassVar[bool] = False
 
@@ -82,15 +85,15 @@ class Transformer(nn.Module):
 
     def __call__(
         self,
-        tokens: Array,
+        tokens: Int[Array, "b t"],
         carry: TransformerCarry | None = None,
         *,
-        mask: Array | None = None,
-        reset: Array | None = None,
+        mask: Bool[Array, "b t"] | None = None,
+        reset: Bool[Array, "b t"] | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Array, TransformerCarry]:
-        """Features [b, t, features], the normalised ones of the last block, zero where masked; and the carry."""
+    ) -> tuple[Float[Array, "b t {self.features}"], TransformerCarry]:
+        """Features, the normalised ones of the last block, zero where masked; and the carry."""
         start = None if carry is None else carry.position
         placement = place(tokens.shape[1], context=self.context, start=start, mask=mask, reset=reset)
         x, rotation = self._embed(tokens if mask is None else jnp.where(mask, tokens, 0), placement.positions)
@@ -105,8 +108,8 @@ class Transformer(nn.Module):
         x = self.norm(x)
         return (x if mask is None else jnp.where(mask[:, :, None], x, 0)), TransformerCarry(tuple(rings), position)
 
-    def _embed(self, tokens: Array, positions: Array) -> tuple[Array, tuple[Array, Array] | None]:
-        """The embedding with its position code [b, t, features], and the factors of rotary positions."""
+    def _embed(self, tokens: Array, positions: Array) -> tuple[Array, Rotation | None]:
+        """The embedding with its position code, and the factors of rotary positions."""
         table = self.position_table if self.positions == "learned" else None
         return add_positions(
             self.embedding[tokens], positions, kind=self.positions, table=table, heads=self.heads, dtype=self.dtype
@@ -124,8 +127,10 @@ class Transformer(nn.Module):
         return jax.tree_util.tree_map_with_path(narrowed, own)
 
     @nn.nowrap
-    def step(self, weights: Any, tokens: Array, carry: TransformerCarry) -> tuple[Array, TransformerCarry]:
-        """Features [b, features] of tokens [b], and the carry."""
+    def step(
+        self, weights: Any, tokens: Int[Array, " b"], carry: TransformerCarry
+    ) -> tuple[Float[Array, "b {self.features}"], TransformerCarry]:
+        """Features of tokens, and the carry."""
         result: Any = self.apply({"params": weights}, tokens[:, None], carry, guard=False)
         features, carry = result
         return features[:, 0], carry

@@ -4,14 +4,15 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Bool, Float, Float32, Int
 
 from jaxseq.nn.heads import ClassificationHead
 from jaxseq.nn.pooling import POOLINGS
+from jaxseq.ops.shapes import Array
 
 
 class Classifier(nn.Module):
-    """Logits [b, classes] of tokens [b, t].
+    """Logits of texts.
 
     Attributes:
         body: `(tokens, mask=, train=) -> (features [b, t, d], carry)`, any of `jaxseq.models`.
@@ -30,16 +31,18 @@ class Classifier(nn.Module):
     @property
     def dtype(self) -> jnp.dtype:
         """The type of activations and of matrix products."""
-        return self.body.dtype
+        return jnp.dtype(self.body.dtype)
 
     def setup(self) -> None:
         self.poolings = [POOLINGS[name](name=f"pooling_{name}") for name in self.pooling]
 
-    def __call__(self, tokens: Array, *, mask: Array | None = None, train: bool = False) -> Array:
-        """Logits [b, classes] float32; those of a row that is all padding follow from the biases."""
+    def __call__(
+        self, tokens: Int[Array, "b t"], *, mask: Bool[Array, "b t"] | None = None, train: bool = False
+    ) -> Float32[Array, "b {self.classes}"]:
+        """Logits; those of a row that is all padding follow from the biases."""
         return self.head(self._pooled(tokens, mask, train).astype(self.dtype), train=train)
 
-    def _pooled(self, tokens: Array, mask: Array | None, train: bool) -> Array:
+    def _pooled(self, tokens: Array, mask: Array | None, train: bool) -> Float[Array, "b d"]:
         if self.pooling == ("mean",) and hasattr(self.body, "mean"):  # without the vectors in memory
             return self.body.mean(tokens, mask=mask)
         features, _ = self.body(tokens, mask=mask, train=train)

@@ -9,21 +9,20 @@ from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Bool, Float, Float32, Int
 
 from jaxseq.nn.layers import WEIGHT_SCALE, Bias, Dense
 from jaxseq.ops.dropout import dropout
 from jaxseq.ops.finite import product
 from jaxseq.ops.losses import Tally, linear_cross_entropy
+from jaxseq.ops.shapes import Array
 
 
 class HeadWeights(NamedTuple):
     """What a vocabulary head multiplies with and adds."""
 
-    kernel: Array
-    """[d, v]."""
-    bias: Array | None
-    """[v]."""
+    kernel: Float[Array, "d v"]
+    bias: Float[Array, " v"] | None
 
 
 class VocabularyHead(nn.Module):
@@ -48,14 +47,16 @@ class VocabularyHead(nn.Module):
         """The same, from the head's parameters; with `BESIDE_BODY` from all of the model's."""
         return HeadWeights(params["kernel"], params["bias"])
 
-    def __call__(self, x: Array) -> Array:
-        """Logits [..., v] of x [..., d]."""
+    def __call__(self, x: Float[Array, "*n d"]) -> Float32[Array, "*n {self.vocabulary_size}"]:
+        """Logits of features x."""
         kernel, bias = self.weights(x.shape[-1])
         logits = product(x, kernel, dtype=x.dtype)
         return logits if bias is None else logits + bias
 
-    def cross_entropy(self, x: Array, targets: Array, mask: Array | None = None) -> tuple[Tally, Tally]:
-        """Loss and hits of targets [n] for x [n, d], without the logits of all of them in memory."""
+    def cross_entropy(
+        self, x: Float[Array, "n d"], targets: Int[Array, " n"], mask: Bool[Array, " n"] | None = None
+    ) -> tuple[Tally, Tally]:
+        """Loss and hits of targets for features x, without the logits of all of them in memory."""
         kernel, bias = self.weights(x.shape[-1])
         return linear_cross_entropy(x, kernel, bias, targets, mask)
 
@@ -67,8 +68,8 @@ class VocabularyHead(nn.Module):
         return HeadWeights(jnp.pad(kernel, ((0, 0), (0, -self.vocabulary_size % 8))), bias)
 
     @nn.nowrap
-    def step(self, weights: HeadWeights, x: Array) -> Array:
-        """Logits [b, v] of x [b, d]."""
+    def step(self, weights: HeadWeights, x: Float[Array, "b d"]) -> Float32[Array, "b {self.vocabulary_size}"]:
+        """Logits of features x."""
         product = jnp.matmul(x, weights.kernel.astype(x.dtype), preferred_element_type=jnp.float32)
         logits = product[:, : self.vocabulary_size]
         return logits if weights.bias is None else logits + weights.bias
@@ -107,7 +108,7 @@ class TiedHead(VocabularyHead):
 
 
 class ClassificationHead(nn.Module):
-    """Logits of classes from features [b, d] that a body's were pooled to.
+    """Logits of classes from features that a body's were pooled to.
 
     Two classes have one logit to learn, that of the second; that of the first is 0. Parameters: output.kernel and
     output.bias, with a hidden layer hidden.kernel and hidden.bias.
@@ -131,8 +132,8 @@ class ClassificationHead(nn.Module):
         return 1 if self.classes == 2 else self.classes
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> Array:
-        """Logits [b, classes] float32 of x [b, d].
+    def __call__(self, x: Float[Array, "b d"], *, train: bool = False) -> Float32[Array, "b {self.classes}"]:
+        """Logits of features x.
 
         Raises:
             ValueError: there is no linear layer, and what goes in is not as wide as the logits.

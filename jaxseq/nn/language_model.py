@@ -5,11 +5,12 @@ from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Bool, Float32, Int
 
 from jaxseq.nn.heads import HeadWeights, VocabularyHead
 from jaxseq.nn.sequence import CausalBody
 from jaxseq.ops.losses import Tally
+from jaxseq.ops.shapes import Array
 
 
 class DecodingWeights(NamedTuple):
@@ -20,7 +21,7 @@ class DecodingWeights(NamedTuple):
 
 
 class LanguageModel(nn.Module):
-    """Logits of the next token after each of tokens [b, t], and the body's carry.
+    """Logits of the next token after each token, and the body's carry.
 
     The body's parameters are the model's own, under the same names; the head's stand below "head", unless it puts them
     beside those of the body. `predict="last"` trains on the token after a window only.
@@ -38,7 +39,7 @@ class LanguageModel(nn.Module):
     @property
     def dtype(self) -> jnp.dtype:
         """The type of activations and of matrix products."""
-        return self.body.dtype
+        return jnp.dtype(self.body.dtype)
 
     def setup(self) -> None:
         body: Any = self.body
@@ -53,29 +54,29 @@ class LanguageModel(nn.Module):
 
     def __call__(
         self,
-        tokens: Array,
+        tokens: Int[Array, "b t"],
         carry: Any = None,
         *,
-        mask: Array | None = None,
-        reset: Array | None = None,
+        mask: Bool[Array, "b t"] | None = None,
+        reset: Bool[Array, "b t"] | None = None,
         train: bool = False,
-    ) -> tuple[Array, Any]:
-        """Logits [b, t, v] float32 of the token after each of tokens [b, t], and the carry; zero where masked."""
+    ) -> tuple[Float32[Array, "b t {self.vocabulary_size}"], Any]:
+        """Logits of the token after each of tokens, zero where masked; and the carry."""
         features, carry = self.body(tokens, carry, mask=mask, reset=reset, train=train)
         logits = self.head(features)
         return (logits if mask is None else jnp.where(mask[:, :, None], logits, 0)), carry
 
     def loss(
         self,
-        tokens: Array,
-        targets: Array,
+        tokens: Int[Array, "b t"],
+        targets: Int[Array, "b t"],
         carry: Any = None,
         *,
-        mask: Array | None = None,
-        reset: Array | None = None,
+        mask: Bool[Array, "b t"] | None = None,
+        reset: Bool[Array, "b t"] | None = None,
         train: bool = False,
     ) -> tuple[dict[str, Tally], Any]:
-        """Cross-entropy in nats ("loss") and hits ("accuracy") of targets [b, t], and the carry.
+        """Cross-entropy in nats ("loss") and hits ("accuracy") of targets, and the carry.
 
         The same as from the logits, without ever holding those of the whole batch.
         """
@@ -102,7 +103,9 @@ class LanguageModel(nn.Module):
         return DecodingWeights(self.body.prepare(params), self.head.prepare(own))
 
     @nn.nowrap
-    def decode_step(self, weights: DecodingWeights, tokens: Array, carry: Any) -> tuple[Array, Any]:
-        """Logits [b, v] float32 of the token after tokens [b], and the carry."""
+    def decode_step(
+        self, weights: DecodingWeights, tokens: Int[Array, " b"], carry: Any
+    ) -> tuple[Float32[Array, "b {self.vocabulary_size}"], Any]:
+        """Logits of the token after each row's, and the carry."""
         features, carry = self.body.step(weights.body, tokens, carry)
         return self.head.step(weights.head, features), carry

@@ -1,12 +1,15 @@
 """What goes along time: one protocol for layers and for whole models, so that one can stand in another's place."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
-import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float
+
+from jaxseq.ops.shapes import Array
 
 
+@runtime_checkable
 class SequenceLayer(Protocol):
     """A Linen module that reads x [b, t, ...] and hands on in a carry what reading further takes.
 
@@ -26,18 +29,18 @@ class SequenceLayer(Protocol):
         carry: Any = None,
         /,
         *,
-        mask: Array | None = None,
-        reset: Array | None = None,
+        mask: Bool[Array, "b t"] | None = None,
+        reset: Bool[Array, "b t"] | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Array, Any]:
-        """Outputs [b, t, d], zero where masked, and the carry.
+    ) -> tuple[Float[Array, "b t f"], Any]:
+        """Outputs, zero where masked, and the carry.
 
         Args:
             carry: None for the initial one, known when compiling.
-            mask: [b, t] bool; where False x is padding, whatever it holds, and the carry passes through. None for all
+            mask: Where False x is padding, whatever it holds, and the carry passes through. None for all
                 True.
-            reset: [b, t] bool; where True the row starts from the initial carry before this x. None for all False.
+            reset: Where True the row starts from the initial carry before this x. None for all False.
             train: Whether dropout acts; its key is the one named "dropout".
             guard: Whether what is not finite is kept from all that does not depend on it. A loss in which every x
                 counts goes without.
@@ -49,14 +52,15 @@ class SequenceLayer(Protocol):
         worked out here, once."""
         ...
 
-    def step(self, weights: Any, x: Any, carry: Any, /) -> tuple[Array, Any]:
-        """Outputs [b, d] for x [b, ...], and the carry, shaped as given: the layer's fastest step.
+    def step(self, weights: Any, x: Any, carry: Any, /) -> tuple[Float[Array, "b f"], Any]:
+        """Outputs for x [b, ...], and the carry, shaped as given: the layer's fastest step.
 
         A pure function of its arguments. It, `prepare` and `initial_carry` are marked `flax.linen.nowrap`.
         """
         ...
 
 
+@runtime_checkable
 class CausalBody(SequenceLayer, Protocol):
     """A model without its head: tokens [b, t] int32 become features [b, t, d] in the compute type, each of which
     knows its own token and those before."""
@@ -70,6 +74,6 @@ class CausalBody(SequenceLayer, Protocol):
         ...
 
     @property
-    def dtype(self) -> jnp.dtype:
+    def dtype(self) -> DTypeLike:
         """The compute type: that of activations and of matrix products."""
         ...

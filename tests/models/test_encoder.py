@@ -132,6 +132,7 @@ def test_what_it_gives_has_the_compute_type_and_parameters_are_float32():
     assert model.apply(params, tokens)[0].dtype == jnp.bfloat16
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_carry_a_reset_and_too_long_a_text_are_refused():
     model, params, tokens = MODELS["learned"], SUBJECTS["learned"].params, np.zeros((2, 6), np.int32)
     features, carry = model.apply({"params": params}, tokens, model.initial_carry(2))
@@ -157,6 +158,7 @@ def test_widths_that_cannot_be_shared_are_refused_by_name(fields, message):
         TransformerEncoder(vocabulary_size=7, **fields).init(jax.random.key(0), np.zeros((1, 2), np.int32))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_positions_of_another_kind_are_refused():
     with pytest.raises(ConfigError, match="model\\.positions is 'relative': choose learned, sinusoidal or rotary"):
         TransformerEncoder(**SIZE, positions="relative").init(jax.random.key(0), np.zeros((1, 2), np.int32))

@@ -46,6 +46,7 @@ def test_ratios_are_no_parameters_and_nothing_is_known_without_them():
     assert not any(leaf.any() for leaf in jax.tree.leaves(variables))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_carry_is_refused():
     with pytest.raises(ValueError, match="NBSVM reads every text at once and keeps no carry"):
         SUBJECT.run(SUBJECT.params, np.zeros((1, 2), np.int32), np.zeros((1, 2)), None, None)

@@ -57,6 +57,7 @@ def test_a_lookup_is_the_vectors_that_it_stands_for(rows):
     )
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_one_layer_twice_and_a_carry_of_one_direction_are_refused():
     layer = LSTM(4)
     with pytest.raises(ValueError, match="one layer cannot be both directions"):

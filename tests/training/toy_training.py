@@ -39,6 +39,7 @@ class ToyLoader:
     """Batches of an endless random source; those numbered in `poisoned` make an infinite loss."""
 
     batch_size = ROWS
+    uniform = True
 
     def __init__(self, *, steps_per_epoch: int = 6, poisoned: tuple[int, ...] = (), seed: int = 0) -> None:
         self.steps_per_epoch = steps_per_epoch
