@@ -182,11 +182,8 @@ def _quiet_late_errors() -> Iterator[None]:
     what keeps them quiet stays."""
     if not isinstance(sys.unraisablehook, _ButForClosedLoops):
         sys.unraisablehook = _ButForClosedLoops(sys.unraisablehook)
-    try:
-        yield
-    except Exception:
-        logging.getLogger("asyncio").addFilter(_is_not_of_tensorstore)
-        raise
+    logging.getLogger("asyncio").addFilter(_is_not_of_tensorstore)
+    yield
 
 
 def _system_error(error: BaseException) -> int | None:
@@ -196,8 +193,9 @@ def _system_error(error: BaseException) -> int | None:
 
 
 def _is_not_of_tensorstore(record: logging.LogRecord) -> bool:
+    """TensorStore's errors begin with the name of a status, as "OUT_OF_RANGE: ", whatever else they say."""
     error = record.exc_info[1] if record.exc_info else None
-    return error is None or "tensorstore/" not in str(error)
+    return error is None or re.match(r"[A-Z]+(_[A-Z]+)*: ", str(error)) is None
 
 
 class _ButForClosedLoops:

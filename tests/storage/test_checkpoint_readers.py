@@ -1,19 +1,23 @@
 """Reading beside a process that saves and prunes all the time: nothing fails, and what is read is whole."""
 
+import asyncio
+import gc
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorstore
 
 from jaxseq.errors import CheckpointError
 from jaxseq.storage import snapshot as snapshot_module
+from jaxseq.storage.arrays import read_arrays, spec_of, write_arrays
 from jaxseq.storage.checkpoint import CheckpointStore, Restored
 
 
@@ -173,3 +177,35 @@ def test_a_file_that_vanishes_while_arrays_are_read_is_one_error_and_nothing_is_
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) >= 1  # how many files there are is up to TensorStore
+
+
+def test_of_a_read_that_fails_when_nobody_asks_any_more_asyncio_tells_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def dropped(*awaitables: Awaitable[object]) -> None:
+        asks_nothing = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+        await asyncio.wait(asks_nothing)
+
+    async def fails() -> None:
+        raise ValueError("not of TensorStore")
+
+    def told() -> list[str]:
+        gc.collect()  # asyncio tells it when the task goes
+        found = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+        caplog.clear()
+        return found
+
+    write_arrays(tmp_path / "arrays", {"a": np.zeros(3)})
+    read_arrays(tmp_path / "arrays", {"a": spec_of(np.zeros(3))})
+    shape = {"shape": [1000], "dtype": "<f4", "chunks": [1000], "compressor": None}
+    place = {"driver": "zarr", "kvstore": {"driver": "file", "path": str(tmp_path / "cut")}}
+    cut = tensorstore.open({**place, "metadata": shape, "create": True}).result()
+    cut.write(np.ones(1000, np.float32)).result()
+    (tmp_path / "cut" / "0").write_bytes(b"short")
+    absent = {"driver": "zarr", "kvstore": {"driver": "file", "path": str(tmp_path / "absent")}}
+    for error in (cut.read().exception(), tensorstore.open(absent).exception()):
+        assert error is not None
+    asyncio.run(dropped(cut.read(), tensorstore.open(absent)))
+    assert told() == []
+    asyncio.run(dropped(fails()))
+    assert told() == ["not of TensorStore"]
