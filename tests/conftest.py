@@ -51,6 +51,11 @@ def unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes name no test: an archive holds the time of its making, and all processes must know a test by one name."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of published data sets: JAXSEQ_DATA, or ../shared/data beside the repository."""
