@@ -102,7 +102,7 @@ def test_a_signal_while_libraries_end_leaves_the_code_that_the_work_has_come_to(
         "import atexit, os, signal, sys, time\n"
         "from jaxseq.commands.main import main\n"
         f"sys.argv = {words}\n"
-        f"atexit.register(lambda: (os.kill(os.getpid(), signal.{name}), time.sleep(60)))\n"
+        f"atexit.register(lambda: (os.kill(os.getpid(), signal.{name}), time.sleep(1)))\n"
         "sys.exit(main())\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
