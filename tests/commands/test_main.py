@@ -96,14 +96,19 @@ def test_the_sampler_that_train_names_is_the_one_beside_it(monkeypatch, program,
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize(("word", "code"), [("--version", 0), ("nonsense", 2), ("train", 0)])
-def test_a_signal_while_libraries_end_leaves_the_code_that_the_work_has_come_to(name, word, code, tmp_path):
+@pytest.mark.parametrize("last", [False, True], ids=["libraries", "last"])
+def test_a_signal_while_libraries_end_or_at_the_very_last_leaves_the_code_of_the_work(name, word, code, last, tmp_path):
     words = ["jaxseq", word, *(["--help"] if word == "train" else [])]
-    program = (
+    end = f"atexit.register(lambda: (os.kill(os.getpid(), signal.{name}), time.sleep(0.5), print('NOT ENDED')))"
+    program = (  # what is registered first is called last
         "import atexit, os, signal, sys, time\n"
         "from jaxseq.commands.main import main\n"
         f"sys.argv = {words}\n"
-        f"atexit.register(lambda: (os.kill(os.getpid(), signal.{name}), time.sleep(1)))\n"
-        "sys.exit(main())\n"
+        f"{end if last else ''}\n"
+        "try:\n"
+        "    sys.exit(main())\n"
+        "finally:\n"
+        f"    {'pass' if last else end}\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -111,3 +116,4 @@ def test_a_signal_while_libraries_end_leaves_the_code_that_the_work_has_come_to(
     )
     assert done.returncode == code
     assert done.stderr.count("\n") == (1 if code else 0)
+    assert ("NOT ENDED" in done.stdout) == last  # the first kind ends the process at once
