@@ -1,10 +1,10 @@
 """Loaders as pure functions of the step, against plain loops over the corpus."""
 
 import itertools
-import time
 
 import numpy as np
 import pytest
+from bytecode import instructions
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -297,20 +297,15 @@ def test_misuse_by_a_program_is_no_input_error():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda ids: WindowLoader(ids, length=100, batch_size=32),
-        lambda ids: WindowLoader(ids, length=12, batch_size=64),
-        lambda ids: RowLoader(ids, length=300, batch_size=100),
-        lambda ids: RowLoader(ids, length=100, batch_size=300, document_starts=range(0, 500_000, 100)),
+        lambda ids, rows: WindowLoader(ids, length=12, batch_size=rows),
+        lambda ids, rows: RowLoader(ids, length=30, batch_size=rows),
+        lambda ids, rows: RowLoader(ids, length=10, batch_size=rows, document_starts=range(0, 500_000, 100)),
     ],
-    ids=["windows of 100", "windows of 12", "rows of 300", "rows with documents"],
+    ids=["windows", "rows", "rows with documents"],
 )
-def test_a_batch_costs_under_two_percent_of_the_shortest_training_step(make):
-    loader = make(np.tile(np.arange(39, dtype=np.uint8), 13_000))
-    loader(0)  # draws the order of the epoch
-    spent = []
-    for _ in range(5):
-        started = time.thread_time()
-        for step in range(10):
-            loader(step)
-        spent.append((time.thread_time() - started) / 10)
-    assert min(spent) < 0.02 * 0.020
+def test_no_row_of_a_batch_is_cut_by_python(make):
+    ids = np.tile(np.arange(39, dtype=np.uint8), 13_000)
+    few, many = make(ids, 8), make(ids, 1024)
+    for loader in (few, many):
+        loader(0)  # draws the order of the epoch
+    assert instructions(lambda: many(1)) < 2 * instructions(lambda: few(1))
