@@ -3,7 +3,7 @@
 import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,7 +16,7 @@ from jaxseq.errors import InputError
 from jaxseq.metrics.metric import Metric
 from jaxseq.opening import open_regular
 from jaxseq.reporting.comparison import MOST_CURVES, Curve, draw_comparison, is_comparison
-from jaxseq.runs.load import experiment_of, files_of
+from jaxseq.runs.load import artifacts_of, experiment_of, files_of
 from jaxseq.runs.ownership import CONFIG
 from jaxseq.signals import Poll, never
 from jaxseq.storage.atomic import write_atomic
@@ -52,8 +52,8 @@ class ComparedRun:
     path: Path
     config: ExperimentConfig
     rows: list[dict[str, str]]
-    vocabulary: str | None
-    """Digest of the tokenizer in its checkpoints; None where there is none so far."""
+    artifacts: str | None
+    """Digest of what its task keeps in checkpoints, as a tokenizer; None where there is nothing so far."""
 
     @property
     def metrics(self) -> list[str]:
@@ -228,9 +228,13 @@ def _read(path: Path) -> ComparedRun:
         raise InputError(f"{path} has measured nothing: {METRICS_CSV} {what}; wait for the first, or leave the run out")
     for fault in faults:
         tell(fault)
-    tokenizer = files.get("tokenizer.json")
-    digest = None if tokenizer is None else hashlib.sha256(tokenizer).hexdigest()
-    return ComparedRun(path, config, rows, digest)
+    return ComparedRun(path, config, rows, _digest(artifacts_of(files)))
+
+
+def _digest(artifacts: Mapping[str, bytes]) -> str | None:
+    """Hex SHA-256 of names and contents; None where there are none."""
+    each = sorted((name, hashlib.sha256(content).hexdigest()) for name, content in artifacts.items())
+    return hashlib.sha256(repr(each).encode()).hexdigest() if each else None
 
 
 def _differing(runs: Sequence[ComparedRun]) -> dict[str, list[Any]]:
@@ -246,7 +250,7 @@ def _remark(runs: Sequence[ComparedRun]) -> str:
         return "the runs do not measure the same, as those of different tasks: no best of all is marked"
     known = runs[0].known
     of_tokens = any(known[name].of_tokens for name in runs[0].metrics if name in known)
-    if of_tokens and len({run.vocabulary for run in runs}) > 1:
+    if of_tokens and len({run.artifacts for run in runs}) > 1:
         return (
             "the runs have different vocabularies, and so their tokens are not the same: no best of all is marked; "
             "compare bits per character (jaxseq evaluate)"

@@ -20,10 +20,13 @@ TOKENS = ("loss", "perplexity", "bits_per_token", "accuracy")
 TEXTS = ("loss", "accuracy")
 
 
-def left_behind(run_dir, losses, *, columns=TOKENS, tokenizer="{}", training=True, checkpoint=True, **sections):
+def left_behind(
+    run_dir, losses, *, columns=TOKENS, tokenizer="{}", more=None, training=True, checkpoint=True, **sections
+):
     """What a run leaves that has measured `losses` on the validation split."""
     run_dir.mkdir(parents=True)
     files = {"config.json": to_json(dataclasses.replace(ExperimentConfig(), **sections)), "tokenizer.json": tokenizer}
+    files |= more or {}
     (run_dir / "config.json").write_text(files["config.json"], encoding="utf-8")
     if checkpoint:
         CheckpointStore(run_dir / "checkpoints").save(1, {"x": np.zeros(1)}, {}, files=files)
@@ -93,7 +96,7 @@ def test_the_best_of_all_has_a_star_and_what_differs_is_told(tmp_path):
         ["1.5000*", "100", "4.0000", "200", "3", "c"],
     ]
     assert table["validation accuracy (higher is better)"][0][:2] == ["0.5000", "200"]
-    assert "  model.family: 'rnn' (1, 2), 'transformer' (3)\n" in out
+    assert "  model.kind: 'rnn' (1, 2), 'transformer' (3)\n" in out
     assert "  model.features: 320 (1), 64 (2), 128 (3)\n" in out
     assert "  model.cell: 'lstm' (1, 2), 'absent' (3)\n" in out
     found = compared("a", "b", "c", folder=tmp_path)
@@ -122,6 +125,11 @@ def test_figures_per_token_of_two_vocabularies_are_not_held_against_each_other(t
     out = jaxseq("compare", "a", "b", folder=tmp_path).out
     assert "*" not in out
     assert "different vocabularies" in out.splitlines()[-1]
+    # Whatever a task calls what its tokens hang on; the record that a checkpoint holds is none of it.
+    left_behind(tmp_path / "merges", [1.0], more={"merges.txt": "a b"})
+    assert "different vocabularies" in jaxseq("compare", "a", "merges", folder=tmp_path).out.splitlines()[-1]
+    left_behind(tmp_path / "same", [1.0], more={"metrics.csv": "step,epoch"})
+    assert "different vocabularies" not in jaxseq("compare", "a", "same", folder=tmp_path).out
     left_behind(tmp_path / "c", [0.5], columns=TEXTS)
     left_behind(tmp_path / "d", [0.4], columns=TEXTS, tokenizer='{"other": 1}')
     assert "0.4000*" in jaxseq("compare", "c", "d", folder=tmp_path).out  # a loss per text is one of any vocabulary
