@@ -121,7 +121,7 @@ class CheckpointStore:
                 sync(self.directory)
             except BaseException:
                 with suppress(OSError):
-                    remove_snapshot(building, texts=files or ())
+                    remove_snapshot(building)
                 raise
             self.tidy(spare)
         return target

@@ -63,7 +63,7 @@ def test_meta_and_texts_come_back_as_they_were(tmp_path: Path) -> None:
     assert (restored.meta, restored.files) == (meta, files)
 
 
-@pytest.mark.parametrize("name", ["meta.json", "arrays", "a/b", "../x", "", ".", ".."])
+@pytest.mark.parametrize("name", ["meta.json", "arrays", "names.txt", "a/b", "../x", "", ".", ".."])
 def test_a_text_that_would_land_elsewhere_or_on_the_store_s_own_files_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="cannot name a file of a checkpoint"):
         CheckpointStore(tmp_path).save(1, _tree(1), {}, files={name: "x"})
