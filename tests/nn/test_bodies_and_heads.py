@@ -31,6 +31,7 @@ def test_the_body_s_parameters_are_those_it_has_alone_and_the_head_s_stand_besid
 
 @every_model
 def test_the_features_of_padding_are_zero(name):
+    """tf#49738: repeated or zero, as the layer likes."""
     body = MODELS[name].body
     mask = np.random.default_rng(1).random(TOKENS.shape) < 0.6
     features, _ = body.apply({"params": params_of(body)}, TOKENS, mask=mask)
