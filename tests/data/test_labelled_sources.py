@@ -135,7 +135,7 @@ def test_tables_are_read_as_their_names_say(tmp_path, name, packing, form):
 @pytest.mark.parametrize("number", range(8))
 @pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl"])
 def test_a_row_without_a_label_is_told_by_its_line(tmp_path, number, kind):
-    """fastText#192 and #205: missing labels give NaN."""
+    """fastText#192, fastText#205: missing labels give NaN."""
     rows = [["a text", "pos"] for _ in range(8)]
     for missing in ("", " ", None):
         rows[number][1] = missing

@@ -7,6 +7,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from subjects import perturbed
 
 from jaxseq.config import (
     AdamConfig,
@@ -18,13 +19,17 @@ from jaxseq.config import (
     NBSVMConfig,
     RNNConfig,
     TrainConfig,
+    from_json,
+    to_json,
 )
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.ops.objective import EVALUATION
 from jaxseq.runs.evaluation import evaluate_run
-from jaxseq.runs.prediction import predict_run
+from jaxseq.runs.prediction import predict_run, read_texts
 from jaxseq.runs.train import train_run
 from jaxseq.tasks import Classification, Workspace
+from jaxseq.tasks import classification as classification_module
+from jaxseq.tasks.labelled_texts import encode, example_loader
 
 GOOD, BAD = ("good", "great", "fine", "lovely"), ("bad", "awful", "dull", "sad")
 MODELS = {
@@ -200,3 +205,107 @@ def test_json_of_the_classes_is_checked(tables):
     for content, told in [(b"{", "no JSON"), (b'["a"]', "two labels"), (json.dumps(["a", "b", "a"]).encode(), "twice")]:
         with pytest.raises(InputError, match=told):
             Classification.restore(task.experiment, {**task.artifacts(), "classes.json": content})
+
+
+TOKENIZERS = {
+    "words": {},
+    "few words": {"max_words": 3},
+    "buckets": {"max_words": 3, "buckets": 5},
+    "n-grams": {"ngrams": 3, "ngram_buckets": 7},
+    "characters": {"tokenizer": "char", "min_count": 20},
+    "jamo": {"tokenizer": "jamo"},
+    "bytes": {"tokenizer": "byte"},
+}
+every_tokenizer = pytest.mark.parametrize("name", TOKENIZERS)
+ODD = ["a great film", "", "<pad> <unk> </s>", "<pad>", "so bad " * 9, " ", "zzz", "한 great", "good"]
+
+
+def stored_and_read(task: Classification) -> Classification:
+    """As a checkpoint gives it back: by its configuration and its artifacts, both as they are on disk."""
+    return Classification.restore(from_json(to_json(task.experiment)), task.artifacts())
+
+
+@every_tokenizer
+@pytest.mark.parametrize("side", ["pre", "post"])
+@pytest.mark.parametrize("lengths", [1, 2])
+def test_a_task_that_was_stored_pads_to_the_same_lengths(name, side, lengths, tables):
+    """keras#15382, tf#53339: a reloaded vectorizer forgets the length."""
+    settings = {"length": 6, "lengths": lengths, "padding": side, "truncating": side, **TOKENIZERS[name]}
+    task = Classification.create(experiment(tables, **settings), Workspace())
+    batches = []
+    for each in (task, stored_and_read(task)):
+        tokens, _ = encode(each.data, each.tokenizer, ODD)
+        loader = example_loader(each.data, tokens, np.zeros(len(ODD), np.int32), rows=4)
+        batches.append([loader(step) for step in range(loader.steps_per_epoch)])
+        assert loader.lengths[-1] == (6 + 5 + 4 if name == "n-grams" else 6)
+        real = np.concatenate([batch.inputs[batch.mask] for batch in batches[-1]])
+        assert len(real) == len(tokens.ids)  # what a text says of padding is no padding (tf#38043)
+        assert name == "bytes" or real.all()
+    jax.tree.map(np.testing.assert_array_equal, *batches)
+
+
+@every_tokenizer
+def test_the_embedding_has_a_row_for_every_id_and_none_beyond(name, tables):
+    """tensorflow/docs#2260: the unknown word has the id of a word; tensorflow/docs#2261: v rows or v + 1?"""
+    task = Classification.create(experiment(tables, **TOKENIZERS[name]), Workspace())
+    rows = len(task.init(jax.random.key(0))["params"]["body"]["embedding"]["table"])
+    symbols, size = task.tokenizer.vocabulary.symbols, task.tokenizer.vocabulary_size
+    grams = 7 if name == "n-grams" else 0
+    assert rows == size + grams == len(set(symbols)) + grams
+    tokens, _ = encode(task.data, task.tokenizer, [*ODD, *task.part("train").examples.texts])
+    assert tokens.ids.min() >= 0
+    assert tokens.ids.max() < rows
+    if name in ("words", "few words", "buckets"):
+        words = symbols[task.tokenizer.options.reserved :][: len(task.tokenizer.words)]
+        known = {id for word in words for id in task.tokenizer.encode(word).tolist()}
+        other = set(task.tokenizer.encode("zzz 한 <pad> <unk>").tolist())
+        assert len(known) == len(words)
+        assert 0 not in known | other
+        assert not known & other
+    if grams:  # no n-gram has the id of a word
+        texts, _ = encode(task.data, task.tokenizer, ["a great film"])
+        assert (texts.ids[:3] < size).all()
+        assert (texts.ids[3:] >= size).all()
+        assert len(texts.ids) == 3 + 2 + 1
+
+
+@every_tokenizer
+def test_a_text_is_predicted_from_the_very_tokens_that_it_is_trained_on(name, tables, tmp_path):
+    """salestock/fastText.py#108: `</s>` is added on one path alone; fastText#435: nor does a line end count."""
+    with open(tables / "train.csv", "a", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([text, "pos"] for text in ODD)
+    config = experiment(tables, validation=0.0, characters=20, **TOKENIZERS[name])
+    task = Classification.create(config, Workspace())
+    # Far from where they start, so that a token more or less is noticed.
+    part, variables = task.part("train"), perturbed(task.init(jax.random.key(0)), 1.0)
+    expected = task.probabilities(variables, part.tokens)
+    assert len(np.unique(expected[-len(ODD) :, 0])) > 2
+    for end in ("", "\n"):
+        (tmp_path / "texts.txt").write_text("\n".join(part.examples.texts) + end, encoding="utf-8")
+        made = list(stored_and_read(task).predict(variables, read_texts(str(tmp_path / "texts.txt"))))
+        found = [list(each.probabilities.values()) for each in made]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", range(8))
+def test_every_text_has_one_prediction_in_its_place(count, tables, monkeypatch):
+    """fastText#344, fastText#97: fewer predictions than lines."""
+    monkeypatch.setattr(classification_module, "_AT_ONCE", 3)
+    task = Classification.create(experiment(tables), Workspace())
+    variables = task.init(jax.random.key(0))
+    texts = ["good", "", " ", "zzz", "bad", "", "so bad"][:count]
+    made = list(task.predict(variables, iter(texts)))
+    assert [each.text for each in made] == texts
+    for text, each in zip(texts, made, strict=True):
+        (alone,) = task.predict(variables, [text])
+        assert each.label == alone.label
+        assert each.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
+
+
+@pytest.mark.parametrize("label", ["", " "])
+def test_a_text_without_a_label_is_told_by_its_line_before_anything_is_trained(label, tables, tmp_path):
+    """fastText#192, fastText#205: missing labels give NaN."""
+    with open(tables / "train.csv", "a", encoding="utf-8") as file:
+        file.write(f"a great film,{label}\n")
+    with pytest.raises(InputError, match=r"train\.csv, line 202 has no label"):
+        train_run(experiment(tables), tmp_path / "run")
