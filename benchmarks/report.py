@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import ROOT
-from benchmarks.summary import Line, lines, show_seconds, unit, verdicts
+from benchmarks.summary import Line, figure, lines, show_seconds, unit, verdicts
 from benchmarks.works import WORKS
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -36,7 +36,7 @@ def _cells(name: str, line: Line, device: str) -> list[str]:
     return [
         middle,
         f"{low} to {high}" if unit(name) != "MB/s" else f"{high} to {low}",
-        f"{line.ratio.median:.3g}" if line.ratio else "",
+        figure(line.ratio.median) if line.ratio else "",
         f"{line.matmul_share:.0%}" if line.matmul_share is not None else "",
         _megabytes(line, device),
     ]
@@ -49,7 +49,7 @@ def as_text(name: str, result: dict[str, Any], device: str) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     sides = ["<", *">" * (len(heads) - 1)]
     table = ["  ".join(f"{c:{s}{w}}" for c, s, w in zip(row, sides, widths, strict=True)) for row in rows]
-    flop = f", {result['flop'] / 1e9:.3g} GFLOP" if result["flop"] else ""
+    flop = f", {figure(result['flop'] / 1e9)} GFLOP" if result["flop"] else ""
     failed = [f"{label} failed" for label in result["failed"]]
     return "\n".join([f"{name}: {WORKS[name].title}{flop}", *table, *verdicts(name, result, device), *failed])
 
@@ -82,7 +82,7 @@ def _section(name: str, by_device: dict[str, dict[str, Any]]) -> list[str]:
     remarks = [
         f"{device.upper()}: {line}." for device, result in by_device.items() for line in verdicts(name, result, device)
     ]
-    title = WORKS[name].title + (f", {flop / 1e9:.3g} GFLOP" if flop else "")
+    title = WORKS[name].title + (f", {figure(flop / 1e9)} GFLOP" if flop else "")
     return [f"## {name.upper()}: {title}", "", *drawn, "", "  \n".join(remarks), ""]
 
 

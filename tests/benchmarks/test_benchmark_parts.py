@@ -1,16 +1,17 @@
 """The pure parts of benchmarks/: counts and formulas, data, statistics, tables. No peer is started."""
 
 import json
+import re
 import statistics
 
 import numpy as np
 import pytest
 
-from benchmarks import check, data, report
+from benchmarks import check, data, report, words
 from benchmarks.machine import describe
 from benchmarks.peers import BEFORE, OURS, PEERS, TUNED, environment
 from benchmarks.rounds import Field, contestants
-from benchmarks.summary import fastest_peer, lines, our_label, ratio_between, spread, verdicts
+from benchmarks.summary import fastest_peer, figure, lines, our_label, ratio_between, spread, verdicts
 from benchmarks.workers.serve import peak_bytes
 from benchmarks.works import (
     BOTH_WAYS,
@@ -173,6 +174,43 @@ def test_text_works_show_megabytes_a_second():
     shown = report.as_text("w7-encode", _result({OURS: [0.01], "python": [0.1]}), "cpu")
     assert "MB/s" in shown
     assert shown.splitlines()[2].split()[:2] == [OURS, "100"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1234.4, "1,234"),
+        (1e6, "1,000,000"),
+        (999.7, "1,000"),
+        (99.96, "100"),
+        (99.94, "99.9"),
+        (27.84, "27.8"),
+        (4.0, "4"),
+        (0.06667, "0.0667"),
+        (0.0000123, "0.0000123"),
+    ],
+)
+def test_figures_have_three_digits_and_no_exponent(value, shown):
+    assert figure(value) == shown
+    assert float(shown.replace(",", "")) == pytest.approx(value, rel=5e-3)
+
+
+def test_no_table_shows_an_exponent():
+    result = _result({OURS: [0.0008], "python": [0.8], "torch": [12.0]}, flop=5 * 10**13)
+    for name in ("w1", "w7-encode"):
+        text = report.as_text(name, result, "cpu")
+        page = report.as_page({(name, "cpu"): {**result, "machine": {**describe("cpu"), "texts": ""}, "file": "one"}})
+        assert not re.search(r"\de[+-]\d", text + page)
+        assert "50,000 GFLOP" in text
+    assert "1,250" in text
+    assert "0.0000667" in text
+
+
+def test_rates_of_words_are_in_their_columns_and_without_exponents():
+    assert words.row("reviews.txt", "letters train", 2.0, 12345.67).split() == (
+        ["reviews.txt", "letters", "train", "2.0", "MB/s", "12,345.7", "MB/s", "6,172.8"]
+    )
+    assert len(words.row("a", "filters train", 1.0, 1234.5)) == len(words.row("b" * 90, "letters encode", 9.0, 80.0))
 
 
 def test_only_those_who_have_a_form_of_a_work_take_part_and_text_knows_no_allocators():
