@@ -35,6 +35,8 @@ def expected_parameters(model: Model, peer: str) -> int:
 
 def complaints(model: Model, found: dict[str, dict]) -> list[str]:
     """What is wrong with {peer: {"parameters", "losses"}}: a line each."""
+    if not found:
+        return []
     choices = _CHANCE if model.label else model.vocabulary
     start = math.log(choices)
     falls = {peer: one["losses"][0] - one["losses"][-1] for peer, one in found.items()}
@@ -61,12 +63,13 @@ def run(works: Sequence[str], pythons: dict[str, str], settings: Settings, *, st
         model = WORKS[name].model
         if WORKS[name].kind != "train" or model is None:
             continue
-        found = losses(name, contestants(name, pythons, ("default",)), settings, steps=steps)
+        entered = contestants(name, pythons, ("default",))
+        found = losses(name, entered, settings, steps=steps)
         print(f"{name}:")
         for peer, one in found.items():
             shown = " ".join(f"{loss:.3f}" for loss in one["losses"][:: max(1, steps // 10)])
             print(f"  {peer:18} {one['parameters']:>10,} parameters, losses {shown}")
-        lines = complaints(model, found)
+        lines = [f"{one.label} failed" for one in entered if one.label not in found] + complaints(model, found)
         wrong += len(lines)
         print("\n".join(f"  WRONG: {line}" for line in lines) or "  all compute the same work", flush=True)
     return 1 if wrong else 0

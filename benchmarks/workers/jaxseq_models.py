@@ -52,6 +52,10 @@ class Texts(NamedTuple):
     """[n, b] int32."""
 
     @property
+    def uniform(self) -> bool:
+        return True
+
+    @property
     def steps_per_epoch(self) -> int:
         return len(self.inputs)
 

@@ -42,7 +42,7 @@ CONFIGS = {
     NANO_GPU: "shakespeare_transformer_gpu",
 }
 ENDLESS = 10**9
-ADAM = AdamConfig(name="adam", learning_rate=1e-3)
+ADAM = AdamConfig(learning_rate=1e-3)
 
 
 def training(config: TrainConfig | None = None) -> TrainConfig:

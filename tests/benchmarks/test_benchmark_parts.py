@@ -10,7 +10,7 @@ import pytest
 from benchmarks import check, data, report, words
 from benchmarks.machine import describe
 from benchmarks.peers import BEFORE, OURS, PEERS, TUNED, environment
-from benchmarks.rounds import Field, contestants
+from benchmarks.rounds import Field, Settings, contestants
 from benchmarks.summary import fastest_peer, figure, lines, our_label, ratio_between, spread, verdicts
 from benchmarks.workers.serve import peak_bytes
 from benchmarks.works import (
@@ -268,3 +268,14 @@ def test_whose_turn_comes_first_goes_round_after_the_yardstick():
     for number in range(4):
         assert field.ask("round", first=number, calls=str.upper)["a"] == {"calls": "A"}
     assert "".join(turns).replace("matmul", " ").split() == ["abc", "bca", "cab", "abc"]
+
+
+def test_the_check_counts_who_failed(monkeypatch, capsys):
+    good = {"parameters": GRU_CLASSIFIER.parameters, "losses": [0.693, 0.66]}
+    settings = Settings("cpu", 1, 0.1, "python")
+    monkeypatch.setattr(check, "losses", lambda *_, **__: {"torch": good})
+    assert check.run(["w4"], {"torch": "python"}, settings, steps=2) == 0
+    assert check.run(["w4"], {OURS: "python", "torch": "python"}, settings, steps=2) == 1
+    assert "WRONG: jaxseq failed" in capsys.readouterr().out
+    monkeypatch.setattr(check, "losses", lambda *_, **__: {})
+    assert check.run(["w4"], {OURS: "python"}, settings, steps=2) == 1
