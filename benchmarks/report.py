@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import ROOT
-from benchmarks.summary import Line, figure, lines, show_seconds, unit, verdicts
+from benchmarks.summary import Line, figure, is_rate, lines, show_seconds, unit, verdicts
 from benchmarks.works import WORKS
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -16,10 +16,11 @@ The same work in jaxseq and in its peers, measured in turns: a round times every
 a process of its own that has built and warmed up its work before. A figure is the median over the rounds; "ours / this"
 is the median of the round-by-round ratios of jaxseq's time to this contestant's, so below 1 jaxseq is faster. "+m" runs
 with an allocator that keeps freed memory (jaxseq's default; for the others two environment variables). A training
-step is forward, backward and Adam in float32, from batches in host memory; on a GPU matmuls may use TF32 everywhere.
-"of matmul" is the step's FLOP, as [works.py](../benchmarks/works.py) counts them, over its time, as a share of what one
-large matmul reaches on the same machine in the same rounds. Memory is the peak of the process, compilation included;
-on a GPU that of the device.
+step is forward, backward and Adam in float32, from batches in host memory; on a GPU matmuls may use TF32 everywhere. A
+prediction begins with the token ids of texts of mixed length in host memory and ends with their probabilities there, in
+the texts' order. "of matmul" is the FLOP of a step or of a text, as [works.py](../benchmarks/works.py) counts them,
+over its time, as a share of what one large matmul reaches on the same machine in the same rounds. Memory is the peak of
+the process, compilation included; on a GPU that of the device.
 
 How each contestant is written: [benchmarks/workers](../benchmarks/workers). How to run it: `python -m benchmarks
 --help`. This page is written by `python -m benchmarks --table docs/benchmarks.md` from the files in
@@ -35,7 +36,7 @@ def _cells(name: str, line: Line, device: str) -> list[str]:
     middle, low, high = (show_seconds(name, s) for s in (line.seconds.median, line.seconds.low, line.seconds.high))
     return [
         middle,
-        f"{low} to {high}" if unit(name) != "MB/s" else f"{high} to {low}",
+        f"{low} to {high}" if not is_rate(name) else f"{high} to {low}",
         figure(line.ratio.median) if line.ratio else "",
         f"{line.matmul_share:.0%}" if line.matmul_share is not None else "",
         _megabytes(line, device),

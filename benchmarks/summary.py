@@ -26,7 +26,7 @@ class Line(NamedTuple):
     ratio: Spread | None
     """Time of jaxseq over the time of this one, round by round; None for jaxseq itself."""
     matmul_share: float | None
-    """FLOP of the step over its median time, as a share of the median matmul rate; None but for training."""
+    """FLOP of the unit over its median time, as a share of the median matmul rate; None where FLOP are not counted."""
     peak_bytes: int
     device_peak_bytes: int
 
@@ -106,11 +106,16 @@ def figure(value: float) -> str:
 
 
 def show_seconds(name: str, seconds: float) -> str:
-    """Time of a unit as its table shows it: milliseconds, or megabytes a second."""
-    return figure(seconds * 1e3 if WORKS[name].kind in ("train", "generate") else 1 / seconds)
+    """Time of a unit as its table shows it: milliseconds, or units a second."""
+    return figure(1 / seconds if is_rate(name) else seconds * 1e3)
 
 
 def unit(name: str) -> str:
     """What `show_seconds` shows."""
-    kinds = {"train": "ms a step", "generate": "ms"}
+    kinds = {"train": "ms a step", "generate": "ms", "predict": "texts/s"}
     return kinds.get(WORKS[name].kind, "MB/s")
+
+
+def is_rate(name: str) -> bool:
+    """Whether more of what `show_seconds` shows is better."""
+    return unit(name).endswith("/s")
