@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig, NBSVMConfig
+from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig, NBSVMConfig, RNNConfig
 from jaxseq.data.examples import ExampleLoader, Sequences
 from jaxseq.data.labelled import Labelled, class_ids, find_classes, labelled_fingerprint
 from jaxseq.data.ratios import log_count_ratios
 from jaxseq.errors import ConfigError, InputError
-from jaxseq.interop.word_vectors import read_word_vectors, table_for
+from jaxseq.interop.word_vectors import WordTable, WordVectors, read_word_vectors, table_for
 from jaxseq.memory import Part as MemoryPart
 from jaxseq.metrics.classification import CLASSIFICATION_METRICS, Classified, classified
 from jaxseq.metrics.metric import Metric
@@ -62,17 +62,20 @@ class Classification(TaskDefaults):
     model: Classifier
     texts: Mapping[str, Labelled] | None = field(default=None, compare=False, repr=False)
     """By split; None where it was restored without data."""
+    vectors: WordVectors | None = field(default=None, compare=False, repr=False)
+    """Those that the embedding of a new run begins with."""
 
     metrics: ClassVar[tuple[Metric, ...]] = CLASSIFICATION_METRICS
     counted: ClassVar[str] = "texts"
 
     @classmethod
     def create(cls, experiment: ExperimentConfig, workspace: Workspace) -> Self:
-        """Reads the texts; without artifacts it finds the classes and trains a tokenizer on those to train on.
+        """Reads the texts; without artifacts it finds the classes, trains a tokenizer on those to train on, and reads
+        the vectors of its words.
 
         Raises:
-            InputError: the source cannot be used, a label is not among those trained on, or the sections do not fit
-                each other.
+            InputError: the source or the file of vectors cannot be used, a label is not among those trained on, or the
+                sections do not fit each other.
         """
         _, data = _sections(experiment)
         if not data.source:
@@ -82,6 +85,7 @@ class Classification(TaskDefaults):
             # Before any part is taken off: of a rare class all texts may be.
             classes = find_classes([*texts["train"].labels, *texts.get("validation", Labelled([], [])).labels])
             task = cls._of(experiment, train_tokenizer(data, texts["train"].texts), classes)
+            task = dataclasses.replace(task, vectors=task._read_vectors())
         else:
             task = cls.restore(experiment, workspace.artifacts)
         for part in texts.values():
@@ -113,6 +117,8 @@ class Classification(TaskDefaults):
             )
         if task.vectors and isinstance(experiment.model, NBSVMConfig):
             raise ConfigError("task.vectors is given and model.kind is 'nbsvm': it has no embedding, leave them out")
+        if task.vectors and not getattr(experiment.model, "embedding", 1):
+            raise ConfigError("task.vectors is given and model.embedding is 0: give the width of the vectors")
         model = build_classifier(
             task,
             experiment.model,
@@ -195,10 +201,10 @@ class Classification(TaskDefaults):
             return variables
         if isinstance(self.experiment.model, NBSVMConfig):
             return with_ratios(variables, self._ratios)
-        if not self.section.vectors:
+        if self.vectors is None:
             return variables
         params = dict(variables["params"])
-        params["body"] = _with_table(params["body"], self._table)
+        params["body"] = _with_table(params["body"], self._table.table)
         return {**variables, "params": params}
 
     @cached_property
@@ -210,13 +216,25 @@ class Classification(TaskDefaults):
             part.tokens, part.labels, classes=len(self.classes), size=size, smoothing=section.smoothing
         )
 
+    def _read_vectors(self) -> WordVectors | None:
+        """The vectors of the words of the vocabulary; None where none are given."""
+        if not self.section.vectors:
+            return None
+        name, width = self._embedding
+        words = set(self.tokenizer.vocabulary.symbols)
+        return read_word_vectors(self.section.vectors, features=width, words=words, field=f"model.{name}")
+
     @cached_property
-    def _table(self) -> np.ndarray:
-        section: Any = self.experiment.model
-        width = getattr(section, "embedding", 0) or section.features
-        symbols = self.tokenizer.vocabulary.symbols
-        vectors = read_word_vectors(self.section.vectors, features=width, words=set(symbols))
-        return table_for(symbols, vectors, features=width, seed=self.experiment.train.seed).table
+    def _table(self) -> WordTable:
+        assert self.vectors is not None
+        symbols, (_, width) = self.tokenizer.vocabulary.symbols, self._embedding
+        return table_for(symbols, self.vectors, features=width, seed=self.experiment.train.seed)
+
+    @property
+    def _embedding(self) -> tuple[str, int]:
+        """The field of the model that says how wide the embedding is, and what it says."""
+        name = "embedding" if isinstance(self.experiment.model, RNNConfig) else "features"
+        return name, getattr(self.experiment.model, name)
 
     def loss(self, variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         """Cross-entropy in nats ("loss") and hits ("accuracy") of a batch."""

@@ -172,16 +172,53 @@ def test_another_kind_of_data_or_model_is_refused(tables):
         Classification.create(dataclasses.replace(config, data=LabelledConfig()), Workspace())
 
 
-def test_the_embedding_starts_from_a_file_of_vectors(tables, tmp_path):
-    (tmp_path / "vectors.txt").write_text("good 1 2 3 4 5 6 7 8\nbad -1 -2 -3 -4 -5 -6 -7 -8\n")
-    config = experiment(tables)
-    config = dataclasses.replace(config, task=dataclasses.replace(config.task, vectors=str(tmp_path / "vectors.txt")))
-    task = Classification.create(config, Workspace())
+@pytest.fixture
+def vectors(tables, tmp_path):
+    """Gives an experiment by the name of its model, whose embedding starts from a file of vectors."""
+    file = tmp_path / "vectors.txt"
+    file.write_text("never 0 0 0 0 0 0 0 0\ngood 1 2 3 4 5 6 7 8\nbad -1 -2 -3 -4 -5 -6 -7 -8\n")
+
+    def with_vectors(name: str) -> ExperimentConfig:
+        config = experiment(tables, name)
+        return dataclasses.replace(config, task=dataclasses.replace(config.task, vectors=str(file)))
+
+    return with_vectors
+
+
+def test_the_embedding_starts_from_a_file_of_vectors(vectors):
+    task = Classification.create(vectors("bag"), Workspace())
     table = task.init(jax.random.key(0))["params"]["body"]["embedding"]["table"]
     np.testing.assert_array_equal(table[task.tokenizer.vocabulary.id_of("good")], np.arange(1, 9))
-    wrong = dataclasses.replace(config, model=BagConfig(features=7))
-    with pytest.raises(InputError, match=r"8.*7"):
-        Classification.create(wrong, Workspace()).init(jax.random.key(0))
+    assert task.vectors is not None
+    assert task.vectors.words == ("good", "bad")  # those of the vocabulary, and no others
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "told"),
+    [
+        ("bag", {"features": 7}, "8 numbers, the model's embedding is 7 wide: give --model.features 8, or other"),
+        ("encoder", {"features": 4}, "8 numbers, the model's embedding is 4 wide: give --model.features 8, or other"),
+        ("gru", {"embedding": 3}, "8 numbers, the model's embedding is 3 wide: give --model.embedding 8, or other"),
+        ("gru", {"embedding": 0}, "task.vectors is given and model.embedding is 0: give the width of the vectors"),
+        ("nbsvm", {}, "task.vectors is given and model.kind is 'nbsvm': it has no embedding, leave them out"),
+    ],
+)
+def test_vectors_that_do_not_fit_are_refused_before_anything_is_written(name, model, told, vectors, tmp_path, capsys):
+    config = dataclasses.replace(vectors(name), model=dataclasses.replace(MODELS[name][0], **model))
+    with pytest.raises(InputError) as caught:
+        train_run(config, tmp_path / "run")
+    assert told in str(caught.value)
+    assert not (tmp_path / "run").exists()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_run_that_was_begun_needs_its_vectors_no_more(vectors, tmp_path):
+    config = vectors("bag")
+    train_run(dataclasses.replace(config, train=TrainConfig(steps=3, devices=1)), tmp_path / "run")
+    (tmp_path / "vectors.txt").unlink()
+    result = train_run(dataclasses.replace(config, train=TrainConfig(steps=5, devices=1)), tmp_path / "run")
+    assert result.step == 5
+    assert evaluate_run(tmp_path / "run", split="test")
 
 
 def test_a_run_goes_on_to_the_same_end_bit_by_bit(tables, tmp_path):
