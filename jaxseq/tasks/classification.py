@@ -36,6 +36,7 @@ from jaxseq.tasks.labelled_texts import (
     table_size,
     told,
     train_tokenizer,
+    with_validation,
 )
 from jaxseq.tasks.layer_table import traced_layers
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, TaskDefaults, Variables, Workspace, register_task
@@ -80,21 +81,18 @@ class Classification(TaskDefaults):
         _, data = _sections(experiment)
         if not data.source:
             raise ConfigError("data.source is empty: give labelled texts, a folder, an archive, a table or tfds:NAME")
-        texts = read_parts(data, seed=experiment.train.seed, poll=workspace.poll)
+        parts = read_parts(data, poll=workspace.poll)
+        texts = with_validation(parts, data, seed=experiment.train.seed)
         if workspace.artifacts is None:
-            # Before any part is taken off: of a rare class all texts may be.
-            classes = find_classes([*texts["train"].labels, *texts.get("validation", Labelled([], [])).labels])
+            # As they were read: of a rare class all texts may be drawn for validation.
+            classes = find_classes(parts["train"].labels)
             task = cls._of(experiment, train_tokenizer(data, texts["train"].texts), classes)
             task = dataclasses.replace(task, vectors=task._read_vectors())
         else:
             task = cls.restore(experiment, workspace.artifacts)
-        for part in texts.values():
-            class_ids(part, task.classes)
-        task = dataclasses.replace(task, texts=texts)
-        for name in texts:
-            workspace.tell(f"{name}: {told(task.part(name).lengths, data)}")
-            workspace.poll()
-        return task
+        for name, part in texts.items():
+            class_ids(part, task.classes, part=name)
+        return dataclasses.replace(task, texts=texts)
 
     @classmethod
     def restore(cls, experiment: ExperimentConfig, artifacts: Mapping[str, bytes]) -> Self:
@@ -148,13 +146,18 @@ class Classification(TaskDefaults):
         return labelled_fingerprint(fingerprint_parts(self._texts))
 
     def overview(self) -> str:
-        """How many texts, classes and tokens there are."""
+        """How many texts, classes and tokens there are, what truncation and padding do to those to train on, and how
+        many words begin with a vector."""
         loader, counts = self.training_loader, ", ".join(f"{len(t.texts):,} {name}" for name, t in self._texts.items())
         shapes = " or ".join(f"{rows} x {length}" for rows, length in loader.shapes)
-        return (
+        lines = [
             f"{counts} texts in {len(self.classes)} classes, vocabulary {self.tokenizer.vocabulary_size:,}, "
-            f"{loader.steps_per_epoch:,} batches of {shapes} an epoch"
-        )
+            f"{loader.steps_per_epoch:,} batches of {shapes} an epoch",
+            f"to train on: {told(self.part('train').lengths, self.data)}",
+        ]
+        if self.vectors is not None:
+            lines.append(str(self._table))
+        return "\n".join(lines)
 
     def splits(self) -> Sequence[str]:
         """Those that hold texts; restored without data, those that a source may have."""
@@ -171,7 +174,7 @@ class Classification(TaskDefaults):
         if split not in self._encoded:
             examples = self._texts[split]
             tokens, report = encode(self.data, self.tokenizer, examples.texts)
-            self._encoded[split] = Part(examples, tokens, class_ids(examples, self.classes), report)
+            self._encoded[split] = Part(examples, tokens, class_ids(examples, self.classes, part=split), report)
         return self._encoded[split]
 
     @cached_property
@@ -303,6 +306,7 @@ class Classification(TaskDefaults):
             texts=part.examples.texts,
             split=f"{split} split, by the parameters of step {step:,}",
             lengths=told(part.lengths, self.data),
+            trained="" if split == "train" else told(self.part("train").lengths, self.data),
         )
         return Showcase(files, "classify more with", ("predict", "RUN", "a text of your own"))
 

@@ -33,13 +33,13 @@ class Part(NamedTuple):
     """What truncation and padding do to them, n-grams not counted."""
 
 
-def read_parts(config: LabelledConfig, *, seed: int, poll: Callable[[], None]) -> dict[str, Labelled]:
-    """The labelled texts by split; validation is drawn from those to train on where the source has none.
+def read_parts(config: LabelledConfig, *, poll: Callable[[], None]) -> dict[str, Labelled]:
+    """The labelled texts by the parts that the source has.
 
     Raises:
         InputError: the source cannot be used.
     """
-    parts = read_labelled(
+    return read_labelled(
         config.source,
         test_source=config.test_source,
         text_column=config.text_column,
@@ -47,11 +47,16 @@ def read_parts(config: LabelledConfig, *, seed: int, poll: Callable[[], None]) -
         encoding=config.encoding,
         poll=poll,
     )
-    if config.has_validation and "validation" not in parts:
-        parts["train"], parts["validation"] = split_off(parts["train"], share=config.validation, seed=seed)
+
+
+def with_validation(parts: Mapping[str, Labelled], config: LabelledConfig, *, seed: int) -> dict[str, Labelled]:
+    """The parts by split; validation is drawn from those to train on where there is none, or left out."""
+    splits = dict(parts)
+    if config.has_validation and "validation" not in splits:
+        splits["train"], splits["validation"] = split_off(splits["train"], share=config.validation, seed=seed)
     elif not config.has_validation:
-        parts.pop("validation", None)
-    return {name: parts[name] for name in SPLITS if name in parts}
+        splits.pop("validation", None)
+    return {name: splits[name] for name in SPLITS if name in splits}
 
 
 def train_tokenizer(config: LabelledConfig, texts: Iterable[str]) -> Tokenizer:

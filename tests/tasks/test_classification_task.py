@@ -157,11 +157,50 @@ def test_a_vocabulary_is_learned_from_the_texts_to_train_on_alone(tables):
     assert set(task.tokenizer.vocabulary.ranked) == set(train.split())
 
 
-def test_a_label_of_the_test_split_that_none_to_train_on_has_is_an_error(tables):
-    with open(tables / "test.csv", "a", encoding="utf-8") as file:
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_label_that_no_text_to_train_on_has_is_told_with_its_part_and_text(part, tables):
+    write_table(tables / "validation.csv", 20)
+    with open(tables / f"{part}.csv", "a", encoding="utf-8") as file:
         file.write("so so,middling\n")
-    with pytest.raises(InputError, match="middling"):
+    number = {"validation": 21, "test": 42}[part]
+    with pytest.raises(InputError) as caught:
         Classification.create(experiment(tables), Workspace())
+    assert str(caught.value) == (
+        f"example {number} of the {part} part of {tables}, 'so so', has the label 'middling', which no example to "
+        "train on has (those have neg, pos): correct the label, leave the example out or train with it"
+    )
+
+
+def test_of_a_rare_class_all_texts_may_be_drawn_for_validation(tables):
+    with open(tables / "train.csv", "a", encoding="utf-8") as file:
+        file.write("so so,middling\n")
+    for seed in range(20):
+        config = experiment(tables, validation=0.5)
+        config = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed))
+        task = Classification.create(config, Workspace())
+        assert task.classes == ("middling", "neg", "pos")
+        if "middling" in task.part("validation").examples.labels:
+            return
+    raise AssertionError("it was never drawn")
+
+
+def test_what_becomes_of_texts_to_train_on_is_told_with_the_overview_and_in_the_report(vectors, tmp_path, capsys):
+    config = vectors("bag")
+    short = dataclasses.replace(config.data, length=3)
+    train_run(dataclasses.replace(config, data=short, train=TrainConfig(steps=2, devices=1)), tmp_path / "run")
+    out, err = capsys.readouterr()
+    texts = Classification.create(dataclasses.replace(config, data=short), Workspace()).part("train").examples.texts
+    counts = np.array([len(text.split()) for text in texts])
+    told = (
+        f"{(counts > 3).sum()} of 180 texts truncated to 3 tokens, {(counts < 3).sum()} padded, {(counts == 3).sum()} "
+        f"exact; {counts.mean():.1f} tokens on average"
+    )
+    lines = out.splitlines()
+    assert lines[0].startswith("bag: 180 train, 20 validation, 41 test texts in 2 classes, vocabulary ")
+    assert lines[1] == f"to train on: {told}"
+    assert lines[2].endswith(f"words (14.3%) have a vector in {tmp_path / 'vectors.txt'}")
+    assert "truncated" not in err
+    assert f"  trained on         {told}\n" in (tmp_path / "run" / "report.txt").read_text()
 
 
 def test_another_kind_of_data_or_model_is_refused(tables):
