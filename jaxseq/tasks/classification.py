@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig, NBSVMConfig, RNNConfig
-from jaxseq.data.examples import ExampleLoader, Sequences
+from jaxseq.data.examples import ExampleLoader, Sequences, join_sequences
 from jaxseq.data.labelled import Labelled, class_ids, find_classes, labelled_fingerprint
 from jaxseq.data.ratios import log_count_ratios
 from jaxseq.errors import ConfigError, InputError
@@ -32,6 +32,7 @@ from jaxseq.tasks.labelled_texts import (
     encode,
     example_loader,
     fingerprint_parts,
+    lengths_alone,
     read_parts,
     table_size,
     told,
@@ -117,6 +118,11 @@ class Classification(TaskDefaults):
             raise ConfigError("task.vectors is given and model.kind is 'nbsvm': it has no embedding, leave them out")
         if task.vectors and not getattr(experiment.model, "embedding", 1):
             raise ConfigError("task.vectors is given and model.embedding is 0: give the width of the vectors")
+        if not task.mask and data.lengths > 1:
+            raise ConfigError(
+                f"data.lengths is {data.lengths} and padding is read, so that what is made of a text would depend on "
+                "those beside it: set data.lengths to 1, or leave task.mask as it is"
+            )
         model = build_classifier(
             task,
             experiment.model,
@@ -317,14 +323,25 @@ class Classification(TaskDefaults):
         return classified(part.labels, probabilities, positive=positive)
 
     def probabilities(
-        self, variables: Variables, tokens: Sequences, *, rows: int = _ROWS, poll: Poll = never
+        self,
+        variables: Variables,
+        tokens: Sequences,
+        *,
+        rows: int = _ROWS,
+        lengths: Sequence[int] | None = None,
+        poll: Poll = never,
     ) -> np.ndarray:
-        """Of each class for each of n sequences: [n, c] float32, in their order, however they are put in batches."""
+        """Of each class for each of n sequences: [n, c] float32, in their order, however they are put in batches.
+
+        Args:
+            rows: of a batch.
+            lengths: those that batches can have; by default those with the least padding.
+        """
         count = len(tokens.offsets) - 1
         found = np.zeros((count, len(self.classes)), np.float32)
         if not count:
             return found
-        loader = example_loader(self.data, tokens, np.zeros(count, np.int32), rows=rows)
+        loader = example_loader(self.data, tokens, np.zeros(count, np.int32), rows=rows, lengths=lengths)
         for step in range(loader.steps_per_epoch):
             poll()
             batch, which = loader(step), loader.rows(step)
@@ -346,10 +363,21 @@ class Classification(TaskDefaults):
         remaining = iter(texts)
         while chunk := list(islice(remaining, _AT_ONCE)):
             tokens, _ = encode(self.data, self.tokenizer, chunk)
-            for text, row in zip(chunk, self.probabilities(variables, tokens, poll=poll), strict=True):
+            for text, row in zip(chunk, self._each_alone(variables, tokens, poll), strict=True):
                 best = int(row.argmax())
                 probabilities = dict(zip(self.classes, map(float, row), strict=True))
                 yield Prediction(text, self.classes[best], probabilities, self._unknown(text))
+
+    def _each_alone(self, variables: Variables, tokens: Sequences, poll: Poll) -> np.ndarray:
+        """The same, with a padding that follows from each sequence alone: to the last bit, others change nothing."""
+        lengths = lengths_alone(self.data)
+        found = np.zeros((len(tokens.offsets) - 1, len(self.classes)), np.float32)
+        padded_to = np.searchsorted(lengths, tokens.lengths)
+        for number in np.unique(padded_to):
+            which = np.flatnonzero(padded_to == number)
+            some = join_sequences(tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]] for i in which)
+            found[which] = self.probabilities(variables, some, lengths=lengths[number : number + 1], poll=poll)
+        return found
 
     def _unknown(self, text: str) -> list[str]:
         return self.tokenizer.unknown_words(text) if isinstance(self.tokenizer, WordTokenizer) else []

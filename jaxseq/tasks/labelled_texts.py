@@ -20,6 +20,9 @@ from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.word_options import WordOptions
 from jaxseq.text.words import PADDING, WordTokenizer
 
+_SHORTEST = 16
+"""Tokens of a batch so short that another one half as long is not worth its compilation."""
+
 
 class Part(NamedTuple):
     """The labelled texts of a split as token ids."""
@@ -120,21 +123,30 @@ def lengths_for(config: LabelledConfig, sequences: Sequences) -> tuple[int, ...]
     return choose_lengths(sequences.lengths, count=config.lengths, longest=longest(config))
 
 
+def lengths_alone(config: LabelledConfig) -> tuple[int, ...]:
+    """Lengths of batches that follow from no sequences: the longest, its half and so on."""
+    lengths = [longest(config)]
+    while config.lengths > 1 and lengths[-1] > _SHORTEST:
+        lengths.append(-(-lengths[-1] // 2))
+    return tuple(reversed(lengths))
+
+
 def example_loader(
     config: LabelledConfig,
     sequences: Sequences,
     labels: np.ndarray,
     *,
     rows: int,
+    lengths: Sequence[int] | None = None,
     shuffle: bool = False,
     seed: int = 0,
     pad: bool = True,
 ) -> ExampleLoader:
-    """Batches of `rows` sequences, padded as the configuration says."""
+    """Batches of `rows` sequences, padded as the configuration says, to `lengths` or those that suit them best."""
     return ExampleLoader(
         sequences,
         labels,
-        lengths=lengths_for(config, sequences),
+        lengths=lengths or lengths_for(config, sequences),
         batch_size=rows,
         padding=config.padding,
         truncating=config.truncating,

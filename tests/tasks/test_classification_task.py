@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -21,10 +22,12 @@ from jaxseq.config import (
 )
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.ops.objective import EVALUATION
+from jaxseq.runs import load_run
 from jaxseq.runs.evaluation import evaluate_run
 from jaxseq.runs.prediction import predict_run
 from jaxseq.runs.train import train_run
 from jaxseq.tasks import Classification, Workspace
+from jaxseq.tasks.labelled_texts import encode, example_loader
 
 GOOD, BAD = ("good", "great", "fine", "lovely"), ("bad", "awful", "dull", "sad")
 MODELS = {
@@ -111,6 +114,48 @@ def test_predictions_depend_neither_on_batches_nor_on_order_nor_on_padding(name,
     other = dataclasses.replace(task.experiment, data=dataclasses.replace(task.data, lengths=1, length=30))
     longer = Classification.restore(other, task.artifacts())
     np.testing.assert_allclose(longer.probabilities(variables, part.tokens), alone, atol=1e-6)
+
+
+@every_model
+def test_a_prediction_is_to_the_last_bit_that_of_the_text_alone(name, tables):
+    task = Classification.create(experiment(tables, name, lengths=4, length=40), Workspace())
+    variables = task.init(jax.random.key(0))
+    texts = [" ".join(["good film"] * (number % 23)) for number in range(30)]
+    alone = [next(task.predict(variables, [text])) for text in texts]
+    assert list(task.predict(variables, texts)) == alone
+    assert list(task.predict(variables, reversed(texts))) == alone[::-1]
+    part = encode(task.data, task.tokenizer, texts)[0]
+    expected = task.probabilities(variables, part)
+    np.testing.assert_allclose([list(each.probabilities.values()) for each in alone], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", ["pre", "post"])
+@pytest.mark.parametrize("mask", [True, False])
+def test_a_run_that_is_loaded_reads_a_text_as_training_did(mask, padding, tables, tmp_path):
+    config = experiment(tables, "gru", padding=padding, truncating="pre", length=3, ngrams=2, characters=20)
+    config = dataclasses.replace(config, task=dataclasses.replace(config.task, mask=mask))
+    config = dataclasses.replace(config, train=TrainConfig(steps=2, devices=1))
+    train_run(config, tmp_path / "run")
+    trained = Classification.create(config, Workspace())
+    expected = trained.loader("test", train=False, rows=41)(0)
+    shutil.rmtree(tables)
+    run = load_run(tmp_path / "run")
+    texts = trained.part("test").examples.texts
+    loaded = Classification.restore(run.experiment, run.task.artifacts())
+    tokens, report = encode(loaded.data, loaded.tokenizer, texts)
+    batch = example_loader(loaded.data, tokens, np.zeros(41, np.int32), rows=41)(0)
+    np.testing.assert_array_equal(batch.inputs, expected.inputs)
+    np.testing.assert_array_equal(batch.mask, expected.mask)
+    assert report == trained.part("test").lengths
+    made = [list(each.probabilities.values()) for each in loaded.predict(run.variables, texts)]
+    np.testing.assert_array_equal(made, trained.probabilities(run.variables, trained.part("test").tokens))
+
+
+def test_padding_that_is_read_is_the_same_for_every_text(tables):
+    config = experiment(tables, "gru", lengths=2)
+    config = dataclasses.replace(config, task=dataclasses.replace(config.task, mask=False))
+    with pytest.raises(ConfigError, match=r"data\.lengths is 2 and padding is read.*set data\.lengths to 1"):
+        Classification.create(config, Workspace())
 
 
 def _only(tokens, index):
