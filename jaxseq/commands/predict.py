@@ -12,7 +12,6 @@ import tyro
 
 from jaxseq import console, runtime
 from jaxseq.commands.arguments import parse
-from jaxseq.data import sources
 from jaxseq.errors import InputError
 from jaxseq.paths import run_path
 from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
@@ -58,7 +57,9 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
     with own_unless(stop) as stop:
         stop.patience = PATIENCE
         try:
-            waits = bool(arguments.file) and sources.waits(arguments.file)
+            from jaxseq.runs.prediction import come_slowly  # after that: it imports JAX
+
+            waits = bool(arguments.file) and come_slowly(arguments.file)
             for line in _lines(arguments, stop, waits=waits):
                 print(line, flush=waits)
                 stop.poll()

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from jaxseq import console
 from jaxseq.data.arriving import as_they_come
 from jaxseq.data.records import RecordFormat, open_records
+from jaxseq.data.sources import waits
 from jaxseq.runs.load import load_run
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import Prediction, Predicts, capable
@@ -25,6 +26,12 @@ def read_texts(
         InputError: there is no such file, or a record cannot be read; its line is named.
     """
     return open_records(source, form=form, text_column=text_column, encoding=encoding)
+
+
+def come_slowly(source: str) -> bool:
+    """Whether texts may keep one waiting, and who sends them wait for what is said of them: those of standard input
+    and of pipes."""
+    return waits(source)
 
 
 def predict_run(

@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig, NBSVMConfig, RNNConfig
-from jaxseq.data.examples import ExampleLoader, Sequences, join_sequences
+from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig, NBSVMConfig
+from jaxseq.data.examples import ExampleLoader, Sequences
 from jaxseq.data.labelled import Labelled, class_ids, find_classes, labelled_fingerprint
 from jaxseq.data.ratios import log_count_ratios
 from jaxseq.errors import ConfigError, InputError
-from jaxseq.interop.word_vectors import WordTable, WordVectors, read_word_vectors, table_for
+from jaxseq.interop.word_vectors import WordTable, WordVectors
 from jaxseq.memory import Part as MemoryPart
 from jaxseq.metrics.classification import CLASSIFICATION_METRICS, Classified, classified
 from jaxseq.metrics.metric import Metric
@@ -29,10 +29,10 @@ from jaxseq.tasks.capabilities import Prediction
 from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier, with_ratios
 from jaxseq.tasks.labelled_texts import (
     Part,
+    by_own_length,
     encode,
     example_loader,
     fingerprint_parts,
-    lengths_alone,
     read_parts,
     table_size,
     told,
@@ -40,6 +40,7 @@ from jaxseq.tasks.labelled_texts import (
     with_validation,
 )
 from jaxseq.tasks.layer_table import traced_layers
+from jaxseq.tasks.starting_vectors import starting_table, starting_vectors, with_table
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 from jaxseq.text.words import WordTokenizer
@@ -88,7 +89,7 @@ class Classification(TaskDefaults):
             # As they were read: of a rare class all texts may be drawn for validation.
             classes = find_classes(parts["train"].labels)
             task = cls._of(experiment, train_tokenizer(data, texts["train"].texts), classes)
-            task = dataclasses.replace(task, vectors=task._read_vectors())
+            task = dataclasses.replace(task, vectors=starting_vectors(task.section, experiment, task.tokenizer))
         else:
             task = cls.restore(experiment, workspace.artifacts)
         for name, part in texts.items():
@@ -212,9 +213,7 @@ class Classification(TaskDefaults):
             return with_ratios(variables, self._ratios)
         if self.vectors is None:
             return variables
-        params = dict(variables["params"])
-        params["body"] = _with_table(params["body"], self._table.table)
-        return {**variables, "params": params}
+        return with_table(variables, self._table.table)
 
     @cached_property
     def _ratios(self) -> np.ndarray:
@@ -225,25 +224,10 @@ class Classification(TaskDefaults):
             part.tokens, part.labels, classes=len(self.classes), size=size, smoothing=section.smoothing
         )
 
-    def _read_vectors(self) -> WordVectors | None:
-        """The vectors of the words of the vocabulary; None where none are given."""
-        if not self.section.vectors:
-            return None
-        name, width = self._embedding
-        words = set(self.tokenizer.vocabulary.symbols)
-        return read_word_vectors(self.section.vectors, features=width, words=words, field=f"model.{name}")
-
     @cached_property
     def _table(self) -> WordTable:
         assert self.vectors is not None
-        symbols, (_, width) = self.tokenizer.vocabulary.symbols, self._embedding
-        return table_for(symbols, self.vectors, features=width, seed=self.experiment.train.seed)
-
-    @property
-    def _embedding(self) -> tuple[str, int]:
-        """The field of the model that says how wide the embedding is, and what it says."""
-        name = "embedding" if isinstance(self.experiment.model, RNNConfig) else "features"
-        return name, getattr(self.experiment.model, name)
+        return starting_table(self.vectors, self.experiment, self.tokenizer)
 
     def loss(self, variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         """Cross-entropy in nats ("loss") and hits ("accuracy") of a batch."""
@@ -370,13 +354,9 @@ class Classification(TaskDefaults):
 
     def _each_alone(self, variables: Variables, tokens: Sequences, poll: Poll) -> np.ndarray:
         """The same, with a padding that follows from each sequence alone: to the last bit, others change nothing."""
-        lengths = lengths_alone(self.data)
         found = np.zeros((len(tokens.offsets) - 1, len(self.classes)), np.float32)
-        padded_to = np.searchsorted(lengths, tokens.lengths)
-        for number in np.unique(padded_to):
-            which = np.flatnonzero(padded_to == number)
-            some = join_sequences(tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]] for i in which)
-            found[which] = self.probabilities(variables, some, lengths=lengths[number : number + 1], poll=poll)
+        for which, some, length in by_own_length(self.data, tokens):
+            found[which] = self.probabilities(variables, some, lengths=(length,), poll=poll)
         return found
 
     def _unknown(self, text: str) -> list[str]:
@@ -416,12 +396,3 @@ def _classes(content: bytes) -> tuple[str, ...]:
 
 def _listed(classes: Sequence[str]) -> str:
     return ", ".join(classes[:10]) + (" ..." if len(classes) > 10 else "")
-
-
-def _with_table(params: Mapping[str, Any], table: np.ndarray) -> dict[str, Any]:
-    """A body's parameters with `table` [v, d] as the first rows of its embedding."""
-    name = "embedding"
-    own = params[name]
-    if isinstance(own, Mapping):
-        return {**params, name: {**own, "table": own["table"].at[: len(table)].set(table)}}
-    return {**params, name: own.at[: len(table)].set(table)}

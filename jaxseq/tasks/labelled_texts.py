@@ -1,6 +1,6 @@
 """From the data section of a configuration to labelled sequences of token ids, part by part."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -123,12 +123,20 @@ def lengths_for(config: LabelledConfig, sequences: Sequences) -> tuple[int, ...]
     return choose_lengths(sequences.lengths, count=config.lengths, longest=longest(config))
 
 
-def lengths_alone(config: LabelledConfig) -> tuple[int, ...]:
-    """Lengths of batches that follow from no sequences: the longest, its half and so on."""
+def by_own_length(config: LabelledConfig, sequences: Sequences) -> Iterator[tuple[np.ndarray, Sequences, int]]:
+    """Sequences by the length of their batch, which follows from no others: which ones, they themselves, that length.
+
+    It is the longest, its half and so on.
+    """
     lengths = [longest(config)]
-    while config.lengths > 1 and lengths[-1] > _SHORTEST:
-        lengths.append(-(-lengths[-1] // 2))
-    return tuple(reversed(lengths))
+    while config.lengths > 1 and lengths[0] > _SHORTEST:
+        lengths.insert(0, -(-lengths[0] // 2))
+    padded_to = np.searchsorted(lengths, sequences.lengths)
+    for number in np.unique(padded_to):
+        which = np.flatnonzero(padded_to == number)
+        starts, ends = sequences.offsets[which], sequences.offsets[which + 1]
+        parts = (sequences.ids[start:end] for start, end in zip(starts, ends, strict=True))
+        yield which, join_sequences(parts), lengths[number]
 
 
 def example_loader(
