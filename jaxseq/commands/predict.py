@@ -14,7 +14,7 @@ from jaxseq import console, runtime
 from jaxseq.commands.arguments import parse
 from jaxseq.errors import InputError
 from jaxseq.paths import run_path
-from jaxseq.signals import PATIENCE, Poll, Stopped, StopRequest, own_unless
+from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
 
 if TYPE_CHECKING:
     from jaxseq.tasks.capabilities import Prediction
@@ -31,7 +31,7 @@ class PredictArguments:
     """Texts, each in quotes."""
     file: str = ""
     """File of texts instead, compressed or not: one on each line, an empty line too; or a .csv, .tsv or .jsonl with a
-    column of texts. "-" is standard input."""
+    column of texts. "-" is standard input; what comes from there, or from a pipe, is answered as it comes."""
     file_format: Literal["by name", "text", "csv", "tsv", "jsonl"] = "by name"
     """Format of the file, where its name does not tell it."""
     text_column: str = "text"
@@ -57,23 +57,32 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
     with own_unless(stop) as stop:
         stop.patience = PATIENCE
         try:
-            for line in _lines(arguments, stop.poll):
-                print(line, flush=arguments.file == "-")
+            from jaxseq.runs.prediction import come_slowly  # after that: it imports JAX
+
+            waits = bool(arguments.file) and come_slowly(arguments.file)
+            for line in _lines(arguments, stop, waits=waits):
+                print(line, flush=waits)
                 stop.poll()
         except Stopped as stopped:
             return stopped.exit_code
     return 0
 
 
-def _lines(arguments: PredictArguments, poll: Poll) -> Iterator[str]:
-    """What to print, line by line."""
+def _lines(arguments: PredictArguments, stop: StopRequest, *, waits: bool) -> Iterator[str]:
+    """What to print, line by line; where the texts come from one who `waits` for it, as soon as they come."""
     from jaxseq.runs.prediction import predict_run, read_texts
 
     texts: Iterable[str] = arguments.texts
     if arguments.file:
         form = None if arguments.file_format == "by name" else arguments.file_format
         texts = read_texts(arguments.file, form=form, text_column=arguments.text_column, encoding=arguments.encoding)
-    predictions = predict_run(arguments.run, texts, checkpoint=arguments.checkpoint, poll=poll)
+    predictions = predict_run(
+        arguments.run,
+        texts,
+        checkpoint=arguments.checkpoint,
+        waiting=stop.raising if waits else None,
+        poll=stop.poll,
+    )
     return {"text": _as_text, "csv": _as_csv, "jsonl": _as_json}[arguments.format](predictions)
 
 

@@ -20,8 +20,9 @@ class LabelledConfig(DataConfig):
     kind: ClassVar[str] = "labelled"
 
     source: Annotated[str, Text(4096, file=True), FREE] = ""
-    """A folder of folders of classes (with train/ and test/ above them or not) or an archive of one, read as it is; a
-    .csv, .tsv or .jsonl, or a folder or glob of such whose names tell their part; or "tfds:NAME"."""
+    """A folder of folders of classes (with train/ and test/ above them or not) or an archive of one, read as it is, or
+    a glob for the only such; a .csv, .tsv or .jsonl, or a folder or glob of such whose names tell their part; or
+    "tfds:NAME"."""
     test_source: Annotated[str, Text(4096, file=True), FREE] = ""
     """The same for the test split, where the source has none or another one is wanted."""
     text_column: Annotated[str, Text(1000), FREE] = "text"

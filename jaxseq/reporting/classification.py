@@ -22,6 +22,7 @@ def showcase(
     texts: Sequence[str],
     split: str,
     lengths: str = "",
+    trained: str = "",
 ) -> Mapping[str, bytes]:
     """The report and both pictures, by the names of their files; arguments as `report` has them.
 
@@ -30,7 +31,7 @@ def showcase(
     """
     title = f"{found.accuracy:.2%} right of {len(found.labels):,} texts ({split})"
     return {
-        REPORT: report(found, names=names, texts=texts, split=split, lengths=lengths).encode(),
+        REPORT: report(found, names=names, texts=texts, split=split, lengths=lengths, trained=trained).encode(),
         CONFUSION: confusion_picture(found.matrix, names, title=title),
         CALIBRATION: calibration_picture(found.reliability, title=title),
     }
@@ -43,6 +44,7 @@ def report(
     texts: Sequence[str],
     split: str,
     lengths: str = "",
+    trained: str = "",
 ) -> str:
     """All that was measured, in plain text: safe to show, whatever stands in names and texts.
 
@@ -51,10 +53,11 @@ def report(
         texts: those measured [n], of which the surest mistakes are shown.
         split: what it was measured on, as "validation split".
         lengths: what truncation and padding did to the texts, on one line.
+        trained: the same of the texts that were trained on.
     """
     shown = [_cut(name, _LONGEST_NAME) for name in names]
     sections = [
-        [f"{_BEGIN}{escaped_line(split)}: {len(found.labels):,} texts", *_figures(found, shown, lengths)],
+        [f"{_BEGIN}{escaped_line(split)}: {len(found.labels):,} texts", *_figures(found, shown, lengths, trained)],
         _classes(found, shown),
         _confusion(found, shown),
         _calibration(found.reliability),
@@ -68,7 +71,7 @@ def is_report(begin: bytes) -> bool:
     return begin.startswith(_BEGIN.encode())
 
 
-def _figures(found: Classified, names: Sequence[str], lengths: str) -> Iterator[str]:
+def _figures(found: Classified, names: Sequence[str], lengths: str, trained: str) -> Iterator[str]:
     of_what = f"of {names[found.positive]}" if found.positive is not None else "mean over the classes (macro)"
     yield f"  accuracy           {found.accuracy:9.2%}"
     yield f"  F1                 {found.f1:9.4f}  {of_what}"
@@ -77,6 +80,8 @@ def _figures(found: Classified, names: Sequence[str], lengths: str) -> Iterator[
     yield f"  calibration error  {found.reliability.expected_error:9.2%}  expected, {bins} bins"
     if lengths:
         yield f"  lengths            {lengths}"
+    if trained:
+        yield f"  trained on         {trained}"
 
 
 def _classes(found: Classified, names: Sequence[str]) -> list[str]:

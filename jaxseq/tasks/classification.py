@@ -17,7 +17,7 @@ from jaxseq.data.examples import ExampleLoader, Sequences
 from jaxseq.data.labelled import Labelled, class_ids, find_classes, labelled_fingerprint
 from jaxseq.data.ratios import log_count_ratios
 from jaxseq.errors import ConfigError, InputError
-from jaxseq.interop.word_vectors import read_word_vectors, table_for
+from jaxseq.interop.word_vectors import WordTable, WordVectors
 from jaxseq.memory import Part as MemoryPart
 from jaxseq.metrics.classification import CLASSIFICATION_METRICS, Classified, classified
 from jaxseq.metrics.metric import Metric
@@ -29,6 +29,7 @@ from jaxseq.tasks.capabilities import Prediction
 from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier, with_ratios
 from jaxseq.tasks.labelled_texts import (
     Part,
+    by_own_length,
     encode,
     example_loader,
     fingerprint_parts,
@@ -36,8 +37,10 @@ from jaxseq.tasks.labelled_texts import (
     table_size,
     told,
     train_tokenizer,
+    with_validation,
 )
 from jaxseq.tasks.layer_table import traced_layers
+from jaxseq.tasks.starting_vectors import starting_table, starting_vectors, with_table
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 from jaxseq.text.words import WordTokenizer
@@ -62,35 +65,36 @@ class Classification(TaskDefaults):
     model: Classifier
     texts: Mapping[str, Labelled] | None = field(default=None, compare=False, repr=False)
     """By split; None where it was restored without data."""
+    vectors: WordVectors | None = field(default=None, compare=False, repr=False)
+    """Those that the embedding of a new run begins with."""
 
     metrics: ClassVar[tuple[Metric, ...]] = CLASSIFICATION_METRICS
     counted: ClassVar[str] = "texts"
 
     @classmethod
     def create(cls, experiment: ExperimentConfig, workspace: Workspace) -> Self:
-        """Reads the texts; without artifacts it finds the classes and trains a tokenizer on those to train on.
+        """Reads the texts; without artifacts it finds the classes, trains a tokenizer on those to train on, and reads
+        the vectors of its words.
 
         Raises:
-            InputError: the source cannot be used, a label is not among those trained on, or the sections do not fit
-                each other.
+            InputError: the source or the file of vectors cannot be used, a label is not among those trained on, or the
+                sections do not fit each other.
         """
         _, data = _sections(experiment)
         if not data.source:
             raise ConfigError("data.source is empty: give labelled texts, a folder, an archive, a table or tfds:NAME")
-        texts = read_parts(data, seed=experiment.train.seed, poll=workspace.poll)
+        parts = read_parts(data, poll=workspace.poll)
+        texts = with_validation(parts, data, seed=experiment.train.seed)
         if workspace.artifacts is None:
-            # Before any part is taken off: of a rare class all texts may be.
-            classes = find_classes([*texts["train"].labels, *texts.get("validation", Labelled([], [])).labels])
+            # As they were read: of a rare class all texts may be drawn for validation.
+            classes = find_classes(parts["train"].labels)
             task = cls._of(experiment, train_tokenizer(data, texts["train"].texts), classes)
+            task = dataclasses.replace(task, vectors=starting_vectors(task.section, experiment, task.tokenizer))
         else:
             task = cls.restore(experiment, workspace.artifacts)
-        for part in texts.values():
-            class_ids(part, task.classes)
-        task = dataclasses.replace(task, texts=texts)
-        for name in texts:
-            workspace.tell(f"{name}: {told(task.part(name).lengths, data)}")
-            workspace.poll()
-        return task
+        for name, part in texts.items():
+            class_ids(part, task.classes, part=name)
+        return dataclasses.replace(task, texts=texts)
 
     @classmethod
     def restore(cls, experiment: ExperimentConfig, artifacts: Mapping[str, bytes]) -> Self:
@@ -113,6 +117,13 @@ class Classification(TaskDefaults):
             )
         if task.vectors and isinstance(experiment.model, NBSVMConfig):
             raise ConfigError("task.vectors is given and model.kind is 'nbsvm': it has no embedding, leave them out")
+        if task.vectors and not getattr(experiment.model, "embedding", 1):
+            raise ConfigError("task.vectors is given and model.embedding is 0: give the width of the vectors")
+        if not task.mask and data.lengths > 1:
+            raise ConfigError(
+                f"data.lengths is {data.lengths} and padding is read, so that what is made of a text would depend on "
+                "those beside it: set data.lengths to 1, or leave task.mask as it is"
+            )
         model = build_classifier(
             task,
             experiment.model,
@@ -142,13 +153,18 @@ class Classification(TaskDefaults):
         return labelled_fingerprint(fingerprint_parts(self._texts))
 
     def overview(self) -> str:
-        """How many texts, classes and tokens there are."""
+        """How many texts, classes and tokens there are, what truncation and padding do to those to train on, and how
+        many words begin with a vector."""
         loader, counts = self.training_loader, ", ".join(f"{len(t.texts):,} {name}" for name, t in self._texts.items())
         shapes = " or ".join(f"{rows} x {length}" for rows, length in loader.shapes)
-        return (
+        lines = [
             f"{counts} texts in {len(self.classes)} classes, vocabulary {self.tokenizer.vocabulary_size:,}, "
-            f"{loader.steps_per_epoch:,} batches of {shapes} an epoch"
-        )
+            f"{loader.steps_per_epoch:,} batches of {shapes} an epoch",
+            f"to train on: {told(self.part('train').lengths, self.data)}",
+        ]
+        if self.vectors is not None:
+            lines.append(str(self._table))
+        return "\n".join(lines)
 
     def splits(self) -> Sequence[str]:
         """Those that hold texts; restored without data, those that a source may have."""
@@ -165,7 +181,7 @@ class Classification(TaskDefaults):
         if split not in self._encoded:
             examples = self._texts[split]
             tokens, report = encode(self.data, self.tokenizer, examples.texts)
-            self._encoded[split] = Part(examples, tokens, class_ids(examples, self.classes), report)
+            self._encoded[split] = Part(examples, tokens, class_ids(examples, self.classes, part=split), report)
         return self._encoded[split]
 
     @cached_property
@@ -195,11 +211,9 @@ class Classification(TaskDefaults):
             return variables
         if isinstance(self.experiment.model, NBSVMConfig):
             return with_ratios(variables, self._ratios)
-        if not self.section.vectors:
+        if self.vectors is None:
             return variables
-        params = dict(variables["params"])
-        params["body"] = _with_table(params["body"], self._table)
-        return {**variables, "params": params}
+        return with_table(variables, self._table.table)
 
     @cached_property
     def _ratios(self) -> np.ndarray:
@@ -211,12 +225,9 @@ class Classification(TaskDefaults):
         )
 
     @cached_property
-    def _table(self) -> np.ndarray:
-        section: Any = self.experiment.model
-        width = getattr(section, "embedding", 0) or section.features
-        symbols = self.tokenizer.vocabulary.symbols
-        vectors = read_word_vectors(self.section.vectors, features=width, words=set(symbols))
-        return table_for(symbols, vectors, features=width, seed=self.experiment.train.seed).table
+    def _table(self) -> WordTable:
+        assert self.vectors is not None
+        return starting_table(self.vectors, self.experiment, self.tokenizer)
 
     def loss(self, variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         """Cross-entropy in nats ("loss") and hits ("accuracy") of a batch."""
@@ -285,6 +296,7 @@ class Classification(TaskDefaults):
             texts=part.examples.texts,
             split=f"{split} split, by the parameters of step {step:,}",
             lengths=told(part.lengths, self.data),
+            trained="" if split == "train" else told(self.part("train").lengths, self.data),
         )
         return Showcase(files, "classify more with", ("predict", "RUN", "a text of your own"))
 
@@ -295,14 +307,25 @@ class Classification(TaskDefaults):
         return classified(part.labels, probabilities, positive=positive)
 
     def probabilities(
-        self, variables: Variables, tokens: Sequences, *, rows: int = _ROWS, poll: Poll = never
+        self,
+        variables: Variables,
+        tokens: Sequences,
+        *,
+        rows: int = _ROWS,
+        lengths: Sequence[int] | None = None,
+        poll: Poll = never,
     ) -> np.ndarray:
-        """Of each class for each of n sequences: [n, c] float32, in their order, however they are put in batches."""
+        """Of each class for each of n sequences: [n, c] float32, in their order, however they are put in batches.
+
+        Args:
+            rows: of a batch.
+            lengths: those that batches can have; by default those with the least padding.
+        """
         count = len(tokens.offsets) - 1
         found = np.zeros((count, len(self.classes)), np.float32)
         if not count:
             return found
-        loader = example_loader(self.data, tokens, np.zeros(count, np.int32), rows=rows)
+        loader = example_loader(self.data, tokens, np.zeros(count, np.int32), rows=rows, lengths=lengths)
         for step in range(loader.steps_per_epoch):
             poll()
             batch, which = loader(step), loader.rows(step)
@@ -324,10 +347,17 @@ class Classification(TaskDefaults):
         remaining = iter(texts)
         while chunk := list(islice(remaining, _AT_ONCE)):
             tokens, _ = encode(self.data, self.tokenizer, chunk)
-            for text, row in zip(chunk, self.probabilities(variables, tokens, poll=poll), strict=True):
+            for text, row in zip(chunk, self._each_alone(variables, tokens, poll), strict=True):
                 best = int(row.argmax())
                 probabilities = dict(zip(self.classes, map(float, row), strict=True))
                 yield Prediction(text, self.classes[best], probabilities, self._unknown(text))
+
+    def _each_alone(self, variables: Variables, tokens: Sequences, poll: Poll) -> np.ndarray:
+        """The same, with a padding that follows from each sequence alone: to the last bit, others change nothing."""
+        found = np.zeros((len(tokens.offsets) - 1, len(self.classes)), np.float32)
+        for which, some, length in by_own_length(self.data, tokens):
+            found[which] = self.probabilities(variables, some, lengths=(length,), poll=poll)
+        return found
 
     def _unknown(self, text: str) -> list[str]:
         return self.tokenizer.unknown_words(text) if isinstance(self.tokenizer, WordTokenizer) else []
@@ -366,12 +396,3 @@ def _classes(content: bytes) -> tuple[str, ...]:
 
 def _listed(classes: Sequence[str]) -> str:
     return ", ".join(classes[:10]) + (" ..." if len(classes) > 10 else "")
-
-
-def _with_table(params: Mapping[str, Any], table: np.ndarray) -> dict[str, Any]:
-    """A body's parameters with `table` [v, d] as the first rows of its embedding."""
-    name = "embedding"
-    own = params[name]
-    if isinstance(own, Mapping):
-        return {**params, name: {**own, "table": own["table"].at[: len(table)].set(table)}}
-    return {**params, name: own.at[: len(table)].set(table)}

@@ -1,6 +1,6 @@
 """From the data section of a configuration to labelled sequences of token ids, part by part."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,9 @@ from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.word_options import WordOptions
 from jaxseq.text.words import PADDING, WordTokenizer
 
+_SHORTEST = 16
+"""Tokens of a batch so short that another one half as long is not worth its compilation."""
+
 
 class Part(NamedTuple):
     """The labelled texts of a split as token ids."""
@@ -33,13 +36,13 @@ class Part(NamedTuple):
     """What truncation and padding do to them, n-grams not counted."""
 
 
-def read_parts(config: LabelledConfig, *, seed: int, poll: Callable[[], None]) -> dict[str, Labelled]:
-    """The labelled texts by split; validation is drawn from those to train on where the source has none.
+def read_parts(config: LabelledConfig, *, poll: Callable[[], None]) -> dict[str, Labelled]:
+    """The labelled texts by the parts that the source has.
 
     Raises:
         InputError: the source cannot be used.
     """
-    parts = read_labelled(
+    return read_labelled(
         config.source,
         test_source=config.test_source,
         text_column=config.text_column,
@@ -47,11 +50,16 @@ def read_parts(config: LabelledConfig, *, seed: int, poll: Callable[[], None]) -
         encoding=config.encoding,
         poll=poll,
     )
-    if config.has_validation and "validation" not in parts:
-        parts["train"], parts["validation"] = split_off(parts["train"], share=config.validation, seed=seed)
+
+
+def with_validation(parts: Mapping[str, Labelled], config: LabelledConfig, *, seed: int) -> dict[str, Labelled]:
+    """The parts by split; validation is drawn from those to train on where there is none, or left out."""
+    splits = dict(parts)
+    if config.has_validation and "validation" not in splits:
+        splits["train"], splits["validation"] = split_off(splits["train"], share=config.validation, seed=seed)
     elif not config.has_validation:
-        parts.pop("validation", None)
-    return {name: parts[name] for name in SPLITS if name in parts}
+        splits.pop("validation", None)
+    return {name: splits[name] for name in SPLITS if name in splits}
 
 
 def train_tokenizer(config: LabelledConfig, texts: Iterable[str]) -> Tokenizer:
@@ -115,21 +123,38 @@ def lengths_for(config: LabelledConfig, sequences: Sequences) -> tuple[int, ...]
     return choose_lengths(sequences.lengths, count=config.lengths, longest=longest(config))
 
 
+def by_own_length(config: LabelledConfig, sequences: Sequences) -> Iterator[tuple[np.ndarray, Sequences, int]]:
+    """Sequences by the length of their batch, which follows from no others: which ones, they themselves, that length.
+
+    It is the longest, its half and so on.
+    """
+    lengths = [longest(config)]
+    while config.lengths > 1 and lengths[0] > _SHORTEST:
+        lengths.insert(0, -(-lengths[0] // 2))
+    padded_to = np.searchsorted(lengths, sequences.lengths)
+    for number in np.unique(padded_to):
+        which = np.flatnonzero(padded_to == number)
+        starts, ends = sequences.offsets[which], sequences.offsets[which + 1]
+        parts = (sequences.ids[start:end] for start, end in zip(starts, ends, strict=True))
+        yield which, join_sequences(parts), lengths[number]
+
+
 def example_loader(
     config: LabelledConfig,
     sequences: Sequences,
     labels: np.ndarray,
     *,
     rows: int,
+    lengths: Sequence[int] | None = None,
     shuffle: bool = False,
     seed: int = 0,
     pad: bool = True,
 ) -> ExampleLoader:
-    """Batches of `rows` sequences, padded as the configuration says."""
+    """Batches of `rows` sequences, padded as the configuration says, to `lengths` or those that suit them best."""
     return ExampleLoader(
         sequences,
         labels,
-        lengths=lengths_for(config, sequences),
+        lengths=lengths or lengths_for(config, sequences),
         batch_size=rows,
         padding=config.padding,
         truncating=config.truncating,

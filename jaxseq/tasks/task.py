@@ -127,7 +127,7 @@ class Task(Protocol):
         ...
 
     def overview(self) -> str:
-        """What there is to learn from, in some words of one line."""
+        """What there is to learn from, in some words of one line or a few."""
         ...
 
     def splits(self) -> Sequence[str]:

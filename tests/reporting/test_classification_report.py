@@ -91,7 +91,7 @@ def reported(**options):
 
 
 def test_the_report_has_every_figure():
-    text = reported(lengths="1 of 5 texts truncated to 64 tokens")
+    text = reported(lengths="1 of 5 texts truncated to 64 tokens", trained="none of 9 truncated")
     assert is_report(text.encode())
     lines = [line.split() for line in text.splitlines()]
     assert text.startswith("classification of the test split: 4 texts\n")
@@ -106,7 +106,9 @@ def test_the_report_has_every_figure():
     assert ["2", "50.00%", "50.00%", "0.5000", "부정"] in lines
     assert ["0", "부정", "1", "1"] in lines
     assert ["53%", "to", "60%", "1", "60.00%", "100.00%"] in lines
+    assert "  trained on         none of 9 truncated\n" in text
     assert "lengths" not in reported()
+    assert "trained on" not in reported()
 
 
 def test_the_surest_mistakes_are_shown_each_on_a_line_that_harms_no_terminal():

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -24,6 +25,7 @@ from jaxseq.config import (
 )
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.ops.objective import EVALUATION
+from jaxseq.runs import load_run
 from jaxseq.runs.evaluation import evaluate_run
 from jaxseq.runs.prediction import predict_run, read_texts
 from jaxseq.runs.train import train_run
@@ -118,6 +120,49 @@ def test_predictions_depend_neither_on_batches_nor_on_order_nor_on_padding(name,
     np.testing.assert_allclose(longer.probabilities(variables, part.tokens), alone, atol=1e-6)
 
 
+@every_model
+def test_a_prediction_is_to_the_last_bit_that_of_the_text_alone(name, tables):
+    task = Classification.create(experiment(tables, name, lengths=4, length=150), Workspace())
+    variables = task.init(jax.random.key(0))
+    texts = [" ".join(["good film"] * (number * 7)) for number in range(9)]
+    alone = [next(task.predict(variables, [text])) for text in texts]
+    assert list(task.predict(variables, texts)) == alone
+    assert list(task.predict(variables, reversed(texts))) == alone[::-1]
+    assert task._apply._cache_size() <= 5  # and no text that is new takes a program of its own
+    part = encode(task.data, task.tokenizer, texts)[0]
+    expected = task.probabilities(variables, part)
+    np.testing.assert_allclose([list(each.probabilities.values()) for each in alone], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", ["pre", "post"])
+@pytest.mark.parametrize("mask", [True, False])
+def test_a_run_that_is_loaded_reads_a_text_as_training_did(mask, padding, tables, tmp_path):
+    config = experiment(tables, "gru", padding=padding, truncating="pre", length=3, ngrams=2, characters=20)
+    config = dataclasses.replace(config, task=dataclasses.replace(config.task, mask=mask))
+    config = dataclasses.replace(config, train=TrainConfig(steps=2, devices=1))
+    train_run(config, tmp_path / "run")
+    trained = Classification.create(config, Workspace())
+    expected = trained.loader("test", train=False, rows=41)(0)
+    shutil.rmtree(tables)
+    run = load_run(tmp_path / "run")
+    texts = trained.part("test").examples.texts
+    loaded = Classification.restore(run.experiment, run.task.artifacts())
+    tokens, report = encode(loaded.data, loaded.tokenizer, texts)
+    batch = example_loader(loaded.data, tokens, np.zeros(41, np.int32), rows=41)(0)
+    np.testing.assert_array_equal(batch.inputs, expected.inputs)
+    np.testing.assert_array_equal(batch.mask, expected.mask)
+    assert report == trained.part("test").lengths
+    made = [list(each.probabilities.values()) for each in loaded.predict(run.variables, texts)]
+    np.testing.assert_array_equal(made, trained.probabilities(run.variables, trained.part("test").tokens))
+
+
+def test_padding_that_is_read_is_the_same_for_every_text(tables):
+    config = experiment(tables, "gru", lengths=2)
+    config = dataclasses.replace(config, task=dataclasses.replace(config.task, mask=False))
+    with pytest.raises(ConfigError, match=r"data\.lengths is 2 and padding is read.*set data\.lengths to 1"):
+        Classification.create(config, Workspace())
+
+
 def _only(tokens, index):
     start, end = tokens.offsets[index : index + 2]
     return type(tokens)(tokens.ids[start:end], np.array([0, end - start]))
@@ -162,11 +207,50 @@ def test_a_vocabulary_is_learned_from_the_texts_to_train_on_alone(tables):
     assert set(task.tokenizer.vocabulary.ranked) == set(train.split())
 
 
-def test_a_label_of_the_test_split_that_none_to_train_on_has_is_an_error(tables):
-    with open(tables / "test.csv", "a", encoding="utf-8") as file:
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_label_that_no_text_to_train_on_has_is_told_with_its_part_and_text(part, tables):
+    write_table(tables / "validation.csv", 20)
+    with open(tables / f"{part}.csv", "a", encoding="utf-8") as file:
         file.write("so so,middling\n")
-    with pytest.raises(InputError, match="middling"):
+    number = {"validation": 21, "test": 42}[part]
+    with pytest.raises(InputError) as caught:
         Classification.create(experiment(tables), Workspace())
+    assert str(caught.value) == (
+        f"example {number} of the {part} part of {tables}, 'so so', has the label 'middling', which no example to "
+        "train on has (those have neg, pos): correct the label, leave the example out or train with it"
+    )
+
+
+def test_of_a_rare_class_all_texts_may_be_drawn_for_validation(tables):
+    with open(tables / "train.csv", "a", encoding="utf-8") as file:
+        file.write("so so,middling\n")
+    for seed in range(20):
+        config = experiment(tables, validation=0.5)
+        config = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed))
+        task = Classification.create(config, Workspace())
+        assert task.classes == ("middling", "neg", "pos")
+        if "middling" in task.part("validation").examples.labels:
+            return
+    raise AssertionError("it was never drawn")
+
+
+def test_what_becomes_of_texts_to_train_on_is_told_with_the_overview_and_in_the_report(vectors, tmp_path, capsys):
+    config = vectors("bag")
+    short = dataclasses.replace(config.data, length=3)
+    train_run(dataclasses.replace(config, data=short, train=TrainConfig(steps=2, devices=1)), tmp_path / "run")
+    out, err = capsys.readouterr()
+    texts = Classification.create(dataclasses.replace(config, data=short), Workspace()).part("train").examples.texts
+    counts = np.array([len(text.split()) for text in texts])
+    told = (
+        f"{(counts > 3).sum()} of 180 texts truncated to 3 tokens, {(counts < 3).sum()} padded, {(counts == 3).sum()} "
+        f"exact; {counts.mean():.1f} tokens on average"
+    )
+    lines = out.splitlines()
+    assert lines[0].startswith("bag: 180 train, 20 validation, 41 test texts in 2 classes, vocabulary ")
+    assert lines[1] == f"to train on: {told}"
+    assert lines[2].endswith(f"words (14.3%) have a vector in {tmp_path / 'vectors.txt'}")
+    assert "truncated" not in err
+    assert f"  trained on         {told}\n" in (tmp_path / "run" / "report.txt").read_text()
 
 
 def test_another_kind_of_data_or_model_is_refused(tables):
@@ -177,16 +261,53 @@ def test_another_kind_of_data_or_model_is_refused(tables):
         Classification.create(dataclasses.replace(config, data=LabelledConfig()), Workspace())
 
 
-def test_the_embedding_starts_from_a_file_of_vectors(tables, tmp_path):
-    (tmp_path / "vectors.txt").write_text("good 1 2 3 4 5 6 7 8\nbad -1 -2 -3 -4 -5 -6 -7 -8\n")
-    config = experiment(tables)
-    config = dataclasses.replace(config, task=dataclasses.replace(config.task, vectors=str(tmp_path / "vectors.txt")))
-    task = Classification.create(config, Workspace())
+@pytest.fixture
+def vectors(tables, tmp_path):
+    """Gives an experiment by the name of its model, whose embedding starts from a file of vectors."""
+    file = tmp_path / "vectors.txt"
+    file.write_text("never 0 0 0 0 0 0 0 0\ngood 1 2 3 4 5 6 7 8\nbad -1 -2 -3 -4 -5 -6 -7 -8\n")
+
+    def with_vectors(name: str) -> ExperimentConfig:
+        config = experiment(tables, name)
+        return dataclasses.replace(config, task=dataclasses.replace(config.task, vectors=str(file)))
+
+    return with_vectors
+
+
+def test_the_embedding_starts_from_a_file_of_vectors(vectors):
+    task = Classification.create(vectors("bag"), Workspace())
     table = task.init(jax.random.key(0))["params"]["body"]["embedding"]["table"]
     np.testing.assert_array_equal(table[task.tokenizer.vocabulary.id_of("good")], np.arange(1, 9))
-    wrong = dataclasses.replace(config, model=BagConfig(features=7))
-    with pytest.raises(InputError, match=r"8.*7"):
-        Classification.create(wrong, Workspace()).init(jax.random.key(0))
+    assert task.vectors is not None
+    assert task.vectors.words == ("good", "bad")  # those of the vocabulary, and no others
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "told"),
+    [
+        ("bag", {"features": 7}, "8 numbers, the model's embedding is 7 wide: give --model.features 8, or other"),
+        ("encoder", {"features": 4}, "8 numbers, the model's embedding is 4 wide: give --model.features 8, or other"),
+        ("gru", {"embedding": 3}, "8 numbers, the model's embedding is 3 wide: give --model.embedding 8, or other"),
+        ("gru", {"embedding": 0}, "task.vectors is given and model.embedding is 0: give the width of the vectors"),
+        ("nbsvm", {}, "task.vectors is given and model.kind is 'nbsvm': it has no embedding, leave them out"),
+    ],
+)
+def test_vectors_that_do_not_fit_are_refused_before_anything_is_written(name, model, told, vectors, tmp_path, capsys):
+    config = dataclasses.replace(vectors(name), model=dataclasses.replace(MODELS[name][0], **model))
+    with pytest.raises(InputError) as caught:
+        train_run(config, tmp_path / "run")
+    assert told in str(caught.value)
+    assert not (tmp_path / "run").exists()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_run_that_was_begun_needs_its_vectors_no_more(vectors, tmp_path):
+    config = vectors("bag")
+    train_run(dataclasses.replace(config, train=TrainConfig(steps=3, devices=1)), tmp_path / "run")
+    (tmp_path / "vectors.txt").unlink()
+    result = train_run(dataclasses.replace(config, train=TrainConfig(steps=5, devices=1)), tmp_path / "run")
+    assert result.step == 5
+    assert evaluate_run(tmp_path / "run", split="test")
 
 
 def test_a_run_goes_on_to_the_same_end_bit_by_bit(tables, tmp_path):
