@@ -79,7 +79,7 @@ def train_tokenizer(config: LabelledConfig, texts: Iterable[str]) -> Tokenizer:
         )
         return WordTokenizer.train(shortened, normalize=config.normalize, options=options)
     if config.tokenizer == "byte":
-        return ByteTokenizer.train(shortened, normalize=config.normalize)
+        return ByteTokenizer.train(shortened, normalize=config.normalize, specials=(PADDING,))
     kind = CharTokenizer if config.tokenizer == "char" else JamoTokenizer
     return kind.train(
         shortened, normalize=config.normalize, specials=(PADDING,), unknown=True, min_count=config.min_count

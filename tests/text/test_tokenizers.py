@@ -28,7 +28,7 @@ EVERY = [
     JamoTokenizer.train(TEXT),
     JamoTokenizer.train(TEXT, normalize=("nfc",), mark="|"),
     ByteTokenizer(),
-    ByteTokenizer.train(TEXT, normalize=("lowercase",)),
+    ByteTokenizer.train(TEXT, normalize=("lowercase",), specials=("<pad>",)),
     WordTokenizer.train(TEXT),
     WordTokenizer.train(TEXT, normalize=("lowercase", "letters_only"), options=WordOptions(max_words=2)),
     WordTokenizer.train(TEXT, options=WordOptions(splitter="pieces", padding=False, unknown="error")),
@@ -96,7 +96,7 @@ _NAMED = "<pad> <unk> </s> <PAD> <s>"
     [
         CharTokenizer.train(_NAMED, specials=("<pad>", "</s>"), unknown=True),
         JamoTokenizer.train(_NAMED, specials=("<pad>", "</s>"), unknown=True),
-        ByteTokenizer(),
+        ByteTokenizer(specials=("<pad>", "</s>")),
         *(WordTokenizer.train(_NAMED, options=WordOptions(splitter=splitter)) for splitter in ("whitespace", "pieces")),
     ],
     ids=lambda tokenizer: tokenizer.kind,
