@@ -53,8 +53,8 @@ def _section(name: str, kind: type, values: dict[str, Any]) -> Any:
 
 
 def with_kind(config: ExperimentConfig, section: str, name: str) -> ExperimentConfig:
-    """`config` with another kind of `section`, which keeps the values of the fields that both kinds have, where they
-    can go together.
+    """`config` with another kind of `section`. What is no default stays where both kinds have the field, if it can go
+    together; the rest are the defaults of the new kind.
 
     Raises:
         ConfigError: there is no such kind.
@@ -62,9 +62,12 @@ def with_kind(config: ExperimentConfig, section: str, name: str) -> ExperimentCo
     kind, old = kind_named(section, name), getattr(config, section)
     if type(old) is kind:
         return config
-    shared = {field: getattr(old, field) for field in rules_of(kind) if field in rules_of(type(old))}
+    usual = type(old)()
+    chosen = {
+        field: getattr(old, field) for field in rules_of(type(old)) if getattr(old, field) != getattr(usual, field)
+    }
     try:
-        new: Kind = kind(**shared)
+        new: Kind = kind(**{field: value for field, value in chosen.items() if field in rules_of(kind)})
     except ConfigError:
         new = kind()
     return dataclasses.replace(config, **{section: new})

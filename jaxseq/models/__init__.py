@@ -6,4 +6,4 @@ from jaxseq.models.nbsvm import NBSVM
 from jaxseq.models.recurrent import Recurrent
 from jaxseq.models.transformer import Transformer, TransformerCarry
 
-__all__ = ["NBSVM", "Bag", "Recurrent", "Transformer", "TransformerCarry", "TransformerEncoder"]
+__all__ = ["Bag", "NBSVM", "Recurrent", "Transformer", "TransformerCarry", "TransformerEncoder"]

@@ -10,6 +10,7 @@ from command_line import arrays_of, assert_same_arrays, jaxseq, refused
 
 from jaxseq.config import kinds
 from jaxseq.runs import load_run
+from jaxseq.runs.load import files_of
 from jaxseq.tasks import task
 
 LINE = Path(__file__).parents[1] / "systems" / "line.py"
@@ -41,7 +42,7 @@ def test_it_trains_and_ends_with_what_its_task_shows(folder):
     head = (run / "metrics.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
     assert {"loss", "near"} <= set(head)
     loaded = load_run(run)
-    assert loaded.task.artifacts() == {"scale.json": (run / "scale.json").read_bytes()}
+    assert loaded.task.artifacts() == {"scale.json": files_of(run)["scale.json"]}
     assert loaded.experiment.task.kind == "line"
     code, again, err = jaxseq("train", "line.py", *seldom, folder=folder)
     assert (code, again) == (0, out)
@@ -75,7 +76,7 @@ def test_other_data_are_measured_and_have_no_encoding_where_their_kind_has_none(
     (folder / "other.csv").write_text("1,5\n" * 30, encoding="utf-8")
     code, out, err = jaxseq("evaluate", "runs/line", "--source", "other.csv", "--json", folder=folder)
     assert (code, err) == (0, "")
-    scale = json.loads((folder / "runs" / "line" / "scale.json").read_bytes())
+    scale = json.loads(files_of(folder / "runs" / "line")["scale.json"])
     assert json.loads(out)["all"]["loss"] == pytest.approx(((5 - 4) / scale) ** 2, rel=1e-3)
     words = ("evaluate", "runs/line", "--source", "other.csv", "--encoding", "latin-1")
     assert "--encoding is latin-1: data of kind points have none" in refused(*words, folder=folder)

@@ -8,6 +8,7 @@ import shutil
 import pytest
 from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, refused, snapshot
 
+from jaxseq.commands import main
 from jaxseq.storage.checkpoint import CheckpointStore
 
 PNG = b"\x89PNG\r\n"
@@ -94,6 +95,22 @@ def test_run_again_after_it_was_killed_at_the_end_it_finishes_tidying(copied, tr
     assert jaxseq("train", "--name", "tiny", *TINY, folder=copied).code == 0
     assert sorted(path.name for path in checkpoints.iterdir()) == ["00000008", "00000016", "00000020"]
     assert_same_run(copied / "runs" / "tiny", trained[0] / "runs" / "tiny")
+
+
+@pytest.mark.parametrize(
+    ("program", "beside", "told"),
+    [
+        ("train.py", True, "python3 sample.py"),
+        ("train.py", False, "jaxseq sample"),
+        ("jaxseq train", True, "jaxseq sample"),
+    ],
+)
+def test_the_command_to_go_on_with_is_typed_as_this_one_was(copied, monkeypatch, capsys, program, beside, told):
+    monkeypatch.chdir(copied)
+    if beside:
+        (copied / "sample.py").touch()
+    assert main.run("train", ["--name", "tiny", *TINY], program=program) == 0
+    assert f"sample more with:\n  {told} runs/tiny" in capsys.readouterr().out
 
 
 def test_another_configuration_is_refused_and_the_fields_that_differ_are_named(copied):

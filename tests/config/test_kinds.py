@@ -11,7 +11,9 @@ import pytest
 from jaxseq.config import (
     SECTIONS,
     AdamConfig,
+    CorpusConfig,
     ExperimentConfig,
+    LabelledConfig,
     ModelConfig,
     RNNConfig,
     TransformerConfig,
@@ -49,6 +51,13 @@ def markov():
             check_fields(self, "model")
 
     return MarkovConfig
+
+
+def test_what_was_not_chosen_takes_the_default_of_the_new_kind():
+    config = ExperimentConfig(data=CorpusConfig(batch_size=7))
+    chosen = with_kind(config, "data", "labelled").data
+    assert chosen == LabelledConfig(batch_size=7)
+    assert (config.data.tokenizer, chosen.tokenizer) == ("char", "word")
 
 
 def test_a_registered_kind_is_written_read_and_chosen_like_any_other():

@@ -76,6 +76,7 @@ class PointLoader:
     points: Any
     batch_size: int
     left_out: str = ""
+    uniform: bool = True
 
     @property
     def steps_per_epoch(self) -> int:

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.config import AdamConfig, RMSpropConfig, SGDConfig, kinds_of
-from jaxseq.errors import ConfigError
 from jaxseq.training.optim import decayed, learning_rate_schedule, make_optimizer
 
 SHAPES = {"kernel": (4, 3), "bias": (3,)}
@@ -355,15 +354,3 @@ def test_weight_decay_leaves_biases_norms_and_scalars_alone():
         "conv": {"kernel": True},
         "temperature": False,
     }
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"name": "adam", "momentum": 0.9}, r"optimizer\.momentum is 0\.9: adam has none, take sgd or rmsprop"),
-        ({"name": "sgd", "weight_decay": 0.1}, r"optimizer\.weight_decay is 0\.1: sgd has none, take adamw"),
-    ],
-)
-def test_a_setting_that_the_rule_would_ignore_is_refused(options, message):
-    with pytest.raises(ConfigError, match=message):
-        make_optimizer(AdamConfig(**options), steps=1)
