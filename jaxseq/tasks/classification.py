@@ -156,7 +156,8 @@ class Classification(TaskDefaults):
         """How many texts, classes and tokens there are, what truncation and padding do to those to train on, and how
         many words begin with a vector."""
         loader, counts = self.training_loader, ", ".join(f"{len(t.texts):,} {name}" for name, t in self._texts.items())
-        shapes = " or ".join(f"{rows} x {length}" for rows, length in loader.shapes)
+        *shorter, longest = (str(length) for _, length in loader.shapes)
+        shapes = f"{loader.batch_size} x {', '.join(shorter)}{' or ' if shorter else ''}{longest}"
         lines = [
             f"{counts} texts in {len(self.classes)} classes, vocabulary {self.tokenizer.vocabulary_size:,}, "
             f"{loader.steps_per_epoch:,} batches of {shapes} an epoch",
