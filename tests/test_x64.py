@@ -6,11 +6,23 @@ import numpy as np
 import pytest
 from small_language_models import recurrent_model, transformer_model
 
-from jaxseq.config import CorpusConfig, SGDConfig, kinds_of
+from jaxseq.config import (
+    BagConfig,
+    ClassificationConfig,
+    CorpusConfig,
+    EncoderConfig,
+    NBSVMConfig,
+    RNNConfig,
+    SGDConfig,
+    kinds_of,
+)
 from jaxseq.data import Corpus, RowLoader
+from jaxseq.data.examples import LabelledBatch
 from jaxseq.decoding import Sampling, generate, next_tokens
+from jaxseq.ops.objective import LossContext
 from jaxseq.runs import train_model
 from jaxseq.runs.evaluation import SplitEvaluator
+from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier
 from jaxseq.tasks.language_model import evaluation, init_params, make_loss_fn
 from jaxseq.training.optim import make_optimizer
 
@@ -25,6 +37,12 @@ MODELS = {
     "sinusoidal": transformer_model(
         **SIZE, heads=2, layers=1, context=9, positions="sinusoidal", tied=False, dtype=jnp.bfloat16
     ),
+}
+CLASSIFIERS = {
+    "bag": (BagConfig(features=4), ("mean",)),
+    "both_ways": (RNNConfig(cell="gru", features=4, bidirectional=True, embedding=3), ("max", "mean", "ends")),
+    "encoder": (EncoderConfig(features=8, layers=1, heads=2, dropout=0.2), ("attention", "last")),
+    "nbsvm": (NBSVMConfig(), ("sum",)),
 }
 IDS = np.random.default_rng(0).integers(0, 7, 200).astype(np.int32)
 MASK, RESET = (np.random.default_rng(1).random((2, 2, 6)) < np.array([0.7, 0.3])[:, None, None]).astype(bool)
@@ -58,6 +76,25 @@ def of_model(model) -> dict:
     return {"params": params, "carry": carry, "run": run(params, carry)}
 
 
+def of_classifier(model) -> dict:
+    """Fresh parameters of a classifier, its probabilities, and gradients of the loss of a batch."""
+    config, pooling = model
+    classifier = build_classifier(ClassificationConfig(pooling=pooling, hidden=3), config, vocabulary_size=7, classes=3)
+    variables, loss = init_classifier(classifier, jax.random.key(0)), classification_loss(classifier)
+    batch = LabelledBatch(IDS[:12].reshape(2, 6), MASK, np.array([0, 2], np.int32), np.array([True, True]))
+    context = LossContext(jnp.int32(0), jax.random.key(2))
+
+    @jax.jit
+    def run(params):
+        def total(params):
+            output = loss({**variables, "params": params}, None, batch, context)
+            return output.tallies["loss"].total, output.tallies
+
+        return jax.grad(total, has_aux=True)(params), classifier.apply({**variables, "params": params}, batch.inputs)
+
+    return {"variables": variables, "run": run(variables["params"])}
+
+
 def of_package(model) -> dict:
     """What training, evaluation and decoding make of a model."""
     params = init_params(model, seed=0)
@@ -82,13 +119,16 @@ def of_package(model) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("compute", "name"), [(of_model, name) for name in MODELS] + [(of_package, name) for name in ("lstm", "rotary")]
+    ("compute", "name"),
+    [(of_model, name) for name in MODELS]
+    + [(of_package, name) for name in ("lstm", "rotary")]
+    + [(of_classifier, name) for name in CLASSIFIERS],
 )
 def test_types_and_numbers_are_those_without_it(compute, name):
     results = []
     for wide in (False, True):
         with jax.enable_x64(wide):
-            results.append(compute(MODELS[name]))
+            results.append(compute({**MODELS, **CLASSIFIERS}[name]))
     paths = jax.tree_util.tree_leaves_with_path(results[0])
     for (path, want), have in zip(paths, jax.tree.leaves(results[1]), strict=True):
         where = jax.tree_util.keystr(path)

@@ -37,7 +37,9 @@ def test_greedy_takes_the_argmax_at_every_step(prompt_length):
 )
 def test_every_model_goes_on_as_when_it_reads_the_whole_text_again_for_each_token(model):
     params = model.init(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
-    params = jax.tree.map(lambda leaf: leaf + 0.5 * jax.random.normal(jax.random.key(leaf.size), leaf.shape), params)
+    params = jax.tree.map(
+        lambda leaf: leaf + 0.5 * jax.random.normal(jax.random.key(leaf.size), leaf.shape, leaf.dtype), params
+    )
     tokens = np.full((2, 17), 0, np.int32)
     tokens[:, :5] = PROMPT[:2, :5] % 11
     read = jax.jit(lambda tokens: model.apply({"params": params}, tokens)[0])

@@ -66,7 +66,7 @@ def weighted(task, weights, bias: float):
     """The task's variables with weights [w] for WORDS; all other tokens keep 0."""
     variables = task.init(jax.random.key(0))
     params = variables["params"]
-    table = params["body"]["weights"]["table"].at[np.array(ids_of(task)), 0].set(weights)
+    table = params["body"]["weights"]["table"].at[np.array(ids_of(task)), 0].set(np.asarray(weights, np.float32))
     body = {"weights": {"table": table}}
     return {**variables, "params": {"body": body, "head": {"output": {"bias": np.array([bias], np.float32)}}}}
 
