@@ -48,6 +48,8 @@ class ClassificationConfig(TaskConfig):
     """What makes logits of that: a linear layer, or a bias where it has their number already."""
     dropout: Annotated[DropoutRate, FIXED] = 0.0
     """Dropout on what the head sees."""
+    word_dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Share of the tokens of a text that are passed over in training, other ones each time (Iyyer et al. 2015)."""
     mask: Annotated[bool, FIXED] = True
     """Pass over padding. Without it the model reads the padding as if it were text."""
     vectors: Annotated[str, Text(4096, file=True), FIXED] = ""
@@ -59,3 +61,7 @@ class ClassificationConfig(TaskConfig):
         check_fields(self, "task")
         if not self.pooling:
             raise refuse("task.pooling", self.pooling, "name one at least")
+        if self.word_dropout and not self.mask:
+            raise refuse(
+                "task.word_dropout", self.word_dropout, "without task.mask nothing is passed over, leave it at 0"
+            )

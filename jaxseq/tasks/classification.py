@@ -236,7 +236,7 @@ class Classification(TaskDefaults):
 
     @cached_property
     def _loss(self) -> LossFn:
-        return classification_loss(self.model, masked=self.section.mask)
+        return classification_loss(self.model, masked=self.section.mask, word_dropout=self.section.word_dropout)
 
     def validation(self) -> Evaluation | None:
         """A pass over the validation split."""

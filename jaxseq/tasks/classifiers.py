@@ -12,6 +12,7 @@ from jaxseq.errors import ConfigError
 from jaxseq.models import NBSVM, Bag, Recurrent, TransformerEncoder
 from jaxseq.nn.classifier import Classifier
 from jaxseq.nn.heads import ClassificationHead
+from jaxseq.ops.dropout import dropout_mask
 from jaxseq.ops.losses import cross_entropy
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.tasks.task import Variables
@@ -55,15 +56,19 @@ def with_ratios(variables: Variables, ratios: np.ndarray) -> Variables:
     return {**variables, "statistics": {"body": {"ratios": jnp.asarray(ratios)}}}
 
 
-def classification_loss(model: Classifier, *, masked: bool = True) -> LossFn:
+def classification_loss(model: Classifier, *, masked: bool = True, word_dropout: float = 0.0) -> LossFn:
     """The loss for batches of `jaxseq.data.examples`: cross-entropy in nats ("loss") and hits ("accuracy").
 
     Args:
         masked: pass over padding; without it padding is read as the token 0.
+        word_dropout: share of the tokens that training passes over as if they were padding.
     """
 
     def loss_fn(variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         mask = batch.mask if masked else None
+        words = context.rngs("words")
+        if mask is not None and words is not None and word_dropout:
+            mask &= dropout_mask(words["words"], word_dropout, mask.shape) > 0
         logits: Any = model.apply(variables, batch.inputs, mask=mask, train=context.train, rngs=context.rngs("dropout"))
         loss, hits = cross_entropy(logits, batch.labels, batch.valid)
         return LossOutput({"loss": loss, "accuracy": hits})

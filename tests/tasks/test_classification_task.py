@@ -6,6 +6,7 @@ import json
 import shutil
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from subjects import perturbed
@@ -24,7 +25,8 @@ from jaxseq.config import (
     to_json,
 )
 from jaxseq.errors import ConfigError, InputError
-from jaxseq.ops.objective import EVALUATION
+from jaxseq.ops.dropout import dropout_mask
+from jaxseq.ops.objective import EVALUATION, LossContext
 from jaxseq.runs import load_run
 from jaxseq.runs.evaluation import evaluate_run
 from jaxseq.runs.prediction import predict_run, read_texts
@@ -430,3 +432,21 @@ def test_a_text_without_a_label_is_told_by_its_line_before_anything_is_trained(l
         file.write(f"a great film,{label}\n")
     with pytest.raises(InputError, match=r"train\.csv, line 202 has no label"):
         train_run(experiment(tables), tmp_path / "run")
+
+
+def test_words_are_dropped_in_training_alone_as_if_they_were_padding(tables):
+    task = Classification.create(experiment(tables, length=30), Workspace())
+    section = dataclasses.replace(task.section, word_dropout=0.4)
+    dropping = dataclasses.replace(task, experiment=dataclasses.replace(task.experiment, task=section))
+    variables, batch = task.init(jax.random.key(0)), task.training_loader(0)
+    context = LossContext(jnp.int32(0), jax.random.key(3))
+    words = context.rngs("words")
+    assert words is not None
+    kept = batch._replace(mask=batch.mask & (np.asarray(dropout_mask(words["words"], 0.4, batch.mask.shape)) > 0))
+    assert 0.4 < kept.mask.sum() / batch.mask.sum() < 0.8
+    trained, expected = dropping.loss(variables, None, batch, context), task.loss(variables, None, kept, context)
+    jax.tree.map(np.testing.assert_array_equal, trained.tallies, expected.tallies)
+    measured = dropping.loss(variables, None, batch, EVALUATION)
+    jax.tree.map(np.testing.assert_array_equal, measured.tallies, task.loss(variables, None, batch, EVALUATION).tallies)
+    with pytest.raises(ConfigError, match=r"task\.word_dropout is 0\.4: without task\.mask"):
+        dataclasses.replace(section, mask=False)
