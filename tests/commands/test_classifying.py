@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -347,3 +348,12 @@ def test_a_language_model_names_the_command_that_fits(trained):
     told = refused("predict", "runs/tiny", "a text", folder=folder)
     assert told == "error: the model in runs/tiny predicts nothing of a text: use `jaxseq sample`\n"
     assert snapshot(folder) == before
+
+
+def test_the_example_of_the_page_says_what_the_command_says(films, monkeypatch, capsys):
+    page = (ROOT / "docs" / "classification.md").read_text(encoding="utf-8").replace("runs/imdb_gru", "runs/films")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(films)
+    exec(compile(example, "classification.md", "exec"), {})
+    (said,) = predicted(films, "I can't wait for the weekend")
+    assert capsys.readouterr().out == f"{said['label']} {said['probabilities']} {said['unknown']}\n"
