@@ -13,16 +13,16 @@ from jaxseq.config import AdamConfig, ClassificationConfig, ExperimentConfig, La
 
 config = ExperimentConfig(
     name="imdb_birnn",
-    task=ClassificationConfig(pooling=("max", "mean"), dropout=0.5),
+    task=ClassificationConfig(pooling=("max", "mean"), dropout=0.5, word_dropout=0.5),
     data=LabelledConfig(
         source="data/aclImdb/aclImdb*",
         normalize=("breaks_to_spaces", "lowercase"),
-        splitter="words",
+        splitter="words_and_marks",
         max_words=20_000,
         length=400,
         lengths=8,
     ),
-    model=RNNConfig(cell="lstm", features=64, bidirectional=True, embedding=128, input_dropout=0.2),
-    optimizer=AdamConfig(learning_rate=1e-3, clip_norm=1.0),
-    train=TrainConfig(epochs=4, log_every=100, patience=2, metric="accuracy"),
+    model=RNNConfig(cell="lstm", features=64, bidirectional=True, embedding=128),
+    optimizer=AdamConfig(learning_rate=2e-3, schedule="cosine", warmup_steps=200, clip_norm=1.0),
+    train=TrainConfig(epochs=5, log_every=100, metric="accuracy"),
 )

@@ -36,7 +36,7 @@ def test_greedy_takes_the_argmax_at_every_step(prompt_length):
     ids=["lstm", "transformer"],
 )
 def test_every_model_goes_on_as_when_it_reads_the_whole_text_again_for_each_token(model):
-    params = model.init(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
+    params = jax.jit(model.init)(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
     params = jax.tree.map(
         lambda leaf: leaf + 0.5 * jax.random.normal(jax.random.key(leaf.size), leaf.shape, leaf.dtype), params
     )
@@ -256,7 +256,7 @@ def test_many_rows_are_shared_among_devices_and_come_out_the_same(sampling, monk
     if len(jax.devices()) < 2:
         pytest.skip("needs 2 devices")
     model = recurrent_model(size=23, features=8, embedding=4)
-    params = model.init(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
+    params = jax.jit(model.init)(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
     prompt = np.random.default_rng(3).integers(0, 23, (32, 5))
     _, logits, _ = generation._begin(model, params, prompt)
     assert len(logits.sharding.device_set) == min(4, len(jax.devices()))

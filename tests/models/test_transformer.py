@@ -36,7 +36,7 @@ def test_the_carry_keeps_its_laws(name, law):
 
 
 def initialised(model: LanguageModel) -> dict:
-    return model.init(jax.random.key(0), jnp.zeros((1, 2), jnp.int32))["params"]
+    return jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 2), jnp.int32))["params"]
 
 
 def tokens(model: LanguageModel, rows: int, steps: int, seed: int = 0) -> np.ndarray:
@@ -104,7 +104,7 @@ def test_the_whole_model_equals_one_of_torch_parts_on_logits_loss_and_gradients(
         return tallies["loss"].total, tallies
 
     gradient, tallies = jax.jit(jax.grad(objective, has_aux=True))(params)
-    logits, _ = model.apply({"params": params}, ids)
+    logits, _ = jax.jit(model.apply)({"params": params}, ids)
 
     peer = TorchTransformer(model.body)
     peer.load(params)
@@ -126,7 +126,7 @@ def test_the_whole_model_equals_one_of_torch_parts_on_logits_loss_and_gradients(
 def test_an_untrained_model_knows_nothing(positions):
     model = transformer_model(size=65, positions=positions)
     ids = tokens(model, 4, 65)
-    tallies, _ = model.apply({"params": initialised(model)}, ids[:, :-1], ids[:, 1:], method="loss")
+    tallies, _ = jax.jit(partial(model.apply, method="loss"))({"params": initialised(model)}, ids[:, :-1], ids[:, 1:])
     np.testing.assert_allclose(tallies["loss"].total / tallies["loss"].count, np.log(65), rtol=0.02)
 
 
@@ -163,7 +163,7 @@ def test_decoding_steps_give_the_logits_of_one_call_far_past_the_context(name):
     model = MODELS[name]
     params = subjects.perturbed(initialised(model), 0.3)
     ids = tokens(model, 2, 25)
-    expected, _ = model.apply({"params": params}, ids)
+    expected, _ = jax.jit(model.apply)({"params": params}, ids)
     step, carry = jax.jit(partial(model.decode_step, model.decoding_weights(params))), model.initial_carry(2)
     for i in range(25):
         logits, carry = step(ids[:, i], carry)
@@ -175,18 +175,22 @@ def test_dropout_acts_in_training_only_and_follows_its_key():
     params, ids = subjects.perturbed(initialised(model), 0.3), tokens(model, 2, 6)
 
     def run(train, key):
-        return np.asarray(model.apply({"params": params}, ids, train=train, rngs={"dropout": jax.random.key(key)})[0])
+        return np.asarray(
+            jax.jit(partial(model.apply, train=train))({"params": params}, ids, rngs={"dropout": jax.random.key(key)})[
+                0
+            ]
+        )
 
     np.testing.assert_array_equal(run(True, 1), run(True, 1))
     assert (run(True, 1) != run(True, 2)).any()
-    without = transformer_model(**SIZE).apply({"params": params}, ids)[0]
+    without = jax.jit(transformer_model(**SIZE).apply)({"params": params}, ids)[0]
     np.testing.assert_array_equal(run(False, 1), without)
 
 
 def test_bfloat16_keeps_float32_parameters_and_logits_and_a_bfloat16_cache():
     model = transformer_model(**SIZE, context=4, dtype=jnp.bfloat16)
     params = initialised(model)
-    logits, carry = model.apply({"params": params}, tokens(model, 2, 6))
+    logits, carry = jax.jit(model.apply)({"params": params}, tokens(model, 2, 6))
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype(jnp.float32)}
     assert logits.dtype == jnp.float32
     assert {leaf.dtype for leaf in jax.tree.leaves(carry.rings)} == {jnp.dtype(jnp.bfloat16)}

@@ -40,7 +40,7 @@ def test_a_lookup_is_the_vectors_that_it_stands_for(rows):
     rng = np.random.default_rng(0)
     layer, table = LAYERS["lstm"], jnp.asarray(rng.normal(size=(rows, 3)), jnp.float32)
     ids, mask = jnp.asarray(rng.integers(0, rows, (2, 6)), jnp.int32), rng.random((2, 6)) < 0.7
-    params = layer.init(jax.random.key(0), table[ids])["params"]
+    params = jax.jit(layer.init)(jax.random.key(0), table[ids])["params"]
     assert Lookup(ids, table, 3).is_narrow == (rows == 5)
 
     def objective(look):
@@ -63,7 +63,7 @@ def test_one_layer_twice_and_a_carry_of_one_direction_are_refused():
     with pytest.raises(ValueError, match="one layer cannot be both directions"):
         Bidirectional(layer, layer)
     x = jnp.zeros((1, 2, 3), jnp.float32)
-    params = LAYERS["lstm"].init(jax.random.key(0), x)
+    params = jax.jit(LAYERS["lstm"].init)(jax.random.key(0), x)
     with pytest.raises(ValueError, match="a carry of LSTMCarry is not of both directions"):
         LAYERS["lstm"].apply(params, x, LSTM(4).initial_carry(1))
 
@@ -134,7 +134,7 @@ PADDINGS = {
 def test_padded_batches_equal_a_loop_without_padding_on_values_and_gradients(cell, step, padding):
     """keras#17596, keras#7244, keras#3367, keras#4192; and tf#49738: the outputs of padding are zero."""
     layer, mask = Bidirectional(cell(WIDTH), cell(WIDTH)), PADDINGS[padding]
-    params = perturbed(layer.init(jax.random.key(0), X)["params"], 0.3)
+    params = perturbed(jax.jit(layer.init)(jax.random.key(0), X)["params"], 0.3)
 
     def objective(params, x):
         outputs, ends = by_loop(jax.jit(step), len(cell.CARRY._fields), params, x, mask)
@@ -210,7 +210,7 @@ def test_masked_batches_equal_keras_bidirectional_where_its_tokens_are_real(kind
 def test_reading_packed_texts_equals_reading_each_alone():
     layer = LAYERS["lstm"]
     x = jnp.asarray(np.random.default_rng(1).normal(size=(1, 7, 3)), jnp.float32)
-    params = layer.init(jax.random.key(0), x)["params"]
+    params = jax.jit(layer.init)(jax.random.key(0), x)["params"]
     reset = np.arange(7)[None] == 3
     together, carry = layer.apply({"params": params}, x, reset=reset)
     first, after_first = layer.apply({"params": params}, x[:, :3])

@@ -17,7 +17,7 @@ every_model = pytest.mark.parametrize("name", MODELS)
 
 
 def params_of(model):
-    return model.init(jax.random.key(0), TOKENS)["params"]
+    return jax.jit(model.init)(jax.random.key(0), TOKENS)["params"]
 
 
 @every_model

@@ -151,7 +151,7 @@ def test_the_share_of_every_device_is_looked_at():
 def test_a_nan_that_a_layer_takes_out_and_puts_back_is_named_by_where_it_came_from():
     model = transformer_model(size=5, features=4, layers=1, heads=2, context=4)
     tokens = jnp.array([[0, 3, 1]], jnp.int32)
-    params = model.init(jax.random.key(0), tokens)["params"]
+    params = jax.jit(model.init)(jax.random.key(0), tokens)["params"]
     params["embedding"] = params["embedding"].at[3].set(jnp.nan)
 
     def loss(variables, carry, batch, context):
