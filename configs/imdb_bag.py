@@ -6,7 +6,8 @@ The data are the Large Movie Review Dataset (Maas et al. 2011; ai.stanford.edu/~
 train on and 25,000 to test, looked for in data/aclImdb/: the archive as it is (aclImdb_v1.tar.gz, or repacked), or the
 unpacked folder; `--data.source tfds:imdb_reviews` fetches it.
 
-2,000 words, embedding 8, masked mean over time, 8 units with ReLU, one logit: 2,001 x 8 + 72 + 9 parameters.
+2,000 words, embedding 8, masked mean over time, 8 units with ReLU, one logit: 2,001 x 8 + 72 + 9 parameters. Test
+accuracy over seeds 0, 1 and 2: 87.67 %, standard deviation 0.15 (87.75, 87.50, 87.76); a minute each, on one core.
 """
 
 from jaxseq.config import AdamConfig, BagConfig, ClassificationConfig, ExperimentConfig, LabelledConfig, TrainConfig

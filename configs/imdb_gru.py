@@ -7,8 +7,11 @@ train on and 25,000 to test, looked for in data/aclImdb/: the archive as it is (
 unpacked folder; `--data.source tfds:imdb_reviews` fetches it.
 
 "<br />" and everything but letters and apostrophes become spaces, 10,000 words and 1,000 hashed buckets for the others,
-embedding 128, GRU 128 x 2, the last real state, one logit. `--task.no-mask` shows what happens where padding is read as
-text (published: test accuracy 50.1 %).
+embedding 128, GRU 128 x 2, the last real state, one logit. Test accuracy over seeds 0, 1 and 2: 76.57 %, standard
+deviation 0.68 (76.21, 77.35, 76.15); 3 min 30 s each, on one core that others shared.
+
+`--task.no-mask` shows what happens where padding is read as text. Published is a test accuracy of 50.1 %; here it is
+76.78 and 77.46 % (seeds 0 and 1): of 75 tokens some twenty are padding, and the GRU learns to keep what it knows.
 """
 
 from jaxseq.config import AdamConfig, ClassificationConfig, ExperimentConfig, LabelledConfig, RNNConfig, TrainConfig
