@@ -6,7 +6,8 @@ The data are the Large Movie Review Dataset (Maas et al. 2011; ai.stanford.edu/~
 train on and 25,000 to test, looked for in data/aclImdb/: the archive as it is (aclImdb_v1.tar.gz, or repacked), or the
 unpacked folder; `--data.source tfds:imdb_reviews` fetches it.
 
-Bidirectional LSTM 64 over embedded words, maximum and mean over time side by side, one logit.
+Bidirectional LSTM 64 over embedded words, maximum and mean over time side by side, one logit; half of the words are
+dropped in training. Of a review the last 600 words are read: its end says what it comes to.
 """
 
 from jaxseq.config import AdamConfig, ClassificationConfig, ExperimentConfig, LabelledConfig, RNNConfig, TrainConfig
@@ -19,7 +20,8 @@ config = ExperimentConfig(
         normalize=("breaks_to_spaces", "lowercase"),
         splitter="words_and_marks",
         max_words=20_000,
-        length=400,
+        length=600,
+        truncating="pre",
         lengths=8,
     ),
     model=RNNConfig(cell="lstm", features=64, bidirectional=True, embedding=128),
