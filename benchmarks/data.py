@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.works import WORKS, Work
+from benchmarks.works import WORKS, Model, Work
 
 BATCHES = 20
 """Different batches of each training work; a round goes through them in a circle."""
+
+GATES = 4
+"""Of an LSTM."""
 
 
 def real_texts() -> bool:
@@ -84,6 +87,38 @@ def texts(*, batch: int, time: int, vocabulary: int, count: int, seed: int = 3) 
     return np.where(np.arange(time) < lengths, words, 0).astype(np.int32), labels
 
 
+def weights(model: Model, *, seed: int = 4) -> dict[str, np.ndarray]:
+    """Parameters of a bidirectional LSTM classifier, float32, so large that its probabilities lie everywhere.
+
+    embedding [v, e]; of each direction, as in forward_input, input [e, 4d], recurrent [d, 4d] and bias [4d], gates
+    input, forget, candidate, output; head_kernel [2d, 1] and head_bias [1].
+    """
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape: int, scale: float) -> np.ndarray:
+        return scale * rng.standard_normal(shape, np.float32)
+
+    d, width, gates = model.features, model.embedding, GATES * model.features
+    found = {"embedding": normal(model.vocabulary, width, scale=1.0)}
+    for direction in ("forward", "backward"):
+        found[f"{direction}_input"] = normal(width, gates, scale=width**-0.5)
+        found[f"{direction}_recurrent"] = normal(d, gates, scale=d**-0.5)
+        found[f"{direction}_bias"] = normal(gates, scale=0.5)
+    return {**found, "head_kernel": normal(2 * d, 1, scale=3 * d**-0.5), "head_bias": normal(1, scale=0.5)}
+
+
+def _prediction_data(work: Work, folder: Path) -> None:
+    assert work.model is not None
+    model = work.model
+    if (model.family, model.layers, model.directions) != ("lstm", 1, 2):
+        raise ValueError(f"there are no weights for {model}: write them down in `weights` and in the workers")
+    inputs, _ = texts(batch=work.batch, time=work.time, vocabulary=model.vocabulary, count=1)
+    real = inputs[0] != 0
+    np.save(folder / "ids.npy", inputs[0][real])
+    np.save(folder / "offsets.npy", np.cumsum([0, *real.sum(1)], dtype=np.int64))
+    np.savez(folder / "weights.npz", **weights(model))
+
+
 def _training_data(work: Work, folder: Path) -> None:
     assert work.model is not None
     if work.model.label:
@@ -111,10 +146,13 @@ def _training_data(work: Work, folder: Path) -> None:
 
 def prepare(name: str, folder: Path) -> None:
     """Writes what the workers of work `name` read: ids.npy [t], inputs.npy and targets.npy [n, b, t] (all int32) for
-    training and windows, of a classifier inputs.npy and targets.npy [n, b], text.txt for tokenization."""
+    training and windows, of a classifier inputs.npy and targets.npy [n, b], text.txt for tokenization; for a prediction
+    ids.npy [t] int32, offsets.npy [n + 1] int64 and weights.npz, see `weights`."""
     work = WORKS[name]
     if work.kind == "train":
         _training_data(work, folder)
+    elif work.kind == "predict":
+        _prediction_data(work, folder)
     elif work.kind == "windows":
         np.save(folder / "ids.npy", ranked_ids(latin_text(), 65))
     elif work.kind in ("encode", "decompose"):

@@ -21,11 +21,10 @@ import jax
 import numpy as np
 
 from jaxseq import runtime
-from jaxseq.config import load_config
+from jaxseq.config import CorpusConfig, load_config
 from jaxseq.errors import InputError
 from jaxseq.sharding import STACKED_SHARDED
-from jaxseq.tasks import language_modeling as task
-from jaxseq.tasks.corpora import prepare, training_loader
+from jaxseq.tasks import Workspace, task_of
 from jaxseq.training.devices import choose_devices, put_state
 from jaxseq.training.dispatch import compile_training, stack_batches
 from jaxseq.training.optim import make_optimizer
@@ -37,16 +36,16 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 def seconds_per_step(path: Path, *, dispatches: int) -> tuple[float, float]:
     """Median seconds a step of the loader, and of the compiled training step."""
     config, _ = load_config(path)
-    tokenizer, corpus = prepare(dataclasses.replace(config.data, memory_map=False))
-    loader = training_loader(config.data, corpus, seed=config.train.seed)
-    model = task.build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
+    if isinstance(config.data, CorpusConfig):
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, memory_map=False))
+    task = task_of(config).create(config, Workspace())
+    loader = task.loader("train", train=True)
     most = config.train.steps_per_dispatch
     optimizer = make_optimizer(config.optimizer, steps=most * dispatches)
     parallel, _ = choose_devices(config.train.devices, loader.batch_size)
-    run = compile_training(task.make_loss_fn(model, loader), optimizer, parallel=parallel, most=most)
-    carry = model.initial_carry(loader.batch_size) if loader.carried else None
-    params = task.init_params(model, seed=config.train.seed)
-    state = put_state(parallel, init_state({"params": params}, optimizer, key=jax.random.key(1), carry=carry))
+    run = compile_training(task.loss, optimizer, parallel=parallel, most=most)
+    variables, carry = task.init(jax.random.key(config.train.seed)), task.initial_carry(loader.batch_size)
+    state = put_state(parallel, init_state(variables, optimizer, key=jax.random.key(1), carry=carry))
     loading, training = [], []
     for number in range(dispatches + 1):
         start = time.perf_counter()

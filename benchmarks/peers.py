@@ -36,7 +36,7 @@ class Peer:
 OURS = "jaxseq"
 BEFORE = "jaxseq-before"
 """Another checkout of jaxseq, with the worker that it has itself."""
-_MODELS = ("w1", "w2", "w4", "w5", "w5gpu", "birnn", "w6")
+_MODELS = ("w1", "w2", "w4", "w5", "w5gpu", "birnn", "predict", "w6")
 PEERS: dict[str, Peer] = {
     OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), (*_MODELS, "w7"), own_setup=True),
     BEFORE: Peer("jaxseq_worker", ("jax", "flax", "optax"), (*_MODELS, "w7"), own_setup=True),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import ROOT
-from benchmarks.summary import Line, lines, show_seconds, unit, verdicts
+from benchmarks.summary import Line, figure, is_rate, lines, show_seconds, unit, verdicts
 from benchmarks.works import WORKS
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -16,10 +16,11 @@ The same work in jaxseq and in its peers, measured in turns: a round times every
 a process of its own that has built and warmed up its work before. A figure is the median over the rounds; "ours / this"
 is the median of the round-by-round ratios of jaxseq's time to this contestant's, so below 1 jaxseq is faster. "+m" runs
 with an allocator that keeps freed memory (jaxseq's default; for the others two environment variables). A training
-step is forward, backward and Adam in float32, from batches in host memory; on a GPU matmuls may use TF32 everywhere.
-"of matmul" is the step's FLOP, as [works.py](../benchmarks/works.py) counts them, over its time, as a share of what one
-large matmul reaches on the same machine in the same rounds. Memory is the peak of the process, compilation included;
-on a GPU that of the device.
+step is forward, backward and Adam in float32, from batches in host memory; on a GPU matmuls may use TF32 everywhere. A
+prediction begins with the token ids of texts of mixed length in host memory and ends with their probabilities there, in
+the texts' order. "of matmul" is the FLOP of a step or of a text, as [works.py](../benchmarks/works.py) counts them,
+over its time, as a share of what one large matmul reaches on the same machine in the same rounds. Memory is the peak of
+the process, compilation included; on a GPU that of the device.
 
 How each contestant is written: [benchmarks/workers](../benchmarks/workers). How to run it: `python -m benchmarks
 --help`. This page is written by `python -m benchmarks --table docs/benchmarks.md` from the files in
@@ -35,8 +36,8 @@ def _cells(name: str, line: Line, device: str) -> list[str]:
     middle, low, high = (show_seconds(name, s) for s in (line.seconds.median, line.seconds.low, line.seconds.high))
     return [
         middle,
-        f"{low} to {high}" if unit(name) != "MB/s" else f"{high} to {low}",
-        f"{line.ratio.median:.3g}" if line.ratio else "",
+        f"{low} to {high}" if not is_rate(name) else f"{high} to {low}",
+        figure(line.ratio.median) if line.ratio else "",
         f"{line.matmul_share:.0%}" if line.matmul_share is not None else "",
         _megabytes(line, device),
     ]
@@ -49,7 +50,7 @@ def as_text(name: str, result: dict[str, Any], device: str) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     sides = ["<", *">" * (len(heads) - 1)]
     table = ["  ".join(f"{c:{s}{w}}" for c, s, w in zip(row, sides, widths, strict=True)) for row in rows]
-    flop = f", {result['flop'] / 1e9:.3g} GFLOP" if result["flop"] else ""
+    flop = f", {figure(result['flop'] / 1e9)} GFLOP" if result["flop"] else ""
     failed = [f"{label} failed" for label in result["failed"]]
     return "\n".join([f"{name}: {WORKS[name].title}{flop}", *table, *verdicts(name, result, device), *failed])
 
@@ -82,7 +83,7 @@ def _section(name: str, by_device: dict[str, dict[str, Any]]) -> list[str]:
     remarks = [
         f"{device.upper()}: {line}." for device, result in by_device.items() for line in verdicts(name, result, device)
     ]
-    title = WORKS[name].title + (f", {flop / 1e9:.3g} GFLOP" if flop else "")
+    title = WORKS[name].title + (f", {figure(flop / 1e9)} GFLOP" if flop else "")
     return [f"## {name.upper()}: {title}", "", *drawn, "", "  \n".join(remarks), ""]
 
 

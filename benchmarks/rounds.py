@@ -46,13 +46,13 @@ class Settings:
 def contestants(work: str, pythons: dict[str, str], allocators: tuple[str, ...]) -> list[Contestant]:
     """Who takes part in `work`, of the peers in `pythons`, each with its interpreter.
 
-    The allocator is no question for text; for generation jaxseq always tunes its own.
+    The allocator is no question for text; for generation and prediction jaxseq always tunes its own.
     """
     chosen = []
     for name, python in pythons.items():
         if PEERS[name].takes_part(work):
             kind = WORKS[work].kind
-            both = kind == "train" or (kind == "generate" and not PEERS[name].own_setup)
+            both = kind == "train" or (kind in ("generate", "predict") and not PEERS[name].own_setup)
             chosen += [Contestant(name, a == "tuned", python) for a in (allocators if both else ("default",))]
     return chosen
 
@@ -143,8 +143,18 @@ def measure(name: str, entered: Sequence[Contestant], settings: Settings) -> dic
 
 def losses(name: str, entered: Sequence[Contestant], settings: Settings, *, steps: int) -> dict[str, dict[str, Any]]:
     """{label: parameters, and losses before each of the first `steps` updates} of a training work."""
+    return _computed(name, entered, settings, "losses", steps=lambda label: steps)
+
+
+def probabilities(name: str, entered: Sequence[Contestant], settings: Settings) -> dict[str, dict[str, Any]]:
+    """{label: parameters, and the probability of every text} of a prediction."""
+    return _computed(name, entered, settings, "probabilities")
+
+
+def _computed(
+    name: str, entered: Sequence[Contestant], settings: Settings, do: str, **options: Callable[[str], Any]
+) -> dict[str, dict[str, Any]]:
     with Field(name, entered, settings) as field:
         field.workers.pop(YARDSTICK).close()
         built = {label: worker.built["parameters"] for label, worker in field.workers.items()}
-        answers = field.ask("losses", steps=lambda label: steps)
-        return {label: {"parameters": built[label], **answer} for label, answer in answers.items()}
+        return {label: {"parameters": built[label], **answer} for label, answer in field.ask(do, **options).items()}

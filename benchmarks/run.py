@@ -12,9 +12,11 @@ an environment of their own: `--peer-python .venv-peers/bin/python`.
 
 What is measured. W1 and W2 are training steps of configs/jamo_lstm.py and configs/shakespeare_gru.py, W5 of the
 Transformer (w5gpu: its GPU setting), W4 and birnn of classifiers of padded texts, with a GRU and with an LSTM in both
-directions, W6 the generation of 1,000 characters with the models of W1 and W2, W7 tokenization and windows. A training
-step is forward, backward and Adam, in float32, from batches in host memory. jaxseq runs the loop that `jaxseq train`
-runs, with the loader, the dispatch and the metrics file inside the clock; the peers' batches are cut beforehand.
+directions, predict is prediction with the latter, W6 the generation of 1,000 characters with the models of W1 and W2,
+W7 tokenization and windows. A training step is forward, backward and Adam, in float32, from batches in host memory.
+jaxseq runs the loop that `jaxseq train` runs, with the loader, the dispatch and the metrics file inside the clock; the
+peers' batches are cut beforehand. A prediction goes from token ids to probabilities in the texts' order: in jaxseq by
+the function that `jaxseq predict` calls, while the peers are given their texts sorted by length.
 
 How. Every contestant has a process of its own, with and without a tuned allocator ("+m"). All are built and warmed up,
 then each works for about `--seconds` in turn, A B C D B C D A ..., the others waiting; a matmul opens every round. So
@@ -39,8 +41,8 @@ from benchmarks.rounds import Settings, contestants, measure
 from benchmarks.works import select
 
 _BY_DEFAULT = {
-    "cpu": ("w1", "w2", "w4", "w5", "birnn", "w6", "w7"),
-    "gpu": ("w1", "w2", "w4", "w5", "w5gpu", "birnn", "w6"),
+    "cpu": ("w1", "w2", "w4", "w5", "birnn", "predict", "w6", "w7"),
+    "gpu": ("w1", "w2", "w4", "w5", "w5gpu", "birnn", "predict", "w6"),
 }
 
 
@@ -49,7 +51,8 @@ class Arguments:
     """Times jaxseq against its peers on the same work; `benchmarks/run.py` begins with what is measured and how."""
 
     work: tuple[str, ...] = ()
-    """Works: w1 w2 w4 w5 w5gpu birnn w6 w7, or single ones of a group (w6-lstm-1); by default those of the device."""
+    """Works: w1 w2 w4 w5 w5gpu birnn predict w6 w7, or single ones of a group (w6-lstm-1); by default those of the
+    device."""
     peers: tuple[str, ...] = tuple(name for name in PEERS if name != BEFORE)
     """Contestants."""
     before: Path | None = None
@@ -69,7 +72,8 @@ class Arguments:
     table: Path | None = None
     """Write this page from the JSON files in benchmarks/results/; measures nothing unless works are named too."""
     check: bool = False
-    """Instead of timing print parameter counts and first losses of everybody, and what is wrong with them."""
+    """Instead of timing print parameter counts and first losses of everybody, or probabilities by the same parameters,
+    and what is wrong with them."""
     check_steps: int = 20
     """Updates made by --check."""
 

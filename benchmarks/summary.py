@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from benchmarks.peers import OURS
@@ -25,7 +26,7 @@ class Line(NamedTuple):
     ratio: Spread | None
     """Time of jaxseq over the time of this one, round by round; None for jaxseq itself."""
     matmul_share: float | None
-    """FLOP of the step over its median time, as a share of the median matmul rate; None but for training."""
+    """FLOP of the unit over its median time, as a share of the median matmul rate; None where FLOP are not counted."""
     peak_bytes: int
     device_peak_bytes: int
 
@@ -81,10 +82,10 @@ def verdicts(name: str, result: dict[str, Any], device: str) -> list[str]:
     for peer in dict.fromkeys(filter(None, (fastest, against))):
         ratio = ratio_between(result, ours, peer)
         which = "the fastest peer, " if peer == fastest else ""
-        target = f"; the target is {work.target:.3g}" if work.target and peer == against and device == "cpu" else ""
+        target = f"; the target is {figure(work.target)}" if work.target and peer == against and device == "cpu" else ""
         sentences.append(
-            f"{ours} takes {ratio.median:.3g} of the time of {which}{peer} "
-            f"(quartiles {ratio.low:.3g} to {ratio.high:.3g}{target})"
+            f"{ours} takes {figure(ratio.median)} of the time of {which}{peer} "
+            f"(quartiles {figure(ratio.low)} to {figure(ratio.high)}{target})"
         )
     if work.kind == "train":
         peaks = {one.label: one.device_peak_bytes if device == "gpu" else one.peak_bytes for one in lines(result)}
@@ -98,12 +99,23 @@ def verdicts(name: str, result: dict[str, Any], device: str) -> list[str]:
     return sentences
 
 
+def figure(value: float) -> str:
+    """Three significant digits, or all before the decimal point, never an exponent: 0.0000123, 27.8, 1,234."""
+    rounded = f"{value:.3g}"
+    return f"{value:,.0f}" if abs(float(rounded)) >= 100 else f"{Decimal(rounded):f}"
+
+
 def show_seconds(name: str, seconds: float) -> str:
-    """Time of a unit as its table shows it: milliseconds, or megabytes a second."""
-    return f"{seconds * 1e3:.3g}" if WORKS[name].kind in ("train", "generate") else f"{1 / seconds:.3g}"
+    """Time of a unit as its table shows it: milliseconds, or units a second."""
+    return figure(1 / seconds if is_rate(name) else seconds * 1e3)
 
 
 def unit(name: str) -> str:
     """What `show_seconds` shows."""
-    kinds = {"train": "ms a step", "generate": "ms"}
+    kinds = {"train": "ms a step", "generate": "ms", "predict": "texts/s"}
     return kinds.get(WORKS[name].kind, "MB/s")
+
+
+def is_rate(name: str) -> bool:
+    """Whether more of what `show_seconds` shows is better."""
+    return unit(name).endswith("/s")

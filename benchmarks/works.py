@@ -4,13 +4,14 @@ FLOP of a training step counts the matmuls of the textbook formulation, two a mu
 twice, except that one-hot input has no gradient. Padding counts as if it were text. Element-wise work, the optimizer
 and the embedding lookup count nothing; attention counts its whole square, not the causal half. A formulation that gets
 away with fewer (the input product of an embedding is a table lookup, say) is credited with the same FLOP as the others:
-what counts is the time.
+what counts is the time. A prediction is forward alone, and padding counts nothing there: how much of it there is hangs
+on how a contestant puts texts of mixed length together.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["train", "generate", "encode", "decompose", "windows"]
+Kind = Literal["train", "generate", "encode", "decompose", "windows", "predict"]
 
 
 @dataclass(frozen=True)
@@ -53,30 +54,38 @@ class Model:
         d, v = self.features, self.vocabulary
         if self.family == "transformer":
             return v * d + self.context * d + self.layers * (12 * d * d + 2 * d) + d
-        gates, biases = (4, 1) if self.family == "lstm" else (3, 2)
-        cells = self.directions * sum(gates * d * (width + d + biases) for width in self.input_widths)
+        biases = 1 if self.family == "lstm" else 2
+        cells = self.directions * sum(self._gates * d * (width + d + biases) for width in self.input_widths)
         return v * self.embedding + cells + (self.directions * d + 1) * self.outputs
 
     def step_flop(self, *, batch: int, time: int) -> int:
         """FLOP of one training step on [batch, time] tokens."""
+        one_hot = self.family != "transformer" and not self.embedding
+        without_gradient = self.directions * 2 * self.vocabulary * self._gates * self.features if one_hot else 0
+        return 3 * self.forward_flop(batch=batch, time=time) - batch * time * without_gradient
+
+    def forward_flop(self, *, batch: int, time: int) -> int:
+        """FLOP of the logits of [batch, time] tokens."""
         d, v = self.features, self.vocabulary
         if self.family == "transformer":
             block = 2 * 12 * d * d + 2 * 2 * time * d
-            return 3 * batch * time * (self.layers * block + 2 * d * v)
-        gates = 4 if self.family == "lstm" else 3
-        cells = self.directions * sum(2 * (width + d) * gates * d for width in self.input_widths)
+            return batch * time * (self.layers * block + 2 * d * v)
+        cells = self.directions * sum(2 * (width + d) * self._gates * d for width in self.input_widths)
         head = 2 * self.directions * d * self.outputs
-        without_gradient = 0 if self.embedding else 2 * v * gates * d * self.directions
-        return batch * time * (3 * cells - without_gradient) + 3 * batch * (1 if self.label else time) * head
+        return batch * time * cells + batch * (1 if self.label else time) * head
+
+    @property
+    def _gates(self) -> int:
+        return 4 if self.family == "lstm" else 3
 
 
 @dataclass(frozen=True)
 class Work:
     """One row of the results.
 
-    `batch` and `time` are the shape of a training batch, the number of texts and characters generated, or the shape
-    of a batch of windows. `target` is the share of the time of the peer named `against` (None: the fastest) that
-    jaxseq set itself on two CPU cores.
+    `batch` and `time` are the shape of a training batch, the number of texts and characters generated, the shape of a
+    batch of windows, or the number of texts to predict for and the tokens of the longest. `target` is the share of the
+    time of the peer named `against` (None: the fastest) that jaxseq set itself on two CPU cores.
     """
 
     title: str
@@ -90,8 +99,17 @@ class Work:
 
     @property
     def flop(self) -> int:
-        """FLOP of a training step; 0 for other kinds of work."""
-        return self.model.step_flop(batch=self.batch, time=self.time) if self.kind == "train" and self.model else 0
+        """FLOP of a training step, or of the prediction for a text of the mean length; 0 for other kinds of work."""
+        if self.model and self.kind == "train":
+            return self.model.step_flop(batch=self.batch, time=self.time)
+        if self.model and self.kind == "predict":
+            return self.model.forward_flop(batch=1, time=(self.shortest + self.time) // 2)
+        return 0
+
+    @property
+    def shortest(self) -> int:
+        """Tokens of the shortest text, where texts differ in length: all lengths from there to `time` are as likely."""
+        return self.time // 8
 
 
 JAMO_LSTM = Model("lstm", vocabulary=181, features=128, layers=1, embedding=128)
@@ -111,6 +129,10 @@ WORKS: dict[str, Work] = {
     "w5gpu": Work("Training step of the Transformer, GPU setting", "train", 64, 256, NANO_GPU),
     "birnn": Work(
         "Training step of a bidirectional LSTM classifier, 50 to 400 words", "train", 32, 400, BOTH_WAYS, target=0.55
+    ),
+    # So many that a round of all peers stays below three minutes: 25,000 reviews take ten times as long.
+    "predict": Work(
+        "Prediction for 2,500 texts of 50 to 400 words, bidirectional LSTM classifier", "predict", 2500, 400, BOTH_WAYS
     ),
     "w6-lstm-1": Work("1,000 characters of jamo_lstm", "generate", 1, 1000, JAMO_LSTM, target=1 / 15, against="torch"),
     "w6-lstm-64": Work("64 x 1,000 of jamo_lstm", "generate", 64, 1000, JAMO_LSTM, target=1 / 2, against="torch"),

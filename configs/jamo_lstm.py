@@ -11,11 +11,19 @@ syllables again. The original of this experiment took 364 steps over 11 million 
 360 steps; validation loss 1.922, 1.777 and 1.660 after the epochs, so 2.396 bits per symbol.
 """
 
-from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, SampleConfig, TrainConfig
+from jaxseq.config import (
+    AdamConfig,
+    CorpusConfig,
+    ExperimentConfig,
+    LanguageModelingConfig,
+    RNNConfig,
+    TrainConfig,
+)
 
 config = ExperimentConfig(
     name="jamo_lstm",
-    data=DataConfig(
+    task=LanguageModelingConfig(prompt="이 영화는", sample_length=1000, temperature=0.7),
+    data=CorpusConfig(
         source="data/nsmc/nsmc_reviews_lm.txt.xz",
         tokenizer="jamo",
         split=(0.9, 0.05, 0.05),
@@ -24,7 +32,6 @@ config = ExperimentConfig(
         batch_size=100,
     ),
     model=RNNConfig(cell="lstm", features=128, embedding=128),
-    optimizer=OptimizerConfig(name="adam", learning_rate=1e-3),
+    optimizer=AdamConfig(learning_rate=1e-3),
     train=TrainConfig(epochs=3, log_every=20),
-    sample=SampleConfig(prompt="이 영화는", length=1000, temperature=0.7),
 )

@@ -13,11 +13,19 @@ One epoch took 13 min on 2 cores: validation loss 1.5390, 2.220 bits per charact
 after 15,000 1.576.)
 """
 
-from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, SampleConfig, TrainConfig
+from jaxseq.config import (
+    AdamConfig,
+    CorpusConfig,
+    ExperimentConfig,
+    LanguageModelingConfig,
+    RNNConfig,
+    TrainConfig,
+)
 
 config = ExperimentConfig(
     name="shakespeare_gru",
-    data=DataConfig(
+    task=LanguageModelingConfig(prompt="to be, or not to be", sample_length=400, temperature=0.5),
+    data=CorpusConfig(
         source="data/tinyshakespeare/input.txt",
         normalize=("lowercase",),
         split=(0.9, 0.1, 0.0),
@@ -27,7 +35,6 @@ config = ExperimentConfig(
         batch_size=32,
     ),
     model=RNNConfig(cell="gru", features=128, layers=2, input_dropout=0.2, dropout=0.2, variational=True),
-    optimizer=OptimizerConfig(name="adam", learning_rate=1e-3),
+    optimizer=AdamConfig(learning_rate=1e-3),
     train=TrainConfig(epochs=1, log_every=500, evaluate_every=5000, checkpoint_every=5000),
-    sample=SampleConfig(prompt="to be, or not to be", length=400, temperature=0.5),
 )

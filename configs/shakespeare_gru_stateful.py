@@ -14,11 +14,19 @@ at batch 1 with the same parameters.
 character. On one row 3 epochs (`--train.epochs 3`), 30,114 steps, took 1 min 54 s: 1.6516.
 """
 
-from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, SampleConfig, TrainConfig
+from jaxseq.config import (
+    AdamConfig,
+    CorpusConfig,
+    ExperimentConfig,
+    LanguageModelingConfig,
+    RNNConfig,
+    TrainConfig,
+)
 
 config = ExperimentConfig(
     name="shakespeare_gru_stateful",
-    data=DataConfig(
+    task=LanguageModelingConfig(prompt="to be, or not to be", sample_length=400, temperature=0.5),
+    data=CorpusConfig(
         source="data/tinyshakespeare/input.txt",
         normalize=("lowercase",),
         split=(0.9, 0.1, 0.0),
@@ -27,7 +35,6 @@ config = ExperimentConfig(
         batch_size=32,
     ),
     model=RNNConfig(cell="gru", features=128, layers=2, input_dropout=0.2, dropout=0.2, variational=True),
-    optimizer=OptimizerConfig(name="adam", learning_rate=1e-3),
+    optimizer=AdamConfig(learning_rate=1e-3),
     train=TrainConfig(epochs=30, log_every=100),
-    sample=SampleConfig(prompt="to be, or not to be", length=400, temperature=0.5),
 )

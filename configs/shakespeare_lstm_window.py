@@ -10,11 +10,21 @@ losses are training losses.
 10 epochs, 9,770 steps, took 3 min 2 s on 2 cores: training loss 2.055 over the first epoch, 1.368 over the last.
 """
 
-from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, RNNConfig, SampleConfig, TrainConfig
+from jaxseq.config import (
+    CorpusConfig,
+    ExperimentConfig,
+    LanguageModelingConfig,
+    RMSpropConfig,
+    RNNConfig,
+    TrainConfig,
+)
 
 config = ExperimentConfig(
     name="shakespeare_lstm_window",
-    data=DataConfig(
+    task=LanguageModelingConfig(
+        predict="last", prompt="the noble brutus hath told you caesar was", sample_length=400, temperature=0.5
+    ),
+    data=CorpusConfig(
         source="data/gutenberg_plays/shakespeare-*.txt",
         encoding="latin-1",
         normalize=("lowercase",),
@@ -24,8 +34,7 @@ config = ExperimentConfig(
         shift=3,
         batch_size=128,
     ),
-    model=RNNConfig(cell="lstm", features=128, predict="last"),
-    optimizer=OptimizerConfig(name="rmsprop", learning_rate=0.01, eps=1e-7),
+    model=RNNConfig(cell="lstm", features=128),
+    optimizer=RMSpropConfig(learning_rate=0.01, eps=1e-7),
     train=TrainConfig(epochs=10, log_every=0),
-    sample=SampleConfig(prompt="the noble brutus hath told you caesar was", length=400, temperature=0.5),
 )

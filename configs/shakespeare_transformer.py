@@ -12,11 +12,19 @@ Published for nanoGPT (github.com/karpathy/nanoGPT): validation loss 1.88.
 It took 1 min 20 s on 2 cores: validation loss 1.7803, 2.568 bits per character.
 """
 
-from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, SampleConfig, TrainConfig, TransformerConfig
+from jaxseq.config import (
+    AdamWConfig,
+    CorpusConfig,
+    ExperimentConfig,
+    LanguageModelingConfig,
+    TrainConfig,
+    TransformerConfig,
+)
 
 config = ExperimentConfig(
     name="shakespeare_transformer",
-    data=DataConfig(
+    task=LanguageModelingConfig(prompt="ROMEO:", sample_length=500, temperature=0.8),
+    data=CorpusConfig(
         source="data/tinyshakespeare/input.txt",
         split=(0.9, 0.1, 0.0),
         layout="windows",
@@ -25,8 +33,7 @@ config = ExperimentConfig(
         batch_size=12,
     ),
     model=TransformerConfig(layers=4, heads=4, features=128, context=64, dropout=0.0),
-    optimizer=OptimizerConfig(
-        name="adamw",
+    optimizer=AdamWConfig(
         learning_rate=1e-3,
         schedule="cosine",
         warmup_steps=100,
@@ -35,5 +42,4 @@ config = ExperimentConfig(
         clip_norm=1.0,
     ),
     train=TrainConfig(steps=2000, log_every=100, evaluate_every=500, evaluate_batches=200, checkpoint_every=500),
-    sample=SampleConfig(prompt="ROMEO:", length=500, temperature=0.8),
 )

@@ -12,11 +12,19 @@ Published for nanoGPT (github.com/karpathy/nanoGPT): validation loss 1.4697.
 Not trained to its end: no GPU was at hand. Its first 4 steps were run on 2 CPU cores, where a step takes 9.4 s.
 """
 
-from jaxseq.config import DataConfig, ExperimentConfig, OptimizerConfig, SampleConfig, TrainConfig, TransformerConfig
+from jaxseq.config import (
+    AdamWConfig,
+    CorpusConfig,
+    ExperimentConfig,
+    LanguageModelingConfig,
+    TrainConfig,
+    TransformerConfig,
+)
 
 config = ExperimentConfig(
     name="shakespeare_transformer_gpu",
-    data=DataConfig(
+    task=LanguageModelingConfig(prompt="ROMEO:", sample_length=500, temperature=0.8),
+    data=CorpusConfig(
         source="data/tinyshakespeare/input.txt",
         split=(0.9, 0.1, 0.0),
         layout="windows",
@@ -25,8 +33,7 @@ config = ExperimentConfig(
         batch_size=64,
     ),
     model=TransformerConfig(layers=6, heads=6, features=384, context=256, dropout=0.2),
-    optimizer=OptimizerConfig(
-        name="adamw",
+    optimizer=AdamWConfig(
         learning_rate=1e-3,
         schedule="cosine",
         warmup_steps=100,
@@ -35,5 +42,4 @@ config = ExperimentConfig(
         clip_norm=1.0,
     ),
     train=TrainConfig(steps=5000, log_every=50, evaluate_every=250, checkpoint_every=250, compute_dtype="bfloat16"),
-    sample=SampleConfig(prompt="ROMEO:", length=500, temperature=0.8),
 )

@@ -23,20 +23,34 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
-# Under nohup it is ignored, and the commands that tests start would ignore it too.
+# Ignored under nohup the one, in the background of a script the other, and so by the commands that tests start.
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import jax
+import jaxtyping
+
+# What their signatures say of shapes and types is checked in all calls made by tests.
+jaxtyping.install_import_hook(("jaxseq.ops", "jaxseq.nn", "jaxseq.models"), "beartype.beartype")
 
 with contextlib.suppress(RuntimeError):  # too late where something has used JAX before
     jax.config.update("jax_num_cpu_devices", int(os.environ["JAX_NUM_CPU_DEVICES"]))
 
 
-# Doctests are looked for in every module; conftest.py is a name that several folders have, and what lies in endurance/
-# are commands, whose parts have tests.
-collect_ignore_glob = ["conftest.py", "*/conftest.py", "endurance/*"]
+# Doctests are looked for in every module; conftest.py is a name that several folders have, what lies in endurance/
+# are commands, whose parts have tests, and what lies in systems/ registers itself where it is imported.
+collect_ignore_glob = ["conftest.py", "*/conftest.py", "endurance/*", "systems/*"]
 sys.path.append(str(Path(__file__).parent / "endurance"))
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """As in use: what signatures say is not checked, and bad arguments come to the function itself."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -41,6 +41,20 @@ def split(subject: Subject, case: Case) -> None:
     assert_same(subject.at_once, chunks, subject.params, inputs, carry, case.mask, case.reset, seed=case.seed)
 
 
+@law_of(examples=6)
+def single_steps(subject: Subject, case: Case) -> None:
+    """Law 1: the single steps that decoding takes, with weights prepared once, equal all tokens at once."""
+    if subject.prepare is None or subject.step is None:
+        return
+    inputs, carry = start(subject, case)
+    expected = subject.at_once.run(subject.params, inputs, carry, None, None)
+    weights, outputs = subject.prepare(subject.params), []
+    for i in range(STEPS):
+        y, carry = subject.one_step(weights, inputs[:, i], carry)
+        outputs.append(y)
+    assert_close((jnp.stack(outputs, axis=1), carry), expected)
+
+
 @law_of(examples=12)
 def mask_and_reset(subject: Subject, case: Case) -> None:
     """Laws 2 and 3: with padding and resets anywhere, as if each row were read alone without its padding."""
@@ -224,6 +238,7 @@ def loss(subject: Subject, case: Case) -> None:
 
 LAWS = (
     split,
+    single_steps,
     mask_and_reset,
     mask_content,
     mask_whole_row,

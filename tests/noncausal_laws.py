@@ -6,7 +6,7 @@ takes no resets, as it declares, is checked without them.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -152,13 +152,16 @@ def of_bidirectional(name: str, layer: Bidirectional, in_bfloat16: Bidirectional
     )
 
 
-def of_body(name: str, body: Any, *, table: Sequence[str], scale: float = 0.3) -> Subject:
-    """A body without a carry: tokens [b, t] in, features [b, t, d] out; `table` is the path of its embedding."""
+def of_body(
+    name: str, body: Any, *, table: Sequence[str], scale: float = 0.3, collections: Mapping[str, Any] | None = None
+) -> Subject:
+    """A body without a carry: tokens [b, t] in, features [b, t, d] out; `table` is the path of its embedding,
+    `collections` are its variables that are no parameters."""
     size = body.vocabulary_size
 
     def run(body: Any, params: Any, tokens: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
         del reset
-        return body.apply({"params": params}, tokens, carry, mask=mask)
+        return body.apply({"params": params, **(collections or {})}, tokens, carry, mask=mask)
 
     def spoil(tokens: np.ndarray, place: tuple[int, int], value: float) -> tuple[Any, np.ndarray, np.ndarray, Any]:
         """The last word's row of the embedding."""

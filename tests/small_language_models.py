@@ -1,6 +1,7 @@
 """Language models so small that a test can look at every number, and texts for them."""
 
 from functools import cache
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 
 from jaxseq.config import RNNConfig, TransformerConfig
 from jaxseq.data import Corpus
-from jaxseq.tasks.language_modeling import build_model, init_params
+from jaxseq.models import Recurrent, Transformer
+from jaxseq.nn import BareHead, LanguageModel, TiedHead, VocabularyHead
+from jaxseq.tasks.language_model import build_model, init_params
 
 SYMBOLS = 7
 MODELS = {
@@ -16,6 +19,16 @@ MODELS = {
     "transformer": TransformerConfig(features=8, heads=2, layers=1, context=100),
 }
 every_model = pytest.mark.parametrize("config", MODELS.values(), ids=MODELS)
+
+
+def recurrent_model(
+    *, predict: Literal["every", "last"] = "every", size: int = SYMBOLS, **fields: Any
+) -> LanguageModel:
+    return LanguageModel(Recurrent(vocabulary_size=size, **fields), VocabularyHead(size), predict=predict)
+
+
+def transformer_model(*, tied: bool = True, size: int = SYMBOLS, **fields: Any) -> LanguageModel:
+    return LanguageModel(Transformer(vocabulary_size=size, **fields), (TiedHead if tied else BareHead)(size))
 
 
 def corpus_of(size: int, starts=(0,), *, seed: int = 0) -> Corpus:

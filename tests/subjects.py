@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxseq.nn import LanguageModel, TiedHead
+
 Run = Callable[..., tuple[Any, Any]]
 
 
@@ -164,6 +166,8 @@ class Subject:
         run_bfloat16: `run` computing in bfloat16, where there is such a thing.
         loss: (params, inputs, targets, carry, mask, reset) -> (tallies, carry), for a language model.
         takes_reset: Whether `run` heeds a reset.
+        prepare: params -> weights, and
+        step: (weights, inputs [b, ...], carry) -> (outputs [b, ...], carry), where single steps can be made.
     """
 
     name: str
@@ -176,6 +180,8 @@ class Subject:
     run_bfloat16: Run | None = None
     loss: Run | None = None
     takes_reset: bool = True
+    prepare: Callable[[Any], Any] | None = None
+    step: Run | None = None
 
     # Compiled once per subject and shape, whatever the number of cases and laws.
 
@@ -192,6 +198,11 @@ class Subject:
     def in_bfloat16(self) -> AtOnce:
         assert self.run_bfloat16 is not None
         return AtOnce(self.run_bfloat16)
+
+    @functools.cached_property
+    def one_step(self) -> Run:
+        assert self.step is not None
+        return quick_jit(self.step)
 
     @functools.cached_property
     def summed_loss(self) -> AtOnce:
@@ -217,8 +228,8 @@ class Subject:
         return AtOnce(run)
 
 
-def of_model(name: str, model: Any, *, scale: float = 0.3) -> Subject:
-    """A language model: tokens [b, t] in, logits [b, t, v] out, with `vocabulary_size`, `dtype` and a `loss` method."""
+def of_model(name: str, model: LanguageModel, *, scale: float = 0.3) -> Subject:
+    """A language model: tokens [b, t] in, logits [b, t, v] out."""
     size = model.vocabulary_size
 
     def run(model: Any, params: Any, tokens: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
@@ -228,6 +239,8 @@ def of_model(name: str, model: Any, *, scale: float = 0.3) -> Subject:
         return model.apply({"params": params}, tokens, targets, carry, mask=mask, reset=reset, method="loss")
 
     params = perturbed(model.init(jax.random.key(0), jnp.zeros((1, 2), jnp.int32))["params"], scale)
+    body: Any = model.body
+    narrow = model.clone(body=body.clone(dtype=jnp.bfloat16))
 
     def spoil(tokens: np.ndarray, place: tuple[int, int], value: float) -> tuple[Any, np.ndarray, np.ndarray, Any]:
         """The last symbol's row of the embedding, or of the weights that a one-hot vector chooses from."""
@@ -235,7 +248,7 @@ def of_model(name: str, model: Any, *, scale: float = 0.3) -> Subject:
         tokens[place] = size - 1
         holder, leaf = (params, "embedding") if "embedding" in params else (params["layer_0"], "input_kernel")
         spoilt = {**holder, leaf: jnp.asarray(holder[leaf]).at[size - 1].set(value)}
-        is_tied = getattr(model, "tie_embedding", False)
+        is_tied = isinstance(model.head, TiedHead)
         whole = spoilt if holder is params else {**params, "layer_0": spoilt}
         return whole, tokens, tokens, (np.arange(size) == size - 1) & is_tied
 
@@ -247,8 +260,10 @@ def of_model(name: str, model: Any, *, scale: float = 0.3) -> Subject:
         initial_carry=model.initial_carry,
         draw=lambda rng, b, t: rng.integers(0, size, (b, t), dtype=np.int32),
         rubbish=lambda rng, b, t: rng.choice(np.array([-1, -(2**31), size, 2**31 - 1], np.int32), (b, t)),
-        run_bfloat16=functools.partial(run, model.clone(dtype=jnp.bfloat16)),
+        run_bfloat16=functools.partial(run, narrow),
         loss=loss,
+        prepare=model.decoding_weights,
+        step=model.decode_step,
     )
 
 
@@ -276,6 +291,8 @@ def of_layer(
         draw=lambda rng, b, t: rng.normal(size=(b, t, features)).astype(np.float32),
         rubbish=lambda rng, b, t: rng.choice(np.array([np.nan, np.inf, -np.inf], np.float32), (b, t, features)),
         run_bfloat16=functools.partial(run, layer.clone(dtype=jnp.bfloat16)) if hasattr(layer, "dtype") else None,
+        prepare=getattr(layer, "prepare", None),
+        step=getattr(layer, "step", None),
     )
 
 

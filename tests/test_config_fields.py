@@ -7,27 +7,37 @@ import sys
 from pathlib import Path
 
 import pytest
-from jax import numpy as jnp
 
 from jaxseq import runtime
 from jaxseq.commands import train
 from jaxseq.config import (
-    DataConfig,
+    SECTIONS,
+    BagConfig,
+    ClassificationConfig,
+    CorpusConfig,
+    EncoderConfig,
     ExperimentConfig,
-    OptimizerConfig,
+    LabelledConfig,
+    LanguageModelingConfig,
+    NBSVMConfig,
     RNNConfig,
-    SampleConfig,
     TrainConfig,
     TransformerConfig,
+    kinds_of,
 )
 from jaxseq.errors import InputError
-from jaxseq.models import RNNLanguageModel, TransformerLanguageModel
+from jaxseq.models import Bag, Recurrent, Transformer, TransformerEncoder
 from jaxseq.training.optim import make_optimizer
 
 ROOT = Path(__file__).parents[1] / "jaxseq"
-READ_BY_RUNS = (DataConfig, TrainConfig, SampleConfig, OptimizerConfig)
+READ_BY_RUNS = (
+    *(CorpusConfig, LabelledConfig, TrainConfig),
+    *(LanguageModelingConfig, ClassificationConfig, NBSVMConfig),
+    *kinds_of("optimizer").values(),
+)
+BODIES = {RNNConfig: Recurrent, TransformerConfig: Transformer, BagConfig: Bag, EncoderConfig: TransformerEncoder}
 TINY = [
-    *("--data.length", "8", "--data.batch-size", "4", "--sample.length", "4", "--train.devices", "1"),
+    *("--data.length", "8", "--data.batch-size", "4", "--task.sample-length", "4", "--train.devices", "1"),
     *("--model.features", "4"),
 ]
 
@@ -58,7 +68,7 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     diverging = [
         "--optimizer.learning-rate",
         "3e38",
-        "--optimizer.name",
+        "--optimizer.kind",
         "sgd",
         "--train.max-nonfinite",
         "1",
@@ -67,9 +77,15 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     ]
     with pytest.raises(InputError, match="used up"):
         train.main([*source[:2], *diverging, *TINY], program="train.py")
-    for name in ("adam", "adamw", "rmsprop", "adadelta", "sgd"):
+    (tmp_path / "train.tsv").write_text("text\tlabel\n" + "a good film\tpos\na bad film\tneg\n" * 20)
+    (tmp_path / "test.tsv").write_text("text\tlabel\na film\tpos\n")
+    classify = ["--task.kind", "classification", "--data.kind", "labelled", "--model.kind", "nbsvm"]
+    tables = ["--data.source", "train.tsv", "--data.test-source", "test.tsv", "--train.steps", "2"]
+    words = ["--task.pooling", "sum", "--task.head", "bias", "--train.devices", "1", "--name", "classes"]
+    assert train.main([*classify, *tables, *words], program="train.py") == 0
+    for kind in kinds_of("optimizer").values():
         for schedule in ("constant", "cosine", "step"):
-            make_optimizer(OptimizerConfig(name=name, schedule=schedule), steps=10)
+            make_optimizer(kind(schedule=schedule), steps=10)
     unread = {
         f"{section.__name__}.{field.name}"
         for section, names in reads.items()
@@ -80,20 +96,22 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
 
 
 @pytest.mark.parametrize(
-    ("section", "model"), [(RNNConfig, RNNLanguageModel), (TransformerConfig, TransformerLanguageModel)]
+    ("section", "body", "of_the_rest"),
+    [(section, body, {"tie_embedding"} & set(vars(section()))) for section, body in BODIES.items()],
 )
-def test_a_model_reads_every_field_of_its_section(section, model):
-    names = {field.name for field in dataclasses.fields(section)}
-    built = model(vocabulary_size=3, dtype=jnp.float32, **dataclasses.asdict(section()))
-    assert all(getattr(built, name) == getattr(section(), name) for name in names)
+def test_a_body_has_the_fields_and_defaults_of_its_section_and_reads_them(section, body, of_the_rest):
+    names = {field.name for field in dataclasses.fields(section)} - of_the_rest
+    built = body(vocabulary_size=3)
+    assert {name: getattr(built, name) for name in names} == {name: getattr(section(), name) for name in names}
     read = {
         node.attr
-        for node in ast.walk(ast.parse(inspect.getsource(model)))
+        for node in ast.walk(ast.parse(inspect.getsource(body)))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
     }
     assert not names - read
 
 
-def test_the_sections_are_all_that_an_experiment_has():
-    kinds = {type(getattr(ExperimentConfig(), field.name)) for field in dataclasses.fields(ExperimentConfig)} - {str}
-    assert kinds == {*READ_BY_RUNS, RNNConfig}
+def test_the_sections_and_their_kinds_are_all_that_an_experiment_has():
+    kinds = {kind for section in SECTIONS for kind in kinds_of(section).values()}
+    assert {*kinds, TrainConfig} == {*READ_BY_RUNS, *BODIES}
+    assert {field.name for field in dataclasses.fields(ExperimentConfig)} == {"name", *SECTIONS, "train"}

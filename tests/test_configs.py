@@ -1,6 +1,8 @@
 """The experiments that come along: each loads, builds, and says how it is run; no field is without effect."""
 
 import ast
+import dataclasses
+import inspect
 import re
 from pathlib import Path
 
@@ -8,21 +10,26 @@ import jax
 import pytest
 
 from jaxseq.config import (
+    SECTIONS,
+    AdamWConfig,
+    ClassificationConfig,
+    CorpusConfig,
     DataConfig,
     ExperimentConfig,
+    LanguageModelingConfig,
     OptimizerConfig,
     RNNConfig,
-    SampleConfig,
     TrainConfig,
     TransformerConfig,
+    kinds_of,
     load_config,
 )
 from jaxseq.tasks import build_model, init_params
+from jaxseq.tasks.classifiers import build_classifier, init_classifier
 from jaxseq.training.optim import make_optimizer
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "configs").glob("*.py"))
-SECTIONS = (DataConfig, RNNConfig, TransformerConfig, OptimizerConfig, TrainConfig, SampleConfig, ExperimentConfig)
 
 shipped = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
@@ -37,8 +44,14 @@ def test_there_is_one_for_each_system_of_the_readme():
 @shipped
 def test_it_loads_and_its_model_and_optimizer_are_built(file):
     config, _ = load_config(file)
-    model = build_model(config.model, vocabulary_size=65, dtype=config.train.compute_dtype)
-    params = jax.eval_shape(lambda: init_params(model, seed=0))
+    dtype = config.train.compute_dtype
+    if isinstance(config.task, ClassificationConfig):
+        classifier = build_classifier(config.task, config.model, vocabulary_size=65, classes=2, dtype=dtype)
+        params = jax.eval_shape(lambda: init_classifier(classifier, jax.random.key(0)))["params"]
+    else:
+        assert isinstance(config.task, LanguageModelingConfig)
+        model = build_model(config.model, vocabulary_size=65, predict=config.task.predict, dtype=dtype)
+        params = jax.eval_shape(lambda: init_params(model, seed=0))
     state = jax.eval_shape(make_optimizer(config.optimizer, steps=100).transform.init, params)
     assert jax.tree.leaves(params)
     assert jax.tree.leaves(state)
@@ -58,10 +71,13 @@ def test_quickstart_is_what_runs_without_a_configuration():
 
 
 def test_every_field_says_what_it_means():
-    tree = ast.parse((ROOT / "jaxseq" / "config" / "schema.py").read_text(encoding="utf-8"))
-    sections = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name != "ExperimentConfig"]
-    assert {node.name for node in sections} == {kind.__name__ for kind in SECTIONS} - {"ExperimentConfig"}
-    for section in sections:
-        for field, after in zip(section.body, [*section.body[1:], None], strict=True):
-            if isinstance(field, ast.AnnAssign):
+    kinds = [kind for section in SECTIONS for kind in kinds_of(section).values()]
+    classes = {each for kind in [*kinds, TrainConfig] for each in kind.__mro__ if dataclasses.is_dataclass(each)}
+    assert {DataConfig, OptimizerConfig, CorpusConfig, AdamWConfig, RNNConfig, TransformerConfig} <= classes
+    for section in classes:
+        (node,) = ast.parse(inspect.getsource(section)).body
+        assert isinstance(node, ast.ClassDef)
+        assert ast.get_docstring(node), section
+        for field, after in zip(node.body, [*node.body[1:], None], strict=True):
+            if isinstance(field, ast.AnnAssign) and not (ast.unparse(field.target) == "kind" and field.value):
                 assert isinstance(after, ast.Expr), ast.unparse(field)

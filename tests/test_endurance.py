@@ -83,7 +83,7 @@ def test_a_manifest_sealed_again_after_an_edit_opens(tmp_path: Path) -> None:
     judging.reseal(folder, lambda content: content["meta"].update(loss=2.5))
     opened = CheckpointStore(run / "checkpoints").open()
     assert opened is not None
-    assert (opened[0].meta, opened[0].files, opened[1]) == ({"loss": 2.5}, {"config.json": '{"other": 1}'}, [])
+    assert (opened[0].meta, opened[0].files, opened[1]) == ({"loss": 2.5}, {"config.json": b'{"other": 1}'}, [])
     with pytest.raises(RuntimeError, match="sealed in another way"):
         judging.resealed(raw.replace(b"1.5", b"1.6"), json.loads(raw))
 

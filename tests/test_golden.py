@@ -10,11 +10,13 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseq.config import load_config
+from jaxseq.config import ClassificationConfig, LanguageModelingConfig, load_config
 from jaxseq.data import take_split
+from jaxseq.data.examples import LabelledBatch
 from jaxseq.ops.objective import EVALUATION
 from jaxseq.reporting.summary import count_parameters
 from jaxseq.tasks import build_model, init_params, make_loss_fn
+from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier
 from jaxseq.tasks.corpora import prepare, training_loader, window_loader
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -22,6 +24,12 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 def shipped(name):
     return load_config(CONFIGS / f"{name}.py")[0]
+
+
+def named(task) -> list[str]:
+    """Those of a task."""
+    names = sorted(path.stem for path in CONFIGS.glob("*.py"))
+    return [name for name in names if isinstance(shipped(name).task, task)]
 
 
 def parameters(config, symbols):
@@ -110,7 +118,7 @@ def few_reviews(data_folder, tmp_path_factory):
     return file
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.py")))
+@pytest.mark.parametrize("name", named(LanguageModelingConfig))
 def test_an_untrained_model_knows_nothing_so_its_loss_is_ln_of_the_vocabulary(name, text_of, few_reviews):
     config = shipped(name)
     if name == "jamo_lstm":
@@ -121,7 +129,7 @@ def test_an_untrained_model_knows_nothing_so_its_loss_is_ln_of_the_vocabulary(na
     data = dataclasses.replace(data, batch_size=8)
     loader = training_loader(data, prepared.corpus, seed=0)
     size = len(prepared.tokenizer.vocabulary)
-    model = build_model(config.model, vocabulary_size=size)
+    model = build_model(config.model, vocabulary_size=size, predict=config.task.predict)
     params = init_params(model, seed=0)
     carry = model.initial_carry(8) if loader.carried else None
     loss_fn = jax.jit(partial(make_loss_fn(model, loader), context=EVALUATION))
@@ -136,3 +144,37 @@ def test_jamo_of_the_reviews_come_back_as_they_were(text_of, few_reviews):
     tokenizer, corpus = prepare(data)
     assert "ᴥ" in tokenizer.vocabulary
     assert tokenizer.decode(corpus.ids) == few_reviews.read_text(encoding="utf-8")
+
+
+def classifier_of(name, symbols):
+    config = shipped(name)
+    return build_classifier(config.task, config.model, vocabulary_size=symbols, classes=2)
+
+
+@pytest.mark.parametrize("name", named(ClassificationConfig))
+def test_an_untrained_classifier_knows_nothing_so_its_loss_is_ln_2(name):
+    model, rng = classifier_of(name, 500), np.random.default_rng(0)
+    mask = np.arange(30) < rng.integers(1, 31, (64, 1))
+    batch = LabelledBatch(
+        rng.integers(0, 500, (64, 30), dtype=np.int32), mask, rng.integers(0, 2, 64, dtype=np.int32), np.ones(64, bool)
+    )
+    loss_fn = jax.jit(partial(classification_loss(model), context=EVALUATION))
+    tallies = loss_fn(init_classifier(model, jax.random.key(0)), None, batch).tallies
+    # A norm at the end makes all features as large as they get, and so the logits of a head with Glorot's weights.
+    tolerance = 0.25 if name == "imdb_transformer" else 0.05
+    assert float(tallies["loss"].total) / 64 == pytest.approx(math.log(2), rel=tolerance)
+
+
+def test_the_bag_of_words_has_16089_parameters():
+    """2,000 words and padding, embedding 8, 8 units, one logit."""
+    params = init_classifier(classifier_of("imdb_bag", 2001), jax.random.key(0))["params"]
+    assert count_parameters(params["body"]) == 2001 * 8
+    assert [count_parameters(params["head"][name]) for name in ("hidden", "output")] == [72, 9]
+    assert count_parameters(params) == 16_089
+
+
+def test_the_gru_over_the_first_characters_of_reviews_has_its_parts():
+    """10,000 words, 1,000 buckets and padding; a forward GRU of 128 over an embedding of 128, another one on it."""
+    params = init_classifier(classifier_of("imdb_gru", 11_001), jax.random.key(0))["params"]
+    layer = 3 * 128 * (128 + 128 + 2)
+    assert count_parameters(params) == 11_001 * 128 + 2 * layer + 128 + 1

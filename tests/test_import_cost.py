@@ -8,6 +8,7 @@ import pytest
 
 LATE = (
     "jax",
+    "jaxtyping",
     "flax",
     "optax",
     "orbax",
@@ -34,7 +35,9 @@ def test_text_and_data_load_no_heavy_library(statement):
 
 
 def test_models_load_jax_and_flax_alone():
-    loaded = loaded_by("from jaxseq.models import RNNLanguageModel\nfrom jaxseq.decoding import generate")
+    loaded = loaded_by(
+        "from jaxseq.models import Recurrent\nfrom jaxseq.nn import LanguageModel\nfrom jaxseq.decoding import generate"
+    )
     assert {"jax", "flax"} <= loaded
     assert not loaded & {"tensorflow_datasets", "tensorflow", "matplotlib", "tensorboardX", "tqdm", "tyro"}
 
@@ -52,10 +55,16 @@ def test_a_package_has_the_names_it_lists(package):
     [
         ("text", "CharTokenizer"),
         ("data", "contiguous_rows"),
-        ("models", "RNNLanguageModel"),
+        ("models", "Recurrent"),
+        ("nn", "LanguageModel"),
         ("decoding", "generate"),
         ("runs", "load_run"),
         ("runs", "train_model"),
+        ("tasks", "build_model"),
+        ("tasks", "init_params"),
+        ("tasks", "make_loss_fn"),
+        ("config", "AdamConfig"),
+        ("config", "RNNConfig"),
     ],
 )
 def test_what_scripts_import_is_listed_where_they_look_for_it(package, name):

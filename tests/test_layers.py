@@ -18,6 +18,7 @@ GROUND = {
     "paths": {"errors"},
     "console": {"errors", "signals"},
     "runtime": {"errors"},
+    "memory": {"errors", "runtime"},
     "sharding": set(),
 }
 PIECES = {
@@ -36,13 +37,18 @@ WHOLES = {
     "reporting": {"console", "errors", "metrics", "opening", "storage"},
     "training": {"config", "errors", "metrics", "ops", "reporting", "sharding", "signals", "storage"},
 }
-TASKS = {"tasks": {"config", "data", "errors", "metrics", "models", "ops", "signals", "text"}}
+TASKS = {
+    "tasks": {
+        *("config", "data", "decoding", "errors", "interop", "memory", "metrics", "models", "nn", "ops"),
+        *("reporting", "signals", "text"),
+    },
+}
 RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}
-COMMANDS = {"commands": {*GROUND, "config", "decoding", "runs"}, "__main__": {"commands"}}
+COMMANDS = {"commands": {*GROUND, "config", "decoding", "runs", "tasks"}, "__main__": {"commands"}}
 MAY_IMPORT: dict[str, set[str]] = GROUND | PIECES | WHOLES | TASKS | RUNS | COMMANDS
 
 WITHOUT_JAX = ("config", "data", "errors", "opening", "text")
-JAX_LIBRARIES = {"jax", "flax", "optax", "orbax"}
+JAX_LIBRARIES = {"jax", "jaxtyping", "flax", "optax", "orbax"}
 
 
 def module_name(path: Path) -> str:

@@ -4,6 +4,7 @@ one jitted step, optax.adam. What JAX gives without anything that jaxseq adds.
 Flax's GRU has two biases fewer than that of PyTorch and Keras, so its parameters are not quite as many.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import optax
 from flax import linen as nn
 
+from benchmarks.workers import prediction
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import Model, Work
 
@@ -181,11 +183,45 @@ class Generation:
             np.asarray(jnp.stack(drawn, 1))
 
 
+def loaded(weights: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The parameters of `benchmarks.data.weights`, as `Classifier` has them: a kernel for each gate."""
+
+    def cell(direction: str) -> dict[str, Any]:
+        arrays = [np.split(weights[f"{direction}_{part}"], 4, axis=-1) for part in ("input", "recurrent", "bias")]
+        gates = list(zip("ifgo", *arrays, strict=True))
+        into = {f"i{gate}": {"kernel": kernel} for gate, kernel, _, _ in gates}
+        return into | {f"h{gate}": {"kernel": kernel, "bias": bias} for gate, _, kernel, bias in gates}
+
+    return {
+        "Embed_0": {"embedding": weights["embedding"]},
+        "OptimizedLSTMCell_0": cell("forward"),
+        "OptimizedLSTMCell_1": cell("backward"),
+        "Dense_0": {"kernel": weights["head_kernel"], "bias": weights["head_bias"]},
+    }
+
+
+class Prediction(prediction.Prediction):
+    """One jitted function on batches of texts that are about as long, lengths given to nn.RNN."""
+
+    def __init__(self, work: Work, folder: Path) -> None:
+        super().__init__(work, folder)
+        assert work.model is not None
+        module = Classifier(work.model)
+        self.params = jax.device_put(loaded(np.load(folder / "weights.npz")))
+        self.parameters = sum(x.size for x in jax.tree.leaves(self.params))
+        self.apply = jax.jit(lambda params, x: nn.sigmoid(module.apply({"params": params}, x, [], train=False)[0]))
+
+    def predict(self, batches: list[np.ndarray]) -> Sequence[np.ndarray]:
+        return [np.asarray(one) for one in [self.apply(self.params, batch) for batch in batches]]
+
+
 def device_peak() -> int:
     return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0)
 
 
 def build(work: Work, folder: Path, device: str) -> Job:
+    if work.kind == "predict":
+        return Prediction(work, folder)
     return Training(work, folder) if work.kind == "train" else Generation(work)
 
 

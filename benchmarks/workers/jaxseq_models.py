@@ -1,6 +1,8 @@
-"""The classifiers in jaxseq's layers, and what `training.loop.fit` wants to know of them."""
+"""The classifiers in jaxseq's layers, what `training.loop.fit` wants to know of them, and one as a run has it."""
 
-from typing import NamedTuple
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -8,9 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.works import Model
+from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig, RNNConfig
 from jaxseq.nn import GRU, LSTM, POOLINGS, Bidirectional, Embedding
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.objective import LossFn, LossOutput
+from jaxseq.tasks.classification import CLASSES, TOKENIZER, Classification
+from jaxseq.text import WordTokenizer
 
 
 class Classifier(nn.Module):
@@ -52,6 +57,10 @@ class Texts(NamedTuple):
     """[n, b] int32."""
 
     @property
+    def uniform(self) -> bool:
+        return True
+
+    @property
     def steps_per_epoch(self) -> int:
         return len(self.inputs)
 
@@ -61,3 +70,27 @@ class Texts(NamedTuple):
 
     def __call__(self, step: int, /) -> tuple[np.ndarray, np.ndarray]:
         return self.inputs[step % len(self.inputs)], self.labels[step % len(self.labels)]
+
+
+def restored(model: Model, *, length: int) -> Classification:
+    """The task of a run as `jaxseq predict` restores it: configs/imdb_birnn.py, but for the pooling of `Classifier`."""
+    experiment = ExperimentConfig(
+        task=ClassificationConfig(pooling=("ends",)),
+        data=LabelledConfig(length=length, lengths=8),
+        model=RNNConfig(cell="lstm", features=model.features, bidirectional=True, embedding=model.embedding),
+    )
+    tokenizer = WordTokenizer(tuple(f"word{i}" for i in range(model.vocabulary - 2)))  # padding and unknown words
+    artifacts = {TOKENIZER: tokenizer.to_json(), CLASSES: ["negative", "positive"]}
+    return Classification.restore(experiment, {name: json.dumps(tree).encode() for name, tree in artifacts.items()})
+
+
+def loaded(weights: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The parameters of `benchmarks.data.weights`, as the model of `restored` has them."""
+
+    def layer(direction: str) -> dict[str, Any]:
+        names = {"input_kernel": "input", "recurrent_kernel": "recurrent", "bias": "bias"}
+        return {name: weights[f"{direction}_{part}"] for name, part in names.items()}
+
+    body = {"embedding": weights["embedding"], "layer_0": {way: layer(way) for way in ("forward", "backward")}}
+    head = {"output": {"kernel": weights["head_kernel"], "bias": weights["head_bias"]}}
+    return jax.device_put({"params": {"body": body, "head": head}})

@@ -1,5 +1,6 @@
 """jaxseq, through its public functions: `training.loop.fit`, which `jaxseq train` calls, with the experiments in
-configs/, and `decoding.generate`. (`jaxseq sample` shows the same tokens in chunks as they are made.)
+configs/, `Classification.probabilities`, which `jaxseq predict` and the report of an evaluation call, and
+`decoding.generate`. (`jaxseq sample` shows the same tokens in chunks as they are made.)
 
 The training loop runs in a thread of its own and is timed between two evaluations, where nothing is under way: the
 evaluation it is given is a gate that ends one call of `run` and waits for the next. Loading and stacking of batches,
@@ -19,16 +20,17 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.workers.jaxseq_models import Classifier, Texts, classifier_loss
+from benchmarks.workers.jaxseq_models import Classifier, Texts, classifier_loss, loaded, restored
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import JAMO_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, Work
 from jaxseq import runtime
-from jaxseq.config import ExperimentConfig, OptimizerConfig, TrainConfig, load_config
+from jaxseq.config import AdamConfig, ExperimentConfig, TrainConfig, load_config
 from jaxseq.data import RowLoader, WindowLoader
+from jaxseq.data.examples import Sequences
 from jaxseq.decoding import generate
 from jaxseq.reporting.reporter import Silent
 from jaxseq.storage.checkpoint import CheckpointStore
-from jaxseq.tasks import language_modeling as task
+from jaxseq.tasks import language_model as task
 from jaxseq.text import CharTokenizer
 from jaxseq.text.hangul import decompose
 from jaxseq.training.loop import fit
@@ -42,7 +44,7 @@ CONFIGS = {
     NANO_GPU: "shakespeare_transformer_gpu",
 }
 ENDLESS = 10**9
-ADAM = OptimizerConfig(name="adam", learning_rate=1e-3)
+ADAM = AdamConfig(learning_rate=1e-3)
 
 
 def training(config: TrainConfig | None = None) -> TrainConfig:
@@ -164,6 +166,24 @@ class Generation:
             generate(self.model, self.params, self.prompt, length=self.length, key=self.key)
 
 
+class Prediction:
+    """One call gives the probability of each text, in batches of 256 of eight lengths, chosen anew in every call."""
+
+    def __init__(self, work: Work, folder: Path) -> None:
+        assert work.model is not None
+        self.tokens = Sequences(np.load(folder / "ids.npy"), np.load(folder / "offsets.npy"))
+        self.units_per_call = len(self.tokens.lengths)
+        self.task, self.variables = restored(work.model, length=work.time), loaded(np.load(folder / "weights.npz"))
+        self.parameters = sum(leaf.size for leaf in jax.tree.leaves(self.variables))
+
+    def probabilities(self) -> np.ndarray:
+        return self.task.probabilities(self.variables, self.tokens)[:, 1]
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            self.probabilities()
+
+
 class Text:
     """One call encodes the text, or takes it apart."""
 
@@ -202,6 +222,9 @@ def build(work: Work, folder: Path, device: str) -> Job:
     if work.kind == "generate":
         runtime.configure(devices=1 if work.batch < 16 else 0)  # as `jaxseq sample` does
         return Generation(work)
+    if work.kind == "predict":
+        runtime.configure(devices=1)  # as `jaxseq predict` does
+        return Prediction(work, folder)
     return Windows(work, folder) if work.kind == "windows" else Text(work, folder)
 
 

@@ -1,6 +1,9 @@
 """The works' models in Keras 3, for either backend."""
 
+from collections.abc import Mapping
+
 import keras
+import numpy as np
 from keras import layers, ops
 
 from benchmarks.works import Model
@@ -21,7 +24,7 @@ def recurrent(model: Model, *, batch: int, time: int, stateful: bool) -> keras.M
     return keras.Model(tokens, layers.Dense(model.vocabulary)(x))
 
 
-def classifier(model: Model, *, batch: int, time: int) -> keras.Model:
+def classifier(model: Model, *, batch: int | None = None, time: int | None = None) -> keras.Model:
     """tokens [batch, time], 0 behind the text -> logits [batch, 1]; padding is masked."""
     tokens = keras.Input((time,), batch_size=batch, dtype="int32")
     x = layers.Embedding(model.vocabulary, model.embedding, mask_zero=True)(tokens)
@@ -30,6 +33,13 @@ def classifier(model: Model, *, batch: int, time: int) -> keras.Model:
         layer = kind(model.features, return_sequences=i < model.layers - 1)
         x = (layers.Bidirectional(layer) if model.directions == 2 else layer)(x)
     return keras.Model(tokens, layers.Dense(1)(x))
+
+
+def predictor(model: Model, weights: Mapping[str, np.ndarray]) -> keras.Model:
+    """tokens [b, t] of any b and t -> probabilities [b, 1], by the parameters of `benchmarks.data.weights`."""
+    logits = classifier(model)
+    logits.set_weights(list(weights.values()))
+    return keras.Model(logits.inputs, ops.sigmoid(logits.outputs[0]))
 
 
 def stepper(model: Model, *, batch: int) -> keras.Model:

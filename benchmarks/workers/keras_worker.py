@@ -9,7 +9,7 @@ called eagerly, are far slower.
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from benchmarks.workers import keras_models
+from benchmarks.workers import keras_models, prediction
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import Work
 
@@ -177,6 +177,31 @@ class Generation:
             self.sample(self.length)
 
 
+class _Batches(keras.utils.PyDataset):
+    def __init__(self, batches: list[np.ndarray]) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray]:
+        return (self.batches[index],)
+
+
+class Prediction(prediction.Prediction):
+    """`model.predict` of batches of texts that are about as long, padding masked."""
+
+    def __init__(self, work: Work, folder: Path) -> None:
+        super().__init__(work, folder)
+        assert work.model is not None
+        self.model = keras_models.predictor(work.model, np.load(folder / "weights.npz"))
+        self.parameters = self.model.count_params()
+
+    def predict(self, batches: list[np.ndarray]) -> Sequence[np.ndarray]:
+        return [self.model.predict(_Batches(batches), verbose=0)[:, 0]]
+
+
 class Encoding:
     """TextVectorization by characters, its vocabulary adapted beforehand, on the whole text as lines."""
 
@@ -215,6 +240,8 @@ def build(work: Work, folder: Path, device: str) -> Job:
         return Training(work, folder)
     if work.kind == "generate":
         return Generation(work)
+    if work.kind == "predict":
+        return Prediction(work, folder)
     return Encoding(folder) if work.kind == "encode" else Windows(work, folder)
 
 

@@ -22,7 +22,7 @@ class Job(Protocol):
 
     @property
     def units_per_call(self) -> float:
-        """Training steps, generations or megabytes that one call amounts to."""
+        """Training steps, generations, megabytes or texts that one call amounts to."""
         ...
 
     def run(self, calls: int) -> None:
@@ -35,6 +35,14 @@ class TrainingJob(Job, Protocol):
 
     def losses(self, steps: int) -> list[float]:
         """The loss before each of the first `steps` updates. Called instead of `run`, on a fresh job."""
+        ...
+
+
+class PredictionJob(Job, Protocol):
+    parameters: int
+
+    def probabilities(self) -> Any:
+        """Of every text, in order: an array [n]. Called instead of `run`."""
         ...
 
 
@@ -69,6 +77,8 @@ def _answer(job: Job, request: dict[str, Any], device_peak: Callable[[], int]) -
             return {"seconds": _timed(job, 1), "units_per_call": job.units_per_call}
         case "losses":
             return {"losses": job.losses(request["steps"])}  # pyright: ignore[reportAttributeAccessIssue]
+        case "probabilities":
+            return {"probabilities": job.probabilities().tolist()}  # pyright: ignore[reportAttributeAccessIssue]
         case "peak":
             return {"peak_bytes": peak_bytes(), "device_peak_bytes": device_peak()}
     raise ValueError(f"unknown request {request!r}")

@@ -1,7 +1,10 @@
 """The works' models in PyTorch: fused recurrences (nn.LSTM, nn.GRU), scaled_dot_product_attention."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -55,6 +58,18 @@ class Classifier(nn.Module):
         _, state = self.recurrent(packed)
         h = state[0] if isinstance(state, tuple) else state
         return self.head(h[-self.directions :].transpose(0, 1).flatten(1))[:, 0], carry
+
+
+def load_weights(model: Classifier, weights: Mapping[str, np.ndarray]) -> None:
+    """The parameters of `benchmarks.data.weights`; the second biases are zero."""
+    loaded = {"embedding.weight": weights["embedding"]}
+    for direction, suffix in (("forward", ""), ("backward", "_reverse")):
+        loaded[f"recurrent.weight_ih_l0{suffix}"] = weights[f"{direction}_input"].T
+        loaded[f"recurrent.weight_hh_l0{suffix}"] = weights[f"{direction}_recurrent"].T
+        loaded[f"recurrent.bias_ih_l0{suffix}"] = weights[f"{direction}_bias"]
+        loaded[f"recurrent.bias_hh_l0{suffix}"] = np.zeros_like(weights[f"{direction}_bias"])
+    loaded |= {"head.weight": weights["head_kernel"].T, "head.bias": weights["head_bias"]}
+    model.load_state_dict({name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in loaded.items()})
 
 
 class Stepper(nn.Module):

@@ -6,6 +6,7 @@ GPU float32 matmuls may use TF32, which is JAX's default there, and batches are 
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from benchmarks.workers import prediction
 from benchmarks.workers.serve import Job, cores, serve
-from benchmarks.workers.torch_models import Classifier, Recurrent, Stepper, Transformer
+from benchmarks.workers.torch_models import Classifier, Recurrent, Stepper, Transformer, load_weights
 from benchmarks.works import Work
 
 COMPILE = os.environ.get("JAXSEQ_BENCH_COMPILE") == "1"
@@ -112,6 +114,37 @@ class Generation:
             self._generate(self.work.time)
 
 
+class Prediction(prediction.Prediction):
+    """Packed batches of texts that are about as long, in inference mode, on as many threads as are faster."""
+
+    def __init__(self, work: Work, folder: Path, device: str) -> None:
+        super().__init__(work, folder)
+        assert work.model is not None
+        self.model, self.device = Classifier(work.model).to(device).eval(), device
+        load_weights(self.model, np.load(folder / "weights.npz"))
+        self.parameters = sum(p.numel() for p in self.model.parameters())
+        if device == "cpu":
+            self.choose_threads()
+
+    def choose_threads(self) -> None:
+        """One, or one a core."""
+        torch.set_num_threads(min((1, cores()), key=self._seconds))
+
+    def _seconds(self, threads: int) -> float:
+        """Time of 64 texts with that many threads."""
+        torch.set_num_threads(threads)
+        _, (batch, *_) = prediction.sorted_batches(self.ids, self.offsets, 64)
+        self.predict([batch])
+        start = time.perf_counter()
+        self.predict([batch])
+        return time.perf_counter() - start
+
+    @torch.inference_mode()
+    def predict(self, batches: list[np.ndarray]) -> Sequence[np.ndarray]:
+        tokens = [torch.from_numpy(batch).long().to(self.device) for batch in batches]
+        return [one.cpu().numpy() for one in [torch.sigmoid(self.model(some)[0]) for some in tokens]]
+
+
 class Windows:
     """Shuffled batches of windows: a strided view (unfold) and one gather of its rows for each batch."""
 
@@ -139,6 +172,8 @@ def build(work: Work, folder: Path, device: str) -> Job:
         return Training(work, folder, device)
     if work.kind == "generate":
         return Generation(work, device)
+    if work.kind == "predict":
+        return Prediction(work, folder, device)
     return Windows(work, folder)
 
 

@@ -2,10 +2,10 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -15,6 +15,9 @@ from jaxseq.errors import InputError
 from jaxseq.paths import run_path
 from jaxseq.signals import PATIENCE, StopRequest, own_unless
 
+if TYPE_CHECKING:
+    from jaxseq.runs.evaluation import Measured
+
 
 def _of_the_run(alias: str, *, metavar: str) -> Any:
     """An option whose default stands in the run, also by the name that messages about texts know it by."""
@@ -23,18 +26,18 @@ def _of_the_run(alias: str, *, metavar: str) -> Any:
 
 @dataclass(frozen=True)
 class EvaluateArguments:
-    """Loss, perplexity, bits per character and accuracy of a run on a split: with the carry handed on over the whole
-    split, and with the initial carry at the start of every window."""
+    """Metrics of a run on a split. A language model is measured twice: with the carry handed on over the whole split,
+    and with the initial carry at the start of every window."""
 
     run: tyro.conf.Positional[Path]
     """Run directory, as runs/quickstart."""
     split: Literal["train", "validation", "test"] = "validation"
-    """Part of the text."""
+    """Part of the data."""
     checkpoint: Literal["best", "newest"] = "best"
     """The checkpoint that did best on the validation split (by train.metric), or the last one."""
-    rows: int = 1
-    """Contiguous rows read side by side in the pass with the carry. 1 is the split in one piece; more is quicker, and
-    each row begins without a memory of what stands before it."""
+    rows: int | None = None
+    """Rows of a batch. A language model reads as many contiguous ones side by side in the pass with the carry: 1, the
+    default, is the split in one piece; more is quicker, and each begins without a memory of what stands before it."""
     source: Annotated[str | None, _of_the_run("--data.source", metavar="TEXT")] = None
     """Another text to measure on, named as in training and split as that of the run."""
     encoding: Annotated[str | None, _of_the_run("--data.encoding", metavar="NAME")] = None
@@ -43,7 +46,7 @@ class EvaluateArguments:
     """Print one JSON object; null stands for what is no finite number."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.rows < 2**31:
+        if self.rows is not None and not 1 <= self.rows < 2**31:
             raise InputError(f"--rows is {self.rows}: give a number from 1 to {2**31 - 1}")
 
 
@@ -65,25 +68,33 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
             encoding=arguments.encoding,
             stop=stop,
         )
-    print(console.json_line(_finite(results)) if arguments.json else _table(results) + "\n", end="")
+    print(console.json_line(_finite(results)) if arguments.json else f"{_table(results)}\n", end="")
     return 0
 
 
-def _finite(results: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
+def _finite(results: Mapping[str, "Measured"]) -> dict[str, dict[str, float | None]]:
     """For JSON, which has no NaN and no infinity."""
     return {
-        how: {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-        for how, metrics in results.items()
+        how: {name: value if math.isfinite(value) else None for name, value in measured.metrics.items()}
+        for how, measured in results.items()
     }
 
 
-def _table(results: dict[str, dict[str, float]]) -> str:
-    names = {"carried": "carry kept over the split", "windows": "carry reset at every window"}
-    lines = [f"{'':28}{'loss':>9}{'perplexity':>12}{'bits/char':>11}{'accuracy':>10}{'tokens':>22}"]
-    for how, values in results.items():
-        measured = f"{values['tokens']:,} of {values['split_tokens']:,}"
-        lines.append(
-            f"{names[how]:28}{values['loss']:9.4f}{values['perplexity']:12.4f}"
-            f"{values['bits_per_character']:11.4f}{values['accuracy']:10.2%}{measured:>22}"
-        )
-    return "\n".join(lines)
+def _table(results: Mapping[str, "Measured"]) -> str:
+    """A line for each evaluation, a column for each metric that it shows."""
+    lines: list[list[str]] = []
+    for name, (evaluation, values) in results.items():
+        shown = [
+            (metric.heading or metric.name, format(values[metric.name], metric.form)) for metric in evaluation.shown
+        ]
+        count, whole = values[evaluation.counted], values.get(f"split_{evaluation.counted}")
+        shown.append((evaluation.counted, f"{count:,}" if whole is None else f"{count:,} of {whole:,}"))
+        if not lines:
+            lines.append(["", *(heading.replace("_", " ") for heading, _ in shown)])
+        lines.append([evaluation.title or name, *(value for _, value in shown)])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    first, *others = widths
+    return "\n".join(
+        f"{title:{first}}" + "".join(f"{cell:>{width + 2}}" for cell, width in zip(cells, others, strict=True))
+        for title, *cells in lines
+    )

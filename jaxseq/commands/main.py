@@ -9,12 +9,14 @@ COMMANDS = {
     "train": "train a model, or go on with a run",
     "sample": "sample text from a trained model",
     "evaluate": "measure a trained model on a split",
+    "predict": "say what a trained model makes of texts",
     "compare": "what several runs have measured, and what differs between them",
 }
 _SMALLER = {
     "train": "lower --data.batch-size, --data.length or the size of the model; --data.memory-map is for large texts",
     "sample": "lower --num-samples",
     "evaluate": "lower --rows, or give a shorter text as --source",
+    "predict": "give fewer texts at a time",
 }
 
 

@@ -123,8 +123,9 @@ def _output(arguments: SampleArguments, poll: Poll) -> Iterator[str]:
         stop_remark,
         stream,
     )
+    from jaxseq.memory import require_memory
     from jaxseq.runs.load import load_run
-    from jaxseq.runs.memory import require_memory, sampling_parts
+    from jaxseq.tasks.capabilities import Generates, capable
 
     sampling = Sampling(
         temperature=1.0 if arguments.temperature is None else arguments.temperature,
@@ -136,8 +137,9 @@ def _output(arguments: SampleArguments, poll: Poll) -> Iterator[str]:
     loaded = load_run(arguments.run, checkpoint=arguments.checkpoint)
     for line in loaded.skipped:
         console.tell(f"skipped a checkpoint: {line}")
-    model, params, tokenizer, defaults = loaded.model, loaded.params, loaded.tokenizer, loaded.config.sample
-    prompt = defaults.prompt if arguments.prompt is None else arguments.prompt
+    task = capable(loaded.task, Generates, run=arguments.run)
+    model, params, tokenizer = task.model, loaded.params, task.tokenizer
+    prompt = task.prompt if arguments.prompt is None else arguments.prompt
     ids = prompt_ids(tokenizer, prompt)
     remarks = [prompt_remark(tokenizer, prompt), *(stop_remark(tokenizer, stop) for stop in arguments.stop)]
     for remark in filter(None, remarks):
@@ -155,11 +157,11 @@ def _output(arguments: SampleArguments, poll: Poll) -> Iterator[str]:
         return
 
     if arguments.temperature is None:
-        sampling = dataclasses.replace(sampling, temperature=defaults.temperature)
+        sampling = dataclasses.replace(sampling, temperature=task.temperature)
     seed = random.SystemRandom().getrandbits(32) if arguments.seed is None else arguments.seed
-    length = defaults.length if arguments.length is None else arguments.length
+    length = task.sample_length if arguments.length is None else arguments.length
     for rows, option in ((1, "--length"), (arguments.num_samples, "--num-samples")):
-        parts = sampling_parts(model, params, rows=rows, length=0 if arguments.stop else length)
+        parts = task.sampling_memory(rows=rows, length=0 if arguments.stop else length)
         require_memory(f"making {rows:,} samples of {length:,} tokens", parts, remedy=f"lower {option}")
     transcripts = []
     for _ in range(arguments.num_samples):

@@ -1,33 +1,55 @@
 """Experiments: what can be chosen, and how a choice is written down."""
 
-from jaxseq.config.schema import (
-    DataConfig,
-    ExperimentConfig,
-    ModelConfig,
-    NormalizerName,
-    OptimizerConfig,
-    RNNConfig,
-    SampleConfig,
-    TrainConfig,
-    TransformerConfig,
+from jaxseq.config.corpus import CorpusConfig, NormalizerName
+from jaxseq.config.experiment import ExperimentConfig
+from jaxseq.config.kinds import SECTIONS, DataConfig, ModelConfig, TaskConfig, kinds_of, register
+from jaxseq.config.labelled import LabelledConfig
+from jaxseq.config.models import BagConfig, EncoderConfig, NBSVMConfig, RNNConfig, TransformerConfig
+from jaxseq.config.optimizers import AdadeltaConfig, AdamConfig, AdamWConfig, OptimizerConfig, RMSpropConfig, SGDConfig
+from jaxseq.config.serialization import (
+    differences,
+    from_dict,
+    from_json,
+    load_config,
+    read_config,
+    to_dict,
+    to_json,
+    with_kind,
 )
-from jaxseq.config.serialization import differences, from_dict, from_json, load_config, read_config, to_dict, to_json
+from jaxseq.config.tasks import ClassificationConfig, LanguageModelingConfig
+from jaxseq.config.training import TrainConfig
 
 __all__ = [
+    "AdadeltaConfig",
+    "AdamConfig",
+    "AdamWConfig",
+    "BagConfig",
+    "ClassificationConfig",
+    "CorpusConfig",
     "DataConfig",
+    "EncoderConfig",
     "ExperimentConfig",
+    "LabelledConfig",
+    "LanguageModelingConfig",
     "ModelConfig",
+    "NBSVMConfig",
     "NormalizerName",
     "OptimizerConfig",
+    "RMSpropConfig",
     "RNNConfig",
-    "SampleConfig",
+    "SECTIONS",
+    "SGDConfig",
+    "TaskConfig",
     "TrainConfig",
     "TransformerConfig",
     "differences",
     "from_dict",
     "from_json",
+    "kinds_of",
     "load_config",
     "read_config",
+    "register",
     "to_dict",
     "to_json",
+    "with_kind",
 ]

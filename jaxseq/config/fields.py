@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import numbers
 import types
+from collections.abc import Iterable
 from enum import Enum
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -97,6 +98,19 @@ def check_fields(config: Any, section: str) -> None:
 def refuse(name: str, value: object, remedy: str) -> ConfigError:
     """The error of a value that cannot be: "model.features is 0: give a number from 1 to 65,536"."""
     return ConfigError(f"{name} is {shown(value)}: {remedy}")
+
+
+def require_known(names: Iterable[str], known: Iterable[str], prefix: str = "") -> None:
+    """Refuses what a stored configuration names and this version does not know.
+
+    Raises:
+        ConfigError: there is such a name; it is told with `prefix` before it.
+    """
+    strange = sorted(set(names) - set(known))
+    if strange:
+        raise ConfigError(
+            f"{shown(prefix + strange[0])[1:-1]} is unknown to this version of jaxseq: use the one that wrote it"
+        )
 
 
 def shown(value: object) -> str:

@@ -1,79 +1,76 @@
 """Experiments in files: JSON in a run directory, Python in configs/."""
 
 import dataclasses
+import io
 import json
 import os
-import runpy
+import sys
 import traceback
-from collections.abc import Iterable
+import types
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxseq.config.fields import FIXED, Resuming, on_one_line, refuse, rules_of, shown
-from jaxseq.config.schema import (
-    DataConfig,
-    ExperimentConfig,
-    OptimizerConfig,
-    RNNConfig,
-    SampleConfig,
-    TrainConfig,
-    TransformerConfig,
-)
+from jaxseq.config.experiment import ExperimentConfig
+from jaxseq.config.fields import FIXED, Resuming, on_one_line, require_known, rules_of, shown
+from jaxseq.config.kinds import SECTIONS, Kind, kind_named
+from jaxseq.config.old_formats import FORMAT, upgraded
+from jaxseq.config.training import TrainConfig
 from jaxseq.errors import ConfigError
 from jaxseq.opening import read_text
 from jaxseq.paths import expanded
 
-_MODELS = {"rnn": RNNConfig, "transformer": TransformerConfig}
 _MOST_BYTES = 2**24
-_SECTIONS = ("name", "data", "model", "optimizer", "train", "sample")
+_ALL = ("format", "name", *SECTIONS, "train")
 
 
 def to_dict(config: ExperimentConfig) -> dict[str, Any]:
-    """`config` as JSON-ready dicts; the kind of model stands in model.family."""
+    """`config` as JSON-ready dicts; the kind of a section stands before its fields."""
     tree = dataclasses.asdict(config)
-    family = next(name for name, kind in _MODELS.items() if isinstance(config.model, kind))
-    tree["model"] = {"family": family, **tree["model"]}
-    return tree
+    sections = {name: {"kind": getattr(config, name).kind, **tree[name]} for name in SECTIONS}
+    return {"format": FORMAT, "name": config.name, **sections, "train": tree["train"]}
 
 
 def from_dict(tree: dict[str, Any]) -> ExperimentConfig:
-    """Inverse of `to_dict`. A field that is missing, as one of a later version's is in an older file, has its default.
+    """Inverse of `to_dict`, also of what earlier versions wrote. A field that is missing, as one of a later version's
+    is in an older file, has its default.
 
     Raises:
-        ConfigError: a section is missing, a section or a field unknown, or a value impossible.
+        ConfigError: a section is missing, a section, kind or field unknown, or a value impossible.
     """
-    missing = [name for name in _SECTIONS if name not in tree]
-    if missing:
-        raise ConfigError(f"this is no jaxseq configuration: it has no {missing[0]}")
-    for name in _SECTIONS[1:]:
-        if not isinstance(tree[name], dict):
-            raise ConfigError(f"this is no jaxseq configuration: {name} is {shown(tree[name])}, not a section")
-    _require_known(tree, _SECTIONS, "")
-    model = dict(tree["model"])
-    family = model.pop("family", None)
-    if not isinstance(family, str) or family not in _MODELS:
-        raise refuse("model.family", family, f"choose {' or '.join(_MODELS)}")
-    kinds = {
-        "data": DataConfig,
-        "model": _MODELS[family],
-        "optimizer": OptimizerConfig,
-        "train": TrainConfig,
-        "sample": SampleConfig,
+    tree = upgraded(tree)
+    require_known(tree, _ALL, "")
+    sections: dict[str, Any] = {}
+    for name in SECTIONS:
+        values = dict(tree[name])
+        kind = kind_named(name, values.pop("kind", None))
+        sections[name] = _section(name, kind, values)
+    return ExperimentConfig(name=tree["name"], train=_section("train", TrainConfig, tree["train"]), **sections)
+
+
+def _section(name: str, kind: type, values: dict[str, Any]) -> Any:
+    require_known(values, rules_of(kind), f"{name}.")
+    return kind(**values)
+
+
+def with_kind(config: ExperimentConfig, section: str, name: str) -> ExperimentConfig:
+    """`config` with another kind of `section`. What is no default stays where both kinds have the field, if it can go
+    together; the rest are the defaults of the new kind.
+
+    Raises:
+        ConfigError: there is no such kind.
+    """
+    kind, old = kind_named(section, name), getattr(config, section)
+    if type(old) is kind:
+        return config
+    usual = type(old)()
+    chosen = {
+        field: getattr(old, field) for field in rules_of(type(old)) if getattr(old, field) != getattr(usual, field)
     }
-    sections = {}
-    for name, kind in kinds.items():
-        values = model if name == "model" else tree[name]
-        _require_known(values, rules_of(kind), f"{name}.")
-        sections[name] = kind(**values)
-    return ExperimentConfig(name=tree["name"], **sections)
-
-
-def _require_known(names: Iterable[str], known: Iterable[str], prefix: str) -> None:
-    strange = sorted(set(names) - set(known))
-    if strange:
-        raise ConfigError(
-            f"{shown(prefix + strange[0])[1:-1]} is unknown to this version of jaxseq: use the one that wrote it"
-        )
+    try:
+        new: Kind = kind(**{field: value for field, value in chosen.items() if field in rules_of(kind)})
+    except ConfigError:
+        new = kind()
+    return dataclasses.replace(config, **{section: new})
 
 
 def to_json(config: ExperimentConfig) -> str:
@@ -115,7 +112,7 @@ def from_json(text: str) -> ExperimentConfig:
 
 
 class Difference(NamedTuple):
-    """A field in which two experiments differ; "absent" where the other family of models has no such field."""
+    """A field in which two experiments differ; "absent" where the other kind has no such field."""
 
     name: str
     old: Any
@@ -146,7 +143,7 @@ def _resuming(name: str, *configs: ExperimentConfig) -> Resuming:
     """What is declared beside a field, in the first of `configs` that has it."""
     section, _, field = name.partition(".")
     rules = [rules_of(type(getattr(config, section))) for config in configs]
-    declared = next((known[field].resuming for known in rules if field in known), FIXED)  # model.family is no field
+    declared = next((known[field].resuming for known in rules if field in known), FIXED)  # a kind is no field
     return declared or FIXED
 
 
@@ -178,13 +175,25 @@ def load_config(path: str | Path) -> tuple[ExperimentConfig, str]:
         near = ", ".join(sorted(str(file) for file in folder.glob("*.py"))) or "none"
         raise ConfigError(f"there is no configuration {path}; those in {folder}/ are: {near}")
     try:
-        defined = runpy.run_path(str(path))
+        defined = _run(path)
     except Exception as error:
         raise ConfigError(f"{_place(path, error)}: {_told(error)}") from error
     config = defined.get("config")
     if not isinstance(config, ExperimentConfig):
         raise ConfigError(f"{path} defines no `config`: end it with config = ExperimentConfig(...)")
     return config, defined["__doc__"] or ""
+
+
+def _run(path: Path) -> dict[str, Any]:
+    """What the Python file at `path` defines. Its module stays known, or help would not find what is written beside the
+    fields of a kind that is defined there."""
+    with io.open_code(str(path)) as file:
+        code = compile(file.read(), str(path), "exec")
+    module = types.ModuleType(f"<{path}>")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    exec(code, module.__dict__)
+    return module.__dict__
 
 
 def _place(path: Path, error: Exception) -> str:

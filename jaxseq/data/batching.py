@@ -1,6 +1,6 @@
 """What a loader hands out."""
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,9 +22,25 @@ class Loader(Protocol):
     """A pure function of the step: the same integer gives the same batch, in any order, in any process."""
 
     steps_per_epoch: int
-    """Batches in a pass over the corpus; step s belongs to epoch s // steps_per_epoch."""
+    """Batches in a pass over the data; step s belongs to epoch s // steps_per_epoch."""
     batch_size: int
     """b of every batch."""
+    uniform: bool
+    """Whether all batches have the same shapes."""
+
+    @property
+    def left_out(self) -> str:
+        """What no batch of an epoch holds, in words for a person; empty where all is read."""
+        ...
+
+    def __call__(self, step: int, /) -> Any:
+        """A pytree of arrays [b, ...]."""
+        ...
+
+
+class TokenLoader(Loader, Protocol):
+    """A loader of token ids that follow each other."""
+
     length: int
     """t of every batch."""
     carried: bool
@@ -34,9 +50,4 @@ class Loader(Protocol):
     interior_resets: bool
     """False promises that `reset` is True in column 0 only."""
 
-    @property
-    def left_out(self) -> str:
-        """What no batch of an epoch holds, in words for a person; empty where every token is read."""
-        ...
-
-    def __call__(self, step: int) -> Batch: ...
+    def __call__(self, step: int, /) -> Batch: ...

@@ -13,7 +13,7 @@ from jaxseq.errors import InputError
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SPLIT_EPOCH = 2**62  # no run comes to it, so no epoch's order has to do with the split
-_SHOWN = 10
+_SHOWN, _LONGEST = 10, 40
 
 
 class Labelled(NamedTuple):
@@ -44,8 +44,11 @@ def find_classes(labels: Sequence[str]) -> tuple[str, ...]:
     return classes
 
 
-def class_ids(examples: Labelled, classes: Sequence[str]) -> np.ndarray:
+def class_ids(examples: Labelled, classes: Sequence[str], *, part: str = "") -> np.ndarray:
     """The class ids [n] int32 of examples.
+
+    Args:
+        part: that of their source which they are, for the message.
 
     Raises:
         InputError: a label is none of `classes`.
@@ -56,9 +59,11 @@ def class_ids(examples: Labelled, classes: Sequence[str]) -> np.ndarray:
     except KeyError:
         at = next(index for index, label in enumerate(examples.labels) if label not in ids)
     known = ", ".join(map(shown, classes[:_SHOWN])) + (" ..." if len(classes) > _SHOWN else "")
+    where = f"the {part} part of {examples.source or 'the source'}" if part else examples.source or "the source"
     raise InputError(
-        f"example {at + 1:,} of {examples.source or 'the source'} has the label {shown(examples.labels[at])!r}, which "
-        f"no example to train on has (those have {known}): correct the label, leave the example out or train with it"
+        f"example {at + 1:,} of {where}, {_begin(examples.texts[at])}, has the label {shown(examples.labels[at])!r}, "
+        f"which no example to train on has (those have {known}): correct the label, leave the example out or train "
+        "with it"
     )
 
 
@@ -99,6 +104,10 @@ def labelled_fingerprint(parts: Mapping[str, Labelled]) -> str:
             total.update(first)
             total.update(second)
     return total.hexdigest()[:16]
+
+
+def _begin(text: str) -> str:
+    return repr(text[:_LONGEST]) + (" ..." if len(text) > _LONGEST else "")
 
 
 def _rank(label: str) -> tuple[bool, float, str]:

@@ -1,5 +1,6 @@
 """From the name of a source to labelled texts, part by part."""
 
+import glob
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,7 @@ def read_labelled(
               which is read as it is; a folder `unsup`, as aclImdb has, is left out;
             - a table with a header, as `jaxseq.data.tables` says, also compressed; a `.txt` has tabs and no quoting;
             - a folder, archive or glob of tables whose names tell their part, as `train.csv` or `ratings_test.txt`;
+            - a glob that stands for one folder or archive, as `aclImdb*` does however it is packed;
             - "tfds:NAME[/config][:version][:split][#feature]" with a label among its features. Without a split it is
               all those that are named as parts are.
             A source without names of parts is all "train".
@@ -154,7 +156,7 @@ def _from_files(source: str, columns: _Columns, encoding: str, poll: Poll) -> It
 
 def _files(source: str, poll: Poll) -> tuple[dict[Parts, Streams], bool]:
     """The files of a source, and whether a person has listed them: by a glob, or one by its name."""
-    path = _existing(source)
+    path = _existing(source) or _matched(source)
     if path is not None and path.is_dir():
         return folder_files(path, _may_count, poll), False
     if path is not None and path.is_file() and _is_archive(path):
@@ -171,6 +173,28 @@ def _existing(source: str) -> Path | None:
         return path if os.path.lexists(path) else None
     except (OSError, ValueError):  # `find_files` says what is wrong
         return None
+
+
+def _matched(source: str) -> Path | None:
+    """The folder or the archive that a glob stands for; None where it stands for tables, or for nothing.
+
+    Raises:
+        InputError: it stands for several, and not all of them are tables.
+    """
+    try:
+        found = sorted(map(Path, glob.glob(str(expanded(source)), recursive=True)))
+    except (OSError, ValueError):  # `find_files` says what is wrong
+        return None
+    above = {folder for path in found for folder in path.parents}  # `**` stands for the folders on the way, too
+    found = [path for path in found if path not in above]
+    whole = [path for path in found if path.is_dir() or (path.is_file() and _is_archive(path))]
+    if whole and len(found) > 1:
+        other = next(path for path in found if path != whole[0])
+        raise InputError(
+            f"{shown(source)} stands for {len(found)} files and folders, {shown(whole[0])} and {shown(other)} among "
+            "them: name the one to read"
+        )
+    return whole[0] if whole else None
 
 
 def _may_count(name: Parts) -> bool:

@@ -34,6 +34,7 @@ class WindowLoader:
     """
 
     carried = False
+    uniform = True
 
     def __init__(
         self,
@@ -115,6 +116,7 @@ class RowLoader:
     """
 
     carried = True
+    uniform = True
 
     def __init__(
         self,

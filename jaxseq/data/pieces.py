@@ -85,15 +85,15 @@ def _decoded(stream: ByteStream, place: str, encoding: str, form: Encoding, size
 
 
 def chunks(stream: ByteStream, place: str, form: Encoding, size: int) -> Iterator[bytes]:
-    """The bytes of `stream`, `size` at a time, at last b"".
+    """The bytes of `stream` as they come, `size` at most at a time, at last b"".
 
     Raises:
         InputError: they begin as those of another kind of file do.
     """
-    enough = max(size, HEAD)
-    head = data = stream.read(enough)
-    while data and len(head) < enough:
-        data = stream.read(enough - len(head))
+    head = data = stream.read(size)
+    # Who writes a line may wait for what is made of it.
+    while data and len(head) < HEAD and b"\n" not in head:
+        data = stream.read(size)
         head += data
     wrong = objection(head, form.name)
     if wrong is not None:

@@ -69,10 +69,24 @@ def _opened(source: str) -> Iterator[tuple[str, ByteStream]]:
     if source == STANDARD_INPUT:
         if sys.stdin is None:
             raise InputError("standard input is closed: give a file, or send it the texts")
-        return iter([("standard input", sys.stdin.buffer)])
+        return iter([("standard input", _StandardInput(sys.stdin.buffer))])
     if not source or "\0" in source:
         raise InputError(f'{source!a} is no name of a file: give one, or "-" for standard input')
     path = expanded(source)
     if path.is_dir():
         raise InputError(f"{shown(source)} is a folder: give a file with a text on each line")
     return file_streams(path)
+
+
+class _StandardInput:
+    """Bytes as they come: a read waits for some, not for as many as it asks for."""
+
+    def __init__(self, buffer: ByteStream) -> None:
+        # The buffer is locked by a thread that waits for it, and Python cannot end then.
+        self._stream: ByteStream = getattr(buffer, "raw", buffer)
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError as error:  # a folder, or a terminal that is gone
+            raise InputError(f"standard input cannot be read ({error.strerror}): send it the text of a file") from error

@@ -12,6 +12,8 @@ from jaxseq.data.archives import DAMAGE, open_streams, shown
 from jaxseq.errors import InputError
 from jaxseq.interop.vector_records import Record, VectorFile, fields, is_number, open_vectors
 
+_FIELD = "model.embedding"
+
 
 @dataclass(frozen=True)
 class WordVectors:
@@ -53,6 +55,7 @@ def read_word_vectors(
     features: int | None = None,
     words: Collection[str] | None = None,
     errors: Literal["strict", "replace"] = "strict",
+    field: str = _FIELD,
 ) -> WordVectors:
     """The word vectors in a file, or in a .gz, .bz2, .xz or .zip of one: GloVe's text, word2vec's or fastText's text,
     or word2vec's binary format, whichever it is.
@@ -64,6 +67,7 @@ def read_word_vectors(
         words: keep these only; of the records of others no number is looked at.
         errors: "replace" takes words that are no UTF-8, with U+FFFD for what is none: word2vec's own program cuts long
             words, if need be in the middle of a character.
+        field: of a configuration, the one that says how wide the embedding is; for the error about another width.
 
     Raises:
         InputError: it cannot be read, is damaged, or has vectors of another width; a word is no UTF-8; a number is not
@@ -71,7 +75,7 @@ def read_word_vectors(
     """
     path = Path(path)
     try:
-        return _read(path, features, words, errors)
+        return _read(path, features, words, errors, field)
     except (*DAMAGE, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise InputError(
@@ -94,7 +98,7 @@ def table_for(words: Sequence[str], vectors: WordVectors, *, features: int, seed
         InputError: the vectors have another width.
     """
     if vectors.width != features:
-        raise _other_width([(vectors.source, vectors.width)], features)
+        raise _other_width([(vectors.source, vectors.width)], features, _FIELD)
     rows = {word: row for row, word in enumerate(vectors.words)}
     at = np.array([rows.get(word, -1) for word in words], np.int64)
     is_known = at >= 0
@@ -106,7 +110,7 @@ def table_for(words: Sequence[str], vectors: WordVectors, *, features: int, seed
     return WordTable(table, is_known, vectors.source)
 
 
-def _read(path: Path, features: int | None, words: Collection[str] | None, errors: str) -> WordVectors:
+def _read(path: Path, features: int | None, words: Collection[str] | None, errors: str, field: str) -> WordVectors:
     found: WordVectors | None = None
     others: list[tuple[str, int]] = []
     for place, stream in open_streams(path):
@@ -120,16 +124,14 @@ def _read(path: Path, features: int | None, words: Collection[str] | None, error
             if features is not None:
                 break
     if found is None:
-        raise _other_width(others, features)
+        raise _other_width(others, features, field)
     return found
 
 
-def _other_width(found: Sequence[tuple[str, int]], wanted: int | None) -> InputError:
+def _other_width(found: Sequence[tuple[str, int]], wanted: int | None, field: str) -> InputError:
     has = " and ".join(f"{place} has vectors of {width:,} numbers" for place, width in found)
     widths = " or ".join(str(width) for width in dict.fromkeys(width for _, width in found))
-    return InputError(
-        f"{has}, the model's embedding is {wanted} wide: give --model.embedding {widths}, or other vectors"
-    )
+    return InputError(f"{has}, the model's embedding is {wanted} wide: give --{field} {widths}, or other vectors")
 
 
 @np.errstate(over="ignore")

@@ -17,6 +17,10 @@ class Metric(NamedTuple):
     """How it follows from the mean "loss"; None where it is tallied itself."""
     of_tokens: bool = False
     """Whether it is a figure for each token, so that those of two vocabularies are of two things."""
+    form: str = ".4f"
+    """How a value is shown."""
+    heading: str = ""
+    """Of its column in tables; the name where there is none."""
 
     def is_better(self, value: float, best: float | None) -> bool:
         """Whether `value` is better than the `best` so far, None where there was none. NaN never is."""

@@ -10,10 +10,13 @@ def perplexity(loss: float) -> float:
     return math.exp(loss) if loss < 700 else math.inf if loss == loss else math.nan
 
 
+BITS_PER_CHARACTER = Metric("bits_per_character", heading="bits/char")
+"""Of a whole text, by the number of its characters: of models with other tokenizers too."""
+
 TOKEN_METRICS = (
     Metric("loss", "nats per token"),
     Metric("perplexity", from_loss=perplexity, of_tokens=True),
     Metric("bits_per_token", from_loss=lambda loss: loss / math.log(2), of_tokens=True),
-    Metric("accuracy", better="higher"),
+    Metric("accuracy", better="higher", form=".2%"),
 )
 """Of models that predict tokens."""

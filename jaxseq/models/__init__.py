@@ -1,8 +1,9 @@
-"""Language models, one file a family; all of them `(tokens, carry) -> (logits, carry)`."""
+"""Bodies, one file a family: tokens become features, of which a head and a task make the rest."""
 
 from jaxseq.models.bag import Bag
 from jaxseq.models.encoder import TransformerEncoder
-from jaxseq.models.rnn import RNNLanguageModel
-from jaxseq.models.transformer import TransformerCarry, TransformerLanguageModel
+from jaxseq.models.nbsvm import NBSVM
+from jaxseq.models.recurrent import Recurrent
+from jaxseq.models.transformer import Transformer, TransformerCarry
 
-__all__ = ["Bag", "RNNLanguageModel", "TransformerCarry", "TransformerEncoder", "TransformerLanguageModel"]
+__all__ = ["Bag", "NBSVM", "Recurrent", "Transformer", "TransformerCarry", "TransformerEncoder"]

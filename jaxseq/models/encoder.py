@@ -4,18 +4,21 @@ from typing import Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float, Int
 
 from jaxseq.errors import InputError
 from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm
 from jaxseq.nn.stateless import refuse_carry
 from jaxseq.nn.transformer import add_positions, stack_blocks
 from jaxseq.ops.dropout import dropout
+from jaxseq.ops.positions import Rotation
 from jaxseq.ops.ring_cache import place_all
+from jaxseq.ops.shapes import Array
 
 
 class TransformerEncoder(nn.Module):
-    """Features [b, t, features] of tokens [b, t], each of which knows the whole text, before it and behind it.
+    """Features of tokens, each of which knows the whole text, before it and behind it.
 
     Positions count a row's real tokens, so neither the amount of padding nor its place matters. They are
 
@@ -30,14 +33,14 @@ class TransformerEncoder(nn.Module):
 
     vocabulary_size: int
     features: int = 128
-    layers: int = 4
+    layers: int = 2
     heads: int = 4
     context: int = 512
     positions: Literal["learned", "sinusoidal", "rotary"] = "rotary"
     mlp_ratio: int = 4
     bias: bool = True
     dropout: float = 0.0
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     def setup(self) -> None:
         normal = nn.initializers.normal(WEIGHT_SCALE)
@@ -63,15 +66,15 @@ class TransformerEncoder(nn.Module):
 
     def __call__(
         self,
-        tokens: Array,
+        tokens: Int[Array, "b t"],
         carry: tuple[()] | None = None,
         *,
-        mask: Array | None = None,
-        reset: Array | None = None,
+        mask: Bool[Array, "b t"] | None = None,
+        reset: Bool[Array, "b t"] | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Array, tuple[()]]:
-        """Features [b, t, features] in the compute type, zero where mask [b, t] is False; and the empty carry.
+    ) -> tuple[Float[Array, "b t {self.features}"], tuple[()]]:
+        """Features in the compute type, zero where the mask is False; and the empty carry.
 
         `guard` as `SelfAttention` has it.
 
@@ -95,8 +98,8 @@ class TransformerEncoder(nn.Module):
         x = self.norm(x)
         return (x if mask is None else jnp.where(mask[:, :, None], x, 0)), ()
 
-    def _embed(self, tokens: Array, positions: Array) -> tuple[Array, tuple[Array, Array] | None]:
-        """The embedding with its position code [b, t, features], and the factors of rotary positions."""
+    def _embed(self, tokens: Array, positions: Array) -> tuple[Array, Rotation | None]:
+        """The embedding with its position code, and the factors of rotary positions."""
         table = self.position_table if self.positions == "learned" else None
         return add_positions(
             self.embedding[tokens], positions, kind=self.positions, table=table, heads=self.heads, dtype=self.dtype

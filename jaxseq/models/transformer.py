@@ -1,18 +1,20 @@
-"""The decoder-only Transformer language model, whose carry is its key/value cache."""
+"""The decoder-only Transformer, whose carry is its key/value cache."""
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float, Int
 
 from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm
 from jaxseq.nn.transformer import add_positions, stack_blocks
 from jaxseq.ops.dropout import dropout
-from jaxseq.ops.finite import product
-from jaxseq.ops.losses import Tally, linear_cross_entropy
+from jaxseq.ops.positions import Rotation
 from jaxseq.ops.ring_cache import KeyValues, place
+from jaxseq.ops.shapes import Array
 
 
 class TransformerCarry(NamedTuple):
@@ -23,13 +25,13 @@ class TransformerCarry(NamedTuple):
     """
 
     rings: tuple[KeyValues, ...]
-    """Keys and values of each layer, [b, context, h, d / h] in the compute type."""
-    position: Array
-    """[b] int32: real tokens read since the last reset, so the position of the next."""
+    """Keys and values of each layer, in the compute type."""
+    position: Int[Array, " b"]
+    """Real tokens read since the last reset, so the position of the next."""
 
 
-class TransformerLanguageModel(nn.Module):
-    """Logits of the next token after each of tokens [b, t], and the carry.
+class Transformer(nn.Module):
+    """Features of tokens, and the carry. A `nn.sequence.CausalBody`.
 
     A token attends to the last `context` tokens of its row since the last reset, itself included, however the row is
     cut into calls. The fields are those of `jaxseq.config.TransformerConfig`; positions are
@@ -40,7 +42,8 @@ class TransformerLanguageModel(nn.Module):
       tokens share one, and a stream may be of any length.
 
     Weights start as GPT-2's: normal with deviation 0.02, projections back to the residual stream 0.02 / sqrt(2 layers).
-    Activations are of type `dtype`; parameters, norms, softmax, logits and loss are float32.
+    Activations are of type `dtype`; parameters, norms and softmax are float32. Parameters: embedding [v, d], with
+    learned positions position_table [context, d], those of the blocks below block_0, block_1, ... and norm.
     """
 
     vocabulary_size: int
@@ -51,17 +54,16 @@ class TransformerLanguageModel(nn.Module):
     positions: Literal["learned", "sinusoidal", "rotary"] = "rotary"
     mlp_ratio: int = 4
     bias: bool = False
-    tie_embedding: bool = True
     dropout: float = 0.0
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
+
+    TIME_FIRST: ClassVar[bool] = False
 
     def setup(self) -> None:
         normal = nn.initializers.normal(WEIGHT_SCALE)
         self.embedding = self.param("embedding", normal, (self.vocabulary_size, self.features), jnp.float32)
         if self.positions == "learned":
             self.position_table = self.param("position_table", normal, (self.context, self.features), jnp.float32)
-        if not self.tie_embedding:
-            self.head_kernel = self.param("head_kernel", normal, (self.features, self.vocabulary_size), jnp.float32)
         self.blocks = stack_blocks(
             self.layers,
             features=self.features,
@@ -83,55 +85,15 @@ class TransformerLanguageModel(nn.Module):
 
     def __call__(
         self,
-        tokens: Array,
+        tokens: Int[Array, "b t"],
         carry: TransformerCarry | None = None,
         *,
-        mask: Array | None = None,
-        reset: Array | None = None,
-        train: bool = False,
-    ) -> tuple[Array, TransformerCarry]:
-        """Logits [b, t, v] float32 of the token after each of tokens [b, t], zero where masked; and the carry."""
-        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train)
-        logits = product(features, self._head(), dtype=self.dtype)
-        return (logits if mask is None else jnp.where(mask[:, :, None], logits, 0)), carry
-
-    def loss(
-        self,
-        tokens: Array,
-        targets: Array,
-        carry: TransformerCarry | None = None,
-        *,
-        mask: Array | None = None,
-        reset: Array | None = None,
-        train: bool = False,
-    ) -> tuple[dict[str, Tally], TransformerCarry]:
-        """Cross-entropy in nats ("loss") and hits ("accuracy") of targets [b, t], and the carry.
-
-        The same as from the logits, without ever holding those of the whole batch.
-        """
-        # Where every token counts, what is not finite makes the sum of their losses so, whichever it reaches.
-        guard = mask is not None or reset is not None
-        features, carry = self.features_of(tokens, carry, mask=mask, reset=reset, train=train, guard=guard)
-        loss, hits = linear_cross_entropy(
-            features.reshape(-1, self.features),
-            self._head(),
-            None,
-            targets.reshape(-1),
-            None if mask is None else mask.reshape(-1),
-        )
-        return {"loss": loss, "accuracy": hits}, carry
-
-    def features_of(
-        self,
-        tokens: Array,
-        carry: TransformerCarry | None = None,
-        *,
-        mask: Array | None = None,
-        reset: Array | None = None,
+        mask: Bool[Array, "b t"] | None = None,
+        reset: Bool[Array, "b t"] | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Array, TransformerCarry]:
-        """What the last block gives, normalised, [b, t, features]; and the carry. `guard` as `SelfAttention` has it."""
+    ) -> tuple[Float[Array, "b t {self.features}"], TransformerCarry]:
+        """Features, the normalised ones of the last block, zero where masked; and the carry."""
         start = None if carry is None else carry.position
         placement = place(tokens.shape[1], context=self.context, start=start, mask=mask, reset=reset)
         x, rotation = self._embed(tokens if mask is None else jnp.where(mask, tokens, 0), placement.positions)
@@ -143,34 +105,32 @@ class TransformerLanguageModel(nn.Module):
             x, ring = block(x, placement, ring, rotation=rotation, train=train, guard=guard)
             rings.append(ring)
         position = jnp.broadcast_to(placement.next_position, tokens.shape[:1])
-        return self.norm(x), TransformerCarry(tuple(rings), position)
+        x = self.norm(x)
+        return (x if mask is None else jnp.where(mask[:, :, None], x, 0)), TransformerCarry(tuple(rings), position)
 
-    def _embed(self, tokens: Array, positions: Array) -> tuple[Array, tuple[Array, Array] | None]:
-        """The embedding with its position code [b, t, features], and the factors of rotary positions."""
+    def _embed(self, tokens: Array, positions: Array) -> tuple[Array, Rotation | None]:
+        """The embedding with its position code, and the factors of rotary positions."""
         table = self.position_table if self.positions == "learned" else None
         return add_positions(
             self.embedding[tokens], positions, kind=self.positions, table=table, heads=self.heads, dtype=self.dtype
         )
 
-    def _head(self) -> Array:
-        return self.embedding.T if self.tie_embedding else self.head_kernel
+    @nn.nowrap
+    def prepare(self, params: Mapping[str, Any]) -> Any:
+        """The body's own parameters; those that products are made with in the compute type."""
+
+        def narrowed(path: Any, leaf: Array) -> Array:  # the rest is float32 in the products too
+            return leaf.astype(self.dtype) if path[-1].key == "kernel" else leaf
+
+        names = {"embedding", "position_table", "norm", *(f"block_{i}" for i in range(self.layers))}
+        own = {name: part for name, part in params.items() if name in names}
+        return jax.tree_util.tree_map_with_path(narrowed, own)
 
     @nn.nowrap
-    def decoding_weights(self, params: Any) -> Any:
-        """The parameters as `decode_step` wants them, made once before many steps."""
-
-        def narrowed(path: Any, leaf: Array) -> Array:  # what products are made with; the rest is float32 in them too
-            return leaf.astype(self.dtype) if "kernel" in path[-1].key else leaf
-
-        return jax.tree_util.tree_map_with_path(narrowed, params)
-
-    @nn.nowrap
-    def decode_step(self, weights: Any, tokens: Array, carry: TransformerCarry) -> tuple[Array, TransformerCarry]:
-        """Logits [b, v] float32 of the token after tokens [b], and the carry."""
-        result: Any = self.apply({"params": weights}, tokens, carry, method="_step")
-        return result
-
-    def _step(self, tokens: Array, carry: TransformerCarry) -> tuple[Array, TransformerCarry]:
-        features, carry = self.features_of(tokens[:, None], carry, guard=False)
-        logits = jnp.matmul(features, self._head().astype(self.dtype), preferred_element_type=jnp.float32)
-        return logits[:, 0], carry
+    def step(
+        self, weights: Any, tokens: Int[Array, " b"], carry: TransformerCarry
+    ) -> tuple[Float[Array, "b {self.features}"], TransformerCarry]:
+        """Features of tokens, and the carry."""
+        result: Any = self.apply({"params": weights}, tokens[:, None], carry, guard=False)
+        features, carry = result
+        return features[:, 0], carry

@@ -2,14 +2,16 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float
 
 from jaxseq.nn.layers import WEIGHT_SCALE, Linear
 from jaxseq.ops.attention import attend
 from jaxseq.ops.dropout import dropout_mask
 from jaxseq.ops.finite import finite_rows, poison
-from jaxseq.ops.positions import rotate
+from jaxseq.ops.positions import Rotation, rotate
 from jaxseq.ops.ring_cache import KeyValues, Placement, look_up
+from jaxseq.ops.shapes import Array
 
 
 class SelfAttention(nn.Module):
@@ -31,20 +33,20 @@ class SelfAttention(nn.Module):
     bias: bool = True
     dropout: float = 0.0
     output_scale: float = WEIGHT_SCALE
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(
         self,
-        x: Array,
+        x: Float[Array, "b t d"],
         placement: Placement,
         ring: KeyValues | None = None,
         *,
-        rotation: tuple[Array, Array] | None = None,
+        rotation: Rotation | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Array, KeyValues]:
-        """What the tokens x [b, t, d] gather, [b, t, d], and the ring after them.
+    ) -> tuple[Float[Array, "b t d"], KeyValues]:
+        """What the tokens x gather, and the ring after them.
 
         A token that is not finite, and a slot of the ring that is not, give NaN to the tokens that see them.
 
@@ -73,5 +75,5 @@ class SelfAttention(nn.Module):
         return _poisoned(output(gathered), sound), ring
 
 
-def _poisoned(y: Array, sound: Array | None) -> Array:
+def _poisoned(y: Array, sound: Bool[Array, "b t"] | None) -> Array:
     return y if sound is None else poison(y, sound[..., None])

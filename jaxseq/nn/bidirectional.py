@@ -4,15 +4,16 @@ from typing import NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Bool, Float, Float32
 
 from jaxseq.nn.recurrent import RecurrentLayer
 from jaxseq.ops.cells import State
 from jaxseq.ops.lookup import Lookup
+from jaxseq.ops.shapes import Array
 
 
 class BidirectionalCarry(NamedTuple):
-    """The state of each direction; leaves [b, features of that direction] float32."""
+    """The state of each direction, as wide as the features of that direction."""
 
     forward: State
     backward: State
@@ -44,23 +45,23 @@ class Bidirectional(nn.Module):
 
     def __call__(
         self,
-        x: Array | Lookup,
+        x: Float[Array, "b t d"] | Lookup,
         carry: BidirectionalCarry | None = None,
         *,
-        mask: Array | None = None,
-        reset: Array | None = None,
+        mask: Bool[Array, "b t"] | None = None,
+        reset: Bool[Array, "b t"] | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Array, BidirectionalCarry]:
-        """Outputs [b, t, forward features + backward features], zero where masked, and where each direction ended.
+    ) -> tuple[Float32[Array, "b t {self.forward.features+self.backward.features}"], BidirectionalCarry]:
+        """Outputs, those of forward first, zero where masked; and where each direction ended.
 
         Args:
-            x: Vectors [b, t, d] float.
+            x: Vectors.
             carry: What each direction starts from: forward before a row's first token, backward after its last. So
                 what a call returns, which was forward after the last and backward after the first, is no beginning
                 for the next piece of the same text; a text that is to be read both ways has to be whole.
-            mask: [b, t] bool, False on padding.
-            reset: [b, t] bool, True where a row begins anew before this token: several texts in one row. The backward
+            mask: False on padding.
+            reset: True where a row begins anew before this token: several texts in one row. The backward
                 layer begins anew where it comes to the token before; neither learns what the other text holds. The
                 carry is read by the first text backward and by the last one forward.
             train: Whether dropout acts.

@@ -4,24 +4,26 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float, Float32, Int, PRNGKeyArray
 
 from jaxseq.ops.lookup import Lookup
+from jaxseq.ops.shapes import Array
 
 
-def small_uniform(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
+def small_uniform(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Float[Array, "..."]:
     """Uniform from -0.05 to 0.05, as Keras's embedding."""
     return jax.random.uniform(key, shape, dtype, -0.05, 0.05)
 
 
-def given_table(table: np.ndarray | Array) -> nn.initializers.Initializer:
-    """An initializer that starts from `table` [v, d], say of trained word vectors.
+def given_table(table: Float[np.ndarray | Array, "v d"]) -> nn.initializers.Initializer:
+    """An initializer that starts from `table`, say of trained word vectors.
 
     Raises:
         ValueError: on use, the parameter has another shape.
     """
 
-    def initial(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
+    def initial(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Float[Array, "v d"]:
         if tuple(shape) != np.shape(table):
             raise ValueError(
                 f"the table given has {' x '.join(map(str, np.shape(table)))} numbers, the embedding wants "
@@ -49,11 +51,13 @@ class Embedding(nn.Module):
     def setup(self) -> None:
         self.table = self.param("table", self.initial, (self.vocabulary_size, self.features), jnp.float32)
 
-    def __call__(self, tokens: Array, *, mask: Array | None = None) -> Lookup:
-        """The vectors of tokens [b, t] int32, not yet looked up, for a layer that may know a cheaper way."""
+    def __call__(self, tokens: Int[Array, "b t"], *, mask: Bool[Array, "b t"] | None = None) -> Lookup:
+        """The vectors of tokens, not yet looked up, for a layer that may know a cheaper way."""
         return Lookup(tokens if mask is None else jnp.where(mask, tokens, 0), self.table, self.features)
 
-    def vectors(self, tokens: Array, *, mask: Array | None = None) -> Array:
-        """[b, t, features] float32; zeros where mask [b, t] is False."""
+    def vectors(
+        self, tokens: Int[Array, "b t"], *, mask: Bool[Array, "b t"] | None = None
+    ) -> Float32[Array, "b t {self.features}"]:
+        """The vectors themselves; zeros where the mask is False."""
         rows = self(tokens, mask=mask).vectors()
         return rows if mask is None else jnp.where(mask[:, :, None], rows, 0)

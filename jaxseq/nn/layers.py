@@ -2,24 +2,25 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Float, Float32
 
 from jaxseq.ops.finite import product
 from jaxseq.ops.linear import linear
-from jaxseq.ops.losses import Tally, linear_cross_entropy
 from jaxseq.ops.normalization import layer_norm
+from jaxseq.ops.shapes import Array
 
 WEIGHT_SCALE = 0.02
 """Standard deviation of initial weights, as in GPT-2."""
 
 
 class LayerNorm(nn.Module):
-    """Layer normalisation of x [..., d]; parameters scale [d] and, with `bias`, bias [d]."""
+    """Layer normalisation of vectors; parameters scale [d] and, with `bias`, bias [d]."""
 
     bias: bool = True
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
         shape = x.shape[-1:]
         scale = self.param("scale", nn.initializers.ones, shape, jnp.float32)
         return layer_norm(
@@ -28,7 +29,7 @@ class LayerNorm(nn.Module):
 
 
 class Linear(nn.Module):
-    """x [..., d] times kernel [d, features], plus bias [features] with `bias`; products in `dtype`.
+    """x times kernel [d, features], plus bias [features] with `bias`; products in `dtype`.
 
     A `transposed` kernel is [features, d]; see `ops.linear`.
     """
@@ -37,33 +38,34 @@ class Linear(nn.Module):
     bias: bool = True
     transposed: bool = False
     initial_scale: float = WEIGHT_SCALE
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "*n d"]) -> Float[Array, "*n {self.features}"]:
         shape = (self.features, x.shape[-1]) if self.transposed else (x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.normal(self.initial_scale), shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32) if self.bias else None
         return linear(x.astype(self.dtype), kernel, bias, self.transposed)
 
 
-class Head(nn.Module):
-    """The linear layer to the vocabulary: kernel [features, vocabulary_size] and bias. Products in `dtype`; logits and
-    loss are float32."""
+class Dense(nn.Module):
+    """x times kernel [d, features], plus bias [features]; products in the type of x.
+
+    Unlike `Linear` it keeps a row of x that is not finite from all but its own result.
+    """
 
     features: int
-    vocabulary_size: int
-    dtype: jnp.dtype = jnp.float32
 
-    def setup(self) -> None:
-        shape = (self.features, self.vocabulary_size)
-        self.kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape, jnp.float32)
-        self.bias = self.param("bias", nn.initializers.zeros, shape[1:], jnp.float32)
+    @nn.compact
+    def __call__(self, x: Float[Array, "*n d"]) -> Float32[Array, "*n {self.features}"]:
+        shape = (x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape, jnp.float32)
+        return product(x, kernel, dtype=x.dtype) + self.param("bias", nn.initializers.zeros, shape[1:], jnp.float32)
 
-    def __call__(self, x: Array) -> Array:
-        """Logits [..., v] of x [..., features]."""
-        return product(x, self.kernel, dtype=self.dtype) + self.bias
 
-    def cross_entropy(self, x: Array, targets: Array, mask: Array | None = None) -> tuple[Tally, Tally]:
-        """Loss and hits of targets [n] for x [n, features], without the logits of all of them in memory."""
-        return linear_cross_entropy(x.astype(self.dtype), self.kernel, self.bias, targets, mask)
+class Bias(nn.Module):
+    """x plus bias [d]."""
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*n d"]) -> Float32[Array, "*n d"]:
+        return x.astype(jnp.float32) + self.param("bias", nn.initializers.zeros, x.shape[-1:], jnp.float32)

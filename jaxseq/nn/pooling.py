@@ -1,4 +1,4 @@
-"""Pooling layers: x [b, t, d] and mask [b, t] bool, False on padding, to one vector a row, [b, d].
+"""Pooling layers: x [b, t, d] and a mask, False on padding, to one vector a row.
 
 A row without a real token gives zeros. What each does stands in `ops.pooling`.
 """
@@ -8,10 +8,11 @@ from functools import partial
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Bool, Float
 
 from jaxseq.ops import pooling
 from jaxseq.ops.finite import finite_rows, poison
+from jaxseq.ops.shapes import Array
 
 
 class Pooling(nn.Module):
@@ -19,8 +20,8 @@ class Pooling(nn.Module):
 
     function: Callable[[Array, Array | None], Array]
 
-    def __call__(self, x: Array, *, mask: Array | None = None) -> Array:
-        """[b, d], of the type of x."""
+    def __call__(self, x: Float[Array, "b t d"], *, mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b d"]:
+        """Of the type of x."""
         return self.function(x, mask)
 
 
@@ -31,8 +32,8 @@ class AttentionPooling(nn.Module):
     """
 
     @nn.compact
-    def __call__(self, x: Array, *, mask: Array | None = None) -> Array:
-        """[b, d], of the type of x. A real token that is not finite gives NaN to its row."""
+    def __call__(self, x: Float[Array, "b t d"], *, mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b d"]:
+        """Of the type of x. A real token that is not finite gives NaN to its row."""
         query = self.param("query", nn.initializers.zeros, x.shape[-1:], jnp.float32)
         kept = x if mask is None else jnp.where(mask[:, :, None], x, 0)
         kept, sound = finite_rows(kept)
@@ -40,7 +41,8 @@ class AttentionPooling(nn.Module):
         return poison(pooling.attention(kept, scores, mask), sound.all(axis=1, keepdims=True))
 
 
-POOLINGS: Mapping[str, Callable[[], nn.Module]] = {
+POOLINGS: Mapping[str, Callable[..., nn.Module]] = {
+    "sum": partial(Pooling, pooling.summed),
     "mean": partial(Pooling, pooling.mean),
     "max": partial(Pooling, pooling.maximum),
     "first": partial(Pooling, pooling.first),
@@ -48,4 +50,4 @@ POOLINGS: Mapping[str, Callable[[], nn.Module]] = {
     "ends": partial(Pooling, pooling.ends),
     "attention": AttentionPooling,
 }
-"""By the name a config has; `POOLINGS[name]()` is the layer."""
+"""By the name a config has; `POOLINGS[name]()` is the layer, which takes a name in its module."""

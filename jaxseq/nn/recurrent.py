@@ -1,16 +1,16 @@
 """Recurrent layers: they declare parameters and call `ops.recurrence`.
 
-All take x [b, t, d] float, or a `Lookup` of such vectors, and give outputs [b, t, features] float32 and the carry.
+All take vectors along time, or a `Lookup` of such, and give outputs and the carry.
 `carry=None` is the initial carry, all zeros. `prepare` and `step` are the same for one step at a time.
 
 Parameters and their layout (biases as in Keras; PyTorch's LSTM and simple RNN have two that only ever add up):
 
 | layer                   | input_kernel | recurrent_kernel | bias | recurrent_bias | gates side by side          |
 |-------------------------|--------------|------------------|------|----------------|-----------------------------|
-| LSTM                    | [d, 4h]      | [h, 4h]          | [4h] | -              | input forget candidate output |
-| GRU, reset_after        | [d, 3h]      | [h, 3h]          | [3h] | [3h]           | reset update candidate      |
-| GRU, not reset_after    | [d, 3h]      | [h, 3h]          | [3h] | -              | reset update candidate      |
-| SimpleRNN               | [d, h]       | [h, h]           | [h]  | -              | hidden                      |
+| LSTM                    | [d, 4f]      | [f, 4f]          | [4f] | -              | input forget candidate output |
+| GRU, reset_after        | [d, 3f]      | [f, 3f]          | [3f] | [3f]           | reset update candidate      |
+| GRU, not reset_after    | [d, 3f]      | [f, 3f]          | [3f] | -              | reset update candidate      |
+| SimpleRNN               | [d, f]       | [f, f]           | [f]  | -              | hidden                      |
 
 PyTorch's gates have these orders too; Keras's GRU has update before reset.
 """
@@ -20,35 +20,37 @@ from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float, Float32, Int, PRNGKeyArray
 
 from jaxseq.ops import cells, recurrence
-from jaxseq.ops.cells import Cell, RecurrentWeights, State
+from jaxseq.ops.cells import Cell, Part, RecurrentWeights, State
 from jaxseq.ops.dropout import dropout_mask
 from jaxseq.ops.finite import row_table
 from jaxseq.ops.lookup import Lookup
+from jaxseq.ops.shapes import Array
 
 
 class LSTMCarry(NamedTuple):
-    """State of an LSTM: h and c, both [b, features] float32."""
+    """State of an LSTM."""
 
-    h: Array
-    c: Array
+    h: Part
+    c: Part
 
 
 class GRUCarry(NamedTuple):
-    """State of a GRU: h [b, features] float32."""
+    """State of a GRU."""
 
-    h: Array
+    h: Part
 
 
 class RNNCarry(NamedTuple):
-    """State of a simple RNN: h [b, features] float32."""
+    """State of a simple RNN."""
 
-    h: Array
+    h: Part
 
 
-def forget_bias_one(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
+def forget_bias_one(key: PRNGKeyArray, shape: tuple[int], dtype: DTypeLike = jnp.float32) -> Float[Array, " g"]:
     """Zeros, and ones for an LSTM's forget gate, which then starts open (Jozefowicz et al. 2015)."""
     width = shape[0] // 4
     return jnp.zeros(shape, dtype).at[width : 2 * width].set(1)
@@ -57,9 +59,9 @@ def forget_bias_one(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.f
 class StepWeights(NamedTuple):
     """A layer's parameters as single steps take them."""
 
-    kernel: Array
-    """[d, g*h]; or [v, g*h], the bias in it, where steps take ids."""
-    bias: Array | None
+    kernel: Float[Array, "d g"]
+    """Where steps take ids a row for each of them, [v, g], the bias in it."""
+    bias: Float[Array, " g"] | None
     recurrent: RecurrentWeights
 
 
@@ -69,7 +71,7 @@ class RecurrentLayer(nn.Module):
 
     features: int
     recurrent_dropout: float = 0.0
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     CARRY: ClassVar[type] = RNNCarry
     BIAS: ClassVar[nn.initializers.Initializer] = staticmethod(nn.initializers.zeros)
@@ -88,16 +90,16 @@ class RecurrentLayer(nn.Module):
     @nn.compact
     def __call__(
         self,
-        x: Array | Lookup,
+        x: Float[Array, "b t d"] | Lookup,
         carry: State | None = None,
         *,
-        mask: Array | None = None,
-        reset: Array | None = None,
+        mask: Bool[Array, "b t"] | None = None,
+        reset: Bool[Array, "b t"] | None = None,
         train: bool = False,
         guard: bool = True,
         reverse: bool = False,
-    ) -> tuple[Array, State]:
-        """Outputs [b, t, features] and the carry after the last step.
+    ) -> tuple[Float32[Array, "b t {self.features}"], State]:
+        """Outputs and the carry after the last step.
 
         `guard` and `reverse` as `recurrence.run` has them; the other arguments are the carry contract's.
         """
@@ -131,19 +133,21 @@ class RecurrentLayer(nn.Module):
 
     @nn.nowrap
     def prepare(self, params: Mapping[str, Any]) -> StepWeights:
-        """`params` as `step` takes them for x [b, d]."""
+        """`params` as `step` takes them for vectors."""
         recurrent = RecurrentWeights(params["recurrent_kernel"], params.get("recurrent_bias"))
         return StepWeights(params["input_kernel"], params["bias"], recurrent)
 
     @nn.nowrap
-    def prepare_lookup(self, params: Mapping[str, Any], table: Array | None) -> StepWeights:
-        """`params` as `step` takes them for ids [b] of the rows of table [v, d], or of one-hot vectors for None."""
+    def prepare_lookup(self, params: Mapping[str, Any], table: Float[Array, "v d"] | None) -> StepWeights:
+        """`params` as `step` takes them for ids of the rows of the table, or of one-hot vectors for None."""
         kernel, recurrent = params["input_kernel"], self.prepare(params).recurrent
         return StepWeights((kernel if table is None else table @ kernel) + params["bias"], None, recurrent)
 
     @nn.nowrap
-    def step(self, weights: StepWeights, x: Array, carry: State) -> tuple[Array, State]:
-        """Output [b, features] and the carry after one step; float32 throughout."""
+    def step(
+        self, weights: StepWeights, x: Float[Array, "b d"] | Int[Array, " b"], carry: State
+    ) -> tuple[Float32[Array, "b {self.features}"], State]:
+        """Output and the carry after one step; float32 throughout."""
         projected = weights.kernel[x] if weights.bias is None else x @ weights.kernel + weights.bias
         end, _ = self.cell().forward(weights.recurrent, projected, tuple(carry), carry[0])
         return end[0], self.CARRY(*end)
@@ -152,7 +156,7 @@ class RecurrentLayer(nn.Module):
 def _inputs(
     x: Array | Lookup, kernel: Array, bias: Array, mask: Array | None
 ) -> recurrence.DenseInput | recurrence.TokenInput:
-    """What x [b, t, d] makes of the gates with kernel [d, g*h], in the cheapest way."""
+    """What x makes of the gates, in the cheapest way."""
     if not isinstance(x, Lookup):
         return recurrence.DenseInput(x, kernel, bias)
     if not x.is_narrow:

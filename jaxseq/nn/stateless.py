@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from jax import Array
+from jaxtyping import Bool
+
+from jaxseq.ops.shapes import Array
 
 
-def refuse_carry(what: str, carry: Any, reset: Array | None) -> None:
+def refuse_carry(what: str, carry: Any, reset: Bool[Array, "b t"] | None) -> None:
     """Nothing but the empty carry `()`, or None, and no reset, means anything to a module that reads texts whole.
 
     Raises:

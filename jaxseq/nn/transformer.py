@@ -2,7 +2,8 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Float, Int
 
 from jaxseq.errors import ConfigError
 from jaxseq.nn.attention import SelfAttention
@@ -10,12 +11,13 @@ from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm, Linear
 from jaxseq.ops.activations import gelu
 from jaxseq.ops.dropout import dropout
 from jaxseq.ops.finite import finite_rows, poison
-from jaxseq.ops.positions import rotary_factors, sinusoidal
+from jaxseq.ops.positions import Rotation, rotary_factors, sinusoidal
 from jaxseq.ops.ring_cache import KeyValues, Placement
+from jaxseq.ops.shapes import Array
 
 
 class FeedForward(nn.Module):
-    """x [..., d] to width, GELU (exact, not its tanh approximation), and back to d.
+    """Vectors to width, GELU (exact, not its tanh approximation), and back to d.
 
     Parameters: input.kernel [d, width], output.kernel [d, width] (transposed: output first), and with `bias` input.bias
     and output.bias.
@@ -24,11 +26,11 @@ class FeedForward(nn.Module):
     width: int
     bias: bool = True
     output_scale: float = WEIGHT_SCALE
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Array, *, guard: bool = True) -> Array:
-        """[..., d]; with `guard` an x that is not finite gives NaN, and no gradient where that of its result is 0."""
+    def __call__(self, x: Float[Array, "*n d"], *, guard: bool = True) -> Float[Array, "*n d"]:
+        """With `guard` an x that is not finite gives NaN, and no gradient where that of its result is 0."""
         x, sound = finite_rows(x) if guard else (x, None)
         hidden = gelu(Linear(self.width, bias=self.bias, dtype=self.dtype, name="input")(x))
         output = Linear(
@@ -53,20 +55,20 @@ class Block(nn.Module):
     bias: bool = True
     dropout: float = 0.0
     output_scale: float = WEIGHT_SCALE
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(
         self,
-        x: Array,
+        x: Float[Array, "b t d"],
         placement: Placement,
         ring: KeyValues | None = None,
         *,
-        rotation: tuple[Array, Array] | None = None,
+        rotation: Rotation | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Array, KeyValues]:
-        """The residual stream [b, t, d] after this block, and the block's ring; arguments as `SelfAttention` has."""
+    ) -> tuple[Float[Array, "b t d"], KeyValues]:
+        """The residual stream after this block, and the block's ring; arguments as `SelfAttention` has."""
         common = {"bias": self.bias, "output_scale": self.output_scale, "dtype": self.dtype}
         attention = SelfAttention(self.heads, dropout=self.dropout, name="attention", **common)
         branch, ring = attention(
@@ -91,7 +93,7 @@ def stack_blocks(
     positions: str,
     bias: bool,
     dropout: float,
-    dtype: jnp.dtype,
+    dtype: DTypeLike,
 ) -> list[Block]:
     """Blocks "block_0" and so on of the module in whose `setup` it is called, `features` wide. Their projections back
     to the residual stream start at 0.02 / sqrt(2 layers), as GPT-2's.
@@ -112,9 +114,15 @@ def stack_blocks(
 
 
 def add_positions(
-    x: Array, positions: Array, *, kind: str, table: Array | None, heads: int, dtype: jnp.dtype
-) -> tuple[Array, tuple[Array, Array] | None]:
-    """Embedded tokens x [b, t, d] with the code of their positions [b or 1, t], in `dtype`, and the factors of rotary
+    x: Float[Array, "b t d"],
+    positions: Int[Array, "#b t"],
+    *,
+    kind: str,
+    table: Float[Array, "n d"] | None,
+    heads: int,
+    dtype: DTypeLike,
+) -> tuple[Float[Array, "b t d"], Rotation | None]:
+    """Embedded tokens x with the code of their positions, in `dtype`, and the factors of rotary
     ones.
 
     Args:

@@ -1,4 +1,7 @@
-"""Pure functions on arrays: the numerics live here. Recurrences are in `jaxseq.ops.recurrence`, run over its cells."""
+"""Pure functions on arrays: the numerics live here. Recurrences are in `jaxseq.ops.recurrence`, run over its cells.
+
+Signatures say the shapes of arrays; their letters are explained in `jaxseq.ops.shapes`.
+"""
 
 from jaxseq.ops.attention import attend
 from jaxseq.ops.losses import Tally, cross_entropy, linear_cross_entropy

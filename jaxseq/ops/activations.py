@@ -4,11 +4,13 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Float
+
+from jaxseq.ops.shapes import Array
 
 
 @jax.custom_vjp
-def gelu(x: Array) -> Array:
+def gelu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """x times the normal distribution function of x (Hendrycks and Gimpel 2016), exact, not its tanh approximation.
 
     Only reverse-mode differentiation is defined.

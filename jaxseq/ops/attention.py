@@ -2,29 +2,26 @@
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Bool, Float
 
 from jaxseq.ops.finite import poison
+from jaxseq.ops.shapes import Array
 
 
 def attend(
-    query: Array,
-    key: Array,
-    value: Array,
+    query: Float[Array, "b t h k"],
+    key: Float[Array, "b s h k"],
+    value: Float[Array, "b s h k"],
     *,
-    visible: Array | None = None,
-    factors: Array | None = None,
+    visible: Bool[Array, "#b #t s"] | None = None,
+    factors: Float[Array, "b h t s"] | None = None,
     guard: bool = True,
-) -> Array:
-    """Values weighed by softmax(query . key / sqrt(k)), [b, q, h, k].
+) -> Float[Array, "b t h k"]:
+    """Values weighed by softmax(query . key / sqrt(k)).
 
     Args:
-        query: [b, q, h, k].
-        key: [b, s, h, k].
-        value: [b, s, h, k].
-        visible: [b or 1, q, s] bool, True where a query may look; None for everywhere. A query that may look nowhere
-            gets zeros, never NaN.
-        factors: [b, h, q, s], multiplied into the weights: dropout.
+        visible: True where a query may look; None for everywhere. A query that may look nowhere gets zeros, never NaN.
+        factors: Multiplied into the weights: dropout.
         guard: Whether keys and values that are not finite are kept from the queries that do not see them. Without it,
             which is for decoding, they reach all.
 

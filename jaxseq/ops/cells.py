@@ -5,57 +5,64 @@ sequence. The backward step takes what the forward step saved and returns the gr
 so that the weights' gradients can be taken for many steps in one matrix product. An `AutodiffCell` is its step forward
 alone.
 
-Shapes: state parts [b, h]; `projected` is the input's contribution to the gates [b, g*h], bias included; recurrent
-kernel [h, g*h]. Gates stand side by side in the order of `GATES`; biases are those of the recurrent product.
-Matrix products take the kernel's type and add up in float32; states and gates are float32.
+`projected` is the input's contribution to the gates, bias included. Gates stand side by side in the order of `GATES`;
+biases are those of the recurrent product. Matrix products take the kernel's type and add up in float32.
 """
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Float, Float32
 
-State = tuple[Array, ...]
-"""Parts of a cell's state; the first is h, which is also its output."""
+from jaxseq.ops.shapes import Array
+
+Part = Float32[Array, "b f"]
+State = tuple[Part, ...]
+"""A cell's state; the first part is h, which is also its output."""
+Gates = Float32[Array, "b g"]
+Saved = Float32[Array, "b _"]
+"""What a cell hands from one of its functions to the next, as wide as it likes."""
 
 
 class RecurrentWeights(NamedTuple):
-    """What multiplies the state: kernel [h, g*h] and, where the cell has one, bias [g*h]."""
+    """What multiplies the state: a kernel and, where the cell has one, a bias."""
 
-    kernel: Array
-    bias: Array | None = None
+    kernel: Float[Array, "f g"]
+    bias: Float[Array, " g"] | None = None
 
 
+@runtime_checkable
 class Cell(Protocol):
     """One kind of recurrent cell."""
 
     GATES: ClassVar[tuple[str, ...]]
     STATE: ClassVar[tuple[str, ...]]
 
-    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+    def forward(self, weights: RecurrentWeights, projected: Gates, state: State, h: Part) -> tuple[State, Saved]:
         """One step from `state`, with `h` (its first part after recurrent dropout) in the recurrent product.
 
-        Returns the next state and what `backward` wants to know of this step, [b, any].
+        Returns the next state and what `backward` wants to know of this step.
         """
         ...
 
     def backward(
-        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
-    ) -> tuple[Array, State, Array]:
+        self, weights: RecurrentWeights, saved: Saved, state: State, h: Part, after: State, d_after: State
+    ) -> tuple[Saved, State, Part]:
         """The step's gradient from `d_after`, the gradient of its next state `after`.
 
-        Returns the gradient of the gate pre-activations [b, any] as `weight_gradient` takes it, of `state` by every
+        Returns the gradient of the gate pre-activations as `weight_gradient` takes it, of `state` by every
         way but the recurrent product, and of `h`.
         """
         ...
 
     def weight_gradient(
-        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
-    ) -> tuple[RecurrentWeights, Array]:
-        """For n steps at once, leading axis n on the arrays: the weights' gradient, and that of `projected`."""
+        self, weights: RecurrentWeights, saved: Saved, h: Part, d_gates: Saved
+    ) -> tuple[RecurrentWeights, Gates]:
+        """For many steps at once, each as a row: the weights' gradient, and that of `projected`."""
         ...
 
 
@@ -66,24 +73,24 @@ class AutodiffCell:
     GATES: ClassVar[tuple[str, ...]]
     STATE: ClassVar[tuple[str, ...]]
 
-    def advance(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> State:
+    def advance(self, weights: RecurrentWeights, projected: Gates, state: State, h: Part) -> State:
         """The next state; arguments as `Cell.forward` has them."""
         raise NotImplementedError
 
-    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+    def forward(self, weights: RecurrentWeights, projected: Gates, state: State, h: Part) -> tuple[State, Saved]:
         return self.advance(weights, projected, state, h), jnp.concatenate([projected, *state], axis=-1)
 
     def backward(
-        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
-    ) -> tuple[Array, State, Array]:
+        self, weights: RecurrentWeights, saved: Saved, state: State, h: Part, after: State, d_after: State
+    ) -> tuple[Saved, State, Part]:
         projected = saved[:, : len(self.GATES) * h.shape[-1]]
         _, pullback = jax.vjp(partial(self.advance, weights), projected, state, h)
         d_projected, d_state, d_h = pullback(d_after)
         return jnp.concatenate([d_projected, *d_after], axis=-1), d_state, d_h
 
     def weight_gradient(
-        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
-    ) -> tuple[RecurrentWeights, Array]:
+        self, weights: RecurrentWeights, saved: Saved, h: Part, d_gates: Saved
+    ) -> tuple[RecurrentWeights, Gates]:
         width = len(self.GATES) * h.shape[-1]
         state = tuple(jnp.split(saved[:, width:], len(self.STATE), axis=-1))
         d_projected, d_after = d_gates[:, :width], tuple(jnp.split(d_gates[:, width:], len(self.STATE), axis=-1))
@@ -102,8 +109,8 @@ def _recurrent_product(weights: RecurrentWeights, h: Array) -> Array:
     return product if weights.bias is None else product + weights.bias
 
 
-def _outer(h: Array, d: Array, dtype: jnp.dtype) -> Array:
-    """sum over n of h [n, h] (x) d [n, g], in `dtype` with float32 sums."""
+def _outer(h: Part, d: Saved, dtype: DTypeLike) -> Array:
+    """Sum over rows of h [b, f] (x) d [b, g], in `dtype` with float32 sums."""
     return jax.lax.dot_general(
         h.astype(dtype), d.astype(dtype), (((0,), (0,)), ((), ())), preferred_element_type=jnp.float32
     )
@@ -124,15 +131,15 @@ class LSTMCell:
     GATES: ClassVar[tuple[str, ...]] = ("input", "forget", "candidate", "output")
     STATE: ClassVar[tuple[str, ...]] = ("h", "c")
 
-    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+    def forward(self, weights: RecurrentWeights, projected: Gates, state: State, h: Part) -> tuple[State, Saved]:
         i, f, g, o = jnp.split(projected + _recurrent_product(weights, h), 4, axis=-1)
         i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
         c = f * state[1] + i * g
         return (o * jnp.tanh(c), c), jnp.concatenate([i, f, g, o], axis=-1)
 
     def backward(
-        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
-    ) -> tuple[Array, State, Array]:
+        self, weights: RecurrentWeights, saved: Saved, state: State, h: Part, after: State, d_after: State
+    ) -> tuple[Saved, State, Part]:
         i, f, g, o = jnp.split(saved, 4, axis=-1)
         dh, dc = d_after
         tanh_c = jnp.tanh(after[1])
@@ -149,8 +156,8 @@ class LSTMCell:
         return d_gates, (jnp.zeros_like(dh), dc * f), _matmul(d_gates, weights.kernel.T)
 
     def weight_gradient(
-        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
-    ) -> tuple[RecurrentWeights, Array]:
+        self, weights: RecurrentWeights, saved: Saved, h: Part, d_gates: Saved
+    ) -> tuple[RecurrentWeights, Gates]:
         return _weights_gradient(weights, h, d_gates), d_gates
 
 
@@ -164,7 +171,7 @@ class GRUCell:
     GATES: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
     STATE: ClassVar[tuple[str, ...]] = ("h",)
 
-    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+    def forward(self, weights: RecurrentWeights, projected: Gates, state: State, h: Part) -> tuple[State, Saved]:
         xr, xz, xn = jnp.split(projected, 3, axis=-1)
         hr, hz, hn = jnp.split(_recurrent_product(weights, h), 3, axis=-1)
         r, z = jax.nn.sigmoid(xr + hr), jax.nn.sigmoid(xz + hz)
@@ -172,8 +179,8 @@ class GRUCell:
         return (n + z * (state[0] - n),), jnp.concatenate([r, z, n, hn], axis=-1)
 
     def backward(
-        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
-    ) -> tuple[Array, State, Array]:
+        self, weights: RecurrentWeights, saved: Saved, state: State, h: Part, after: State, d_after: State
+    ) -> tuple[Saved, State, Part]:
         r, z, n, hn = jnp.split(saved, 4, axis=-1)
         (dh,) = d_after
         dn = dh * (1 - z) * (1 - n * n)
@@ -182,8 +189,8 @@ class GRUCell:
         return d_gates, (dh * z,), _matmul(d_gates[:, :width], weights.kernel.T)
 
     def weight_gradient(
-        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
-    ) -> tuple[RecurrentWeights, Array]:
+        self, weights: RecurrentWeights, saved: Saved, h: Part, d_gates: Saved
+    ) -> tuple[RecurrentWeights, Gates]:
         features = h.shape[-1]
         d_projected = jnp.concatenate([d_gates[:, : 2 * features], d_gates[:, 3 * features :]], axis=-1)
         return _weights_gradient(weights, h, d_gates[:, : 3 * features]), d_projected
@@ -200,7 +207,7 @@ class GRUResetBeforeCell:
     GATES: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
     STATE: ClassVar[tuple[str, ...]] = ("h",)
 
-    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+    def forward(self, weights: RecurrentWeights, projected: Gates, state: State, h: Part) -> tuple[State, Saved]:
         width = 2 * h.shape[-1]
         gates = jax.nn.sigmoid(projected[:, :width] + _matmul(h, weights.kernel[:, :width]))
         r, z = jnp.split(gates, 2, axis=-1)
@@ -208,8 +215,8 @@ class GRUResetBeforeCell:
         return (n + z * (state[0] - n),), jnp.concatenate([r, z, n], axis=-1)
 
     def backward(
-        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
-    ) -> tuple[Array, State, Array]:
+        self, weights: RecurrentWeights, saved: Saved, state: State, h: Part, after: State, d_after: State
+    ) -> tuple[Saved, State, Part]:
         r, z, n = jnp.split(saved, 3, axis=-1)
         (dh,) = d_after
         width = 2 * dh.shape[-1]
@@ -220,8 +227,8 @@ class GRUResetBeforeCell:
         return jnp.concatenate([d_rz, dn], axis=-1), (dh * z,), d_h
 
     def weight_gradient(
-        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
-    ) -> tuple[RecurrentWeights, Array]:
+        self, weights: RecurrentWeights, saved: Saved, h: Part, d_gates: Saved
+    ) -> tuple[RecurrentWeights, Gates]:
         features = h.shape[-1]
         dtype = weights.kernel.dtype
         gates = _outer(h, d_gates[:, : 2 * features], dtype)
@@ -236,17 +243,17 @@ class SimpleCell:
     GATES: ClassVar[tuple[str, ...]] = ("hidden",)
     STATE: ClassVar[tuple[str, ...]] = ("h",)
 
-    def forward(self, weights: RecurrentWeights, projected: Array, state: State, h: Array) -> tuple[State, Array]:
+    def forward(self, weights: RecurrentWeights, projected: Gates, state: State, h: Part) -> tuple[State, Saved]:
         new = jnp.tanh(projected + _recurrent_product(weights, h))
         return (new,), new[:, :0]
 
     def backward(
-        self, weights: RecurrentWeights, saved: Array, state: State, h: Array, after: State, d_after: State
-    ) -> tuple[Array, State, Array]:
+        self, weights: RecurrentWeights, saved: Saved, state: State, h: Part, after: State, d_after: State
+    ) -> tuple[Saved, State, Part]:
         d_gates = d_after[0] * (1 - after[0] * after[0])
         return d_gates, (jnp.zeros_like(d_gates),), _matmul(d_gates, weights.kernel.T)
 
     def weight_gradient(
-        self, weights: RecurrentWeights, saved: Array, h: Array, d_gates: Array
-    ) -> tuple[RecurrentWeights, Array]:
+        self, weights: RecurrentWeights, saved: Saved, h: Part, d_gates: Saved
+    ) -> tuple[RecurrentWeights, Gates]:
         return _weights_gradient(weights, h, d_gates), d_gates

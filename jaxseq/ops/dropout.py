@@ -4,14 +4,17 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import lax
+from jaxtyping import Float, Float32, PRNGKeyArray
+
+from jaxseq.ops.shapes import Array
 
 _FINE = 2.0**-10
 """Rates closer than this to 0 or 1 take 32 bits."""
 
 
-def dropout_mask(key: Array, rate: float, shape: tuple[int, ...]) -> Array:
-    """Factors of `shape` float32: 0 with a probability p of about `rate`, else 1 / (1 - p), so that their mean is 1.
+def dropout_mask(key: PRNGKeyArray, rate: float, shape: tuple[int, ...]) -> Float32[Array, "..."]:
+    """Factors of `shape`: 0 with a probability p of about `rate`, else 1 / (1 - p), so that their mean is 1.
 
     p is `rate` rounded to 16 bits, off by 2^-17 at most, which is less than 1 % of p and of 1 - p; for rates within
     2^-10 of 0 or 1 it is rounded to 32 bits, off by 2^-33, and never 1.
@@ -38,7 +41,9 @@ def kept_from(rate: float) -> tuple[int, int]:
     return min(round(rate * 2**bits), 2**bits - 1), bits
 
 
-def dropout(x: Array, rate: float, key: Array, *, shared_axes: tuple[int, ...] = ()) -> Array:
+def dropout(
+    x: Float[Array, "*n"], rate: float, key: PRNGKeyArray, *, shared_axes: tuple[int, ...] = ()
+) -> Float[Array, "*n"]:
     """`x` with elements dropped at `rate` and the rest scaled up; along `shared_axes` all share one choice.
 
     One choice for all steps (`shared_axes=(1,)` for x [b, t, d]) is variational dropout (Gal and Ghahramani 2016).

@@ -10,18 +10,21 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float, Float32
+
+from jaxseq.ops.shapes import Array
 
 
-def finite_rows(x: Array) -> tuple[Array, Array]:
-    """x [..., d] with zeros for every row that holds NaN or infinity, and where there is none of these, [...] bool."""
+def finite_rows(x: Float[Array, "*n d"]) -> tuple[Float[Array, "*n d"], Bool[Array, "*n"]]:
+    """x with zeros for every row that holds NaN or infinity, and where there is none of these."""
     sound = jnp.isfinite(x).all(axis=-1)
     return jnp.where(sound[..., None], x, 0), sound
 
 
 @jax.custom_vjp
-def poison(y: Array, sound: Array) -> Array:
-    """y, NaN where `sound` (bool, of a shape that broadcasts to y's) is False.
+def poison(y: Float[Array, "*n"], sound: Bool[Array, "*#n"]) -> Float[Array, "*n"]:
+    """y, NaN where `sound` is False.
 
     So is the gradient there, but zero where that of the result is zero: what does not count cannot do harm.
     """
@@ -39,8 +42,8 @@ def _backward(sound: Array, d_y: Array) -> tuple[Array, None]:
 poison.defvjp(_forward, _backward)
 
 
-def row_table(rows: Array, kernel: Array, dtype: jnp.dtype) -> Array:
-    """rows [v, d] times kernel [d, f], operands in `dtype`, [v, f] float32, for rows of which some are looked up.
+def row_table(rows: Float[Array, "v d"], kernel: Float[Array, "d f"], dtype: DTypeLike) -> Float32[Array, "v f"]:
+    """rows times kernel, operands in `dtype`, for rows of which some are looked up.
 
     A row that is not finite gives NaN, and the kernel no gradient but by the NaN that comes back where it was looked up
     and counts. Unlike `product` it costs nothing but in the kernel's gradient.
@@ -49,15 +52,15 @@ def row_table(rows: Array, kernel: Array, dtype: jnp.dtype) -> Array:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _row_table(rows: Array, kernel: Array, dtype: jnp.dtype) -> Array:
+def _row_table(rows: Array, kernel: Array, dtype: DTypeLike) -> Array:
     return jnp.matmul(rows.astype(dtype), kernel.astype(dtype), preferred_element_type=jnp.float32)
 
 
-def _table_forward(rows: Array, kernel: Array, dtype: jnp.dtype) -> tuple[Array, tuple[Array, Array]]:
+def _table_forward(rows: Array, kernel: Array, dtype: DTypeLike) -> tuple[Array, tuple[Array, Array]]:
     return _row_table(rows, kernel, dtype), (rows, kernel)
 
 
-def _table_backward(dtype: jnp.dtype, saved: tuple[Array, Array], d: Array) -> tuple[Array, Array]:
+def _table_backward(dtype: DTypeLike, saved: tuple[Array, Array], d: Array) -> tuple[Array, Array]:
     rows, kernel = saved
     d, rows_there = d.astype(dtype), jnp.where(jnp.isfinite(rows), rows, 0).astype(dtype)
     d_rows = jnp.matmul(d, kernel.astype(dtype).T, preferred_element_type=jnp.float32)
@@ -68,8 +71,8 @@ def _table_backward(dtype: jnp.dtype, saved: tuple[Array, Array], d: Array) -> t
 _row_table.defvjp(_table_forward, _table_backward)
 
 
-def product(x: Array, kernel: Array, *, dtype: jnp.dtype) -> Array:
-    """x [..., d] times kernel [d, v], operands in `dtype`, [..., v] float32.
+def product(x: Float[Array, "*n d"], kernel: Float[Array, "d f"], *, dtype: DTypeLike) -> Float32[Array, "*n f"]:
+    """x times kernel, operands in `dtype`.
 
     Rows of x and columns of the kernel that are not finite make their own rows and columns of the result NaN, and no
     gradient but that of those.

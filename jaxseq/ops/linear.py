@@ -8,12 +8,20 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import lax
+from jaxtyping import Float
+
+from jaxseq.ops.shapes import Array
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
-def linear(x: Array, kernel: Array, bias: Array | None = None, transposed: bool = False) -> Array:
-    """x [..., d] times kernel [d, f], plus bias [f]. Only reverse-mode differentiation is defined.
+def linear(
+    x: Float[Array, "*n d"],
+    kernel: Float[Array, "d f"] | Float[Array, "f d"],
+    bias: Float[Array, " f"] | None = None,
+    transposed: bool = False,
+) -> Float[Array, "*n f"]:
+    """x times kernel, plus bias. Only reverse-mode differentiation is defined.
 
     Products take the type of `x`, which is also that of the result; gradients of kernel and bias add up in float32.
     A `transposed` kernel is [f, d]. The gradient of a kernel takes a transposed copy of one operand, x for [d, f] and

@@ -9,20 +9,25 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Bool, Float, Int
+
+from jaxseq.ops.shapes import Array
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=("ids", "table", "scale"), meta_fields=("depth",))
 @dataclasses.dataclass(frozen=True)
 class Lookup:
-    """Vectors [b, t, depth]: rows of table [v, depth] chosen by ids [b, t] int32, each times scale [b, t]."""
+    """Vectors [b, t, depth]: rows of the table chosen by ids, each times its scale."""
 
-    ids: Array
-    table: Array | None
+    ids: Int[Array, "b t"]
+    table: Float[Array, "v depth"] | None
     """None for the identity: one-hot vectors."""
     depth: int
-    scale: Array | None = None
+    scale: Float[Array, "b t"] | None = None
     """None for 1."""
+
+    # A tree that is mapped over is made again with whatever came of its leaves; only methods are checked.
+    __no_type_check__ = True
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -35,8 +40,8 @@ class Lookup:
         """Whether the product of the whole table is cheaper than that of the vectors."""
         return self.table is None or (len(self.table) <= self.ids.size and self.ids.shape[1] > 1)
 
-    def vectors(self, mask: Array | None = None) -> Array:
-        """The vectors themselves; row 0 where mask [b, t] is False."""
+    def vectors(self, mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b t {self.depth}"]:
+        """The vectors themselves; row 0 where the mask is False."""
         ids = self.ids if mask is None else jnp.where(mask, self.ids, 0)
         rows = jax.nn.one_hot(ids, self.depth, dtype=jnp.float32) if self.table is None else self.table[ids]
         return rows if self.scale is None else rows * self.scale[:, :, None]

@@ -5,7 +5,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import lax
+from jaxtyping import Bool, Float, Float32, Int
+
+from jaxseq.ops.shapes import Array
 
 
 class Tally(NamedTuple):
@@ -14,10 +17,10 @@ class Tally(NamedTuple):
     A mean of means weighs a half-empty batch like a full one. A sum and a count do not.
     """
 
-    total: Array
-    """Sum over the items counted (nats for a loss, hits for an accuracy), float32 scalar."""
-    count: Array  # pyright: ignore[reportIncompatibleMethodOverride]  tuple.count is of no use here
-    """Number of items, float32 scalar."""
+    total: Float32[Array, ""]
+    """Sum over the items counted: nats for a loss, hits for an accuracy."""
+    count: Float32[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]  tuple.count is of no use here
+    """Number of items."""
 
     def add(self, other: "Tally") -> "Tally":
         """The tally of the items of both."""
@@ -28,8 +31,10 @@ CHUNK = 1024
 """Tokens whose logits exist at one time in `linear_cross_entropy`."""
 
 
-def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> tuple[Tally, Tally]:
-    """Loss in nats and hits of the likeliest symbol, for logits [..., v], targets [...] int32 and mask [...] bool.
+def cross_entropy(
+    logits: Float[Array, "*n v"], targets: Int[Array, "*n"], mask: Bool[Array, "*n"] | None = None
+) -> tuple[Tally, Tally]:
+    """Loss in nats and hits of the likeliest symbol.
 
     Of several likeliest symbols the one with the lowest id is the prediction. A NaN among the logits is no hit.
     Where the mask is False neither the logits nor the target is looked at, NaN and out-of-range ids included.
@@ -48,9 +53,13 @@ def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> t
 
 
 def linear_cross_entropy(
-    features: Array, kernel: Array, bias: Array | None, targets: Array, mask: Array | None = None
+    features: Float[Array, "n d"],
+    kernel: Float[Array, "d v"],
+    bias: Float[Array, " v"] | None,
+    targets: Int[Array, " n"],
+    mask: Bool[Array, " n"] | None = None,
 ) -> tuple[Tally, Tally]:
-    """`cross_entropy` of features [n, d] times kernel [d, v] plus bias [v], for targets and mask [n].
+    """`cross_entropy` of features times kernel plus bias.
 
     The logits of the whole batch never exist: the tokens go by in chunks, and the gradient is taken on the way
     forward, while a chunk's logits are at hand. Products take the features' type and add up in float32.

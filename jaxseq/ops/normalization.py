@@ -8,15 +8,19 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Float
+
+from jaxseq.ops.shapes import Array
 
 EPSILON = 1e-5
 """Added to the variance, as in PyTorch."""
 
 
 @jax.custom_vjp
-def layer_norm(x: Array, scale: Array, bias: Array | None = None) -> Array:
-    """Each x [..., d] brought to mean 0 and variance 1, times scale [d], plus bias [d] (Ba et al. 2016).
+def layer_norm(
+    x: Float[Array, "*n d"], scale: Float[Array, " d"], bias: Float[Array, " d"] | None = None
+) -> Float[Array, "*n d"]:
+    """Each vector of x brought to mean 0 and variance 1, times scale, plus bias (Ba et al. 2016).
 
     Computed in float32, returned in the type of `x`. An x that is not finite gives NaN, and no gradient where that of
     its result is zero. Only reverse-mode differentiation is defined.

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-from jax import Array
+from jaxtyping import Int, PRNGKeyArray
 
 from jaxseq.ops.losses import Tally
+from jaxseq.ops.shapes import Array
 
 Tallies = dict[str, Tally]
 
@@ -17,9 +18,9 @@ Tallies = dict[str, Tally]
 class LossContext:
     """What a loss may know beside variables, carry and batch. Outside of training both fields are None."""
 
-    step: Array | None = None
-    """Batches seen before this one, int32 scalar."""
-    key: Array | None = None
+    step: Int[Array, ""] | None = None
+    """Batches seen before this one."""
+    key: PRNGKeyArray | None = None
     """Random key of this step."""
 
     @property
@@ -27,7 +28,7 @@ class LossContext:
         """Whether the parameters are to be moved by it."""
         return self.key is not None
 
-    def rngs(self, *names: str) -> dict[str, Array] | None:
+    def rngs(self, *names: str) -> dict[str, PRNGKeyArray] | None:
         """A random stream for each of `names`, as Flax's `apply` takes them; None outside of training.
 
         That of "dropout" is the key itself; the others are folded into it by name.

@@ -1,4 +1,4 @@
-"""One vector a row from vectors along time: x [b, t, d] and mask [b, t] bool (None for all True) to [b, d].
+"""One vector a row from vectors along time: x [b, t, d] and a mask (None for all True) to [b, d].
 
 Padding is kept out by `where`, never by a product, so what it holds reaches neither values nor gradients. A row without
 a real token gives zeros, and no gradient. Sums are float32, the result has the type of x.
@@ -6,16 +6,23 @@ a real token gives zeros, and no gradient. Sums are float32, the result has the 
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import lax
+from jaxtyping import Bool, Float
 
 from jaxseq.ops.finite import finite_rows, poison
 from jaxseq.ops.lookup import Lookup
+from jaxseq.ops.shapes import Array
 
 TOGETHER = 4096
 """Tokens looked up at a time: their vectors stay in cache."""
 
 
-def mean(x: Array | Lookup, mask: Array | None = None) -> Array:
+def summed(x: Float[Array, "b t d"], mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b d"]:
+    """The sum of the real tokens."""
+    return _kept(x, mask).sum(axis=1, dtype=jnp.float32).astype(x.dtype)
+
+
+def mean(x: Float[Array, "b t d"] | Lookup, mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b d"]:
     """The mean of the real tokens.
 
     Of a `Lookup`, float32, the vectors are added up as they are looked up and never all in memory; its scale has no
@@ -30,7 +37,7 @@ def mean(x: Array | Lookup, mask: Array | None = None) -> Array:
     return (total / jnp.maximum(count, 1)).astype(x.dtype)
 
 
-def maximum(x: Array, mask: Array | None = None) -> Array:
+def maximum(x: Float[Array, "b t d"], mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b d"]:
     """Each element's greatest value among the real tokens; of equals the first has the gradient."""
     if not x.shape[1]:
         return _zeros(x)
@@ -40,29 +47,31 @@ def maximum(x: Array, mask: Array | None = None) -> Array:
     return _of_real_rows(jnp.take_along_axis(x, place, axis=1)[:, 0], mask)
 
 
-def first(x: Array, mask: Array | None = None) -> Array:
+def first(x: Float[Array, "b t d"], mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b d"]:
     """The first real token's vector."""
     if not x.shape[1]:
         return _zeros(x)
     return x[:, 0] if mask is None else _at(x, jnp.argmax(mask, axis=1), mask)
 
 
-def last(x: Array, mask: Array | None = None) -> Array:
+def last(x: Float[Array, "b t d"], mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b d"]:
     """The last real token's vector: of a recurrent layer, its state after the text."""
     if not x.shape[1]:
         return _zeros(x)
     return x[:, -1] if mask is None else _at(x, x.shape[1] - 1 - jnp.argmax(mask[:, ::-1], axis=1), mask)
 
 
-def ends(x: Array, mask: Array | None = None) -> Array:
+def ends(x: Float[Array, "b t d"], mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b d"]:
     """The first half of the last real token's vector and the second half of the first one's: of two directions of one
     width side by side, the state in which each has read the whole text."""
     half = x.shape[-1] // 2
     return jnp.concatenate([last(x[..., :half], mask), first(x[..., half:], mask)], axis=-1)
 
 
-def attention(x: Array, scores: Array, mask: Array | None = None) -> Array:
-    """The mean of the real tokens weighed by the softmax of scores [b, t] over them."""
+def attention(
+    x: Float[Array, "b t d"], scores: Float[Array, "b t"], mask: Bool[Array, "b t"] | None = None
+) -> Float[Array, "b d"]:
+    """The mean of the real tokens weighed by the softmax of their scores."""
     if not x.shape[1]:
         return _zeros(x)
     scores = scores.astype(jnp.float32)

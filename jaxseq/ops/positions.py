@@ -9,14 +9,19 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jaxtyping import Float, Float32, Int
+
+from jaxseq.ops.shapes import Array
 
 WAVELENGTHS = 10_000.0
 """Ratio of the longest wavelength to the shortest (2 pi tokens), as published for both codes."""
 
+Rotation = tuple[Float32[Array, "#b t w"], Float32[Array, "#b t w"]]
+"""Cosines and sines that turn the w pairs of elements of a head."""
 
-def angles(positions: Array, count: int) -> Array:
-    """positions [...] int32 times the frequencies WAVELENGTHS ** (-i / count), modulo 2 pi: [..., count] float32."""
+
+def angles(positions: Int[Array, "*n"], count: int) -> Float32[Array, "*n {count}"]:
+    """positions times the frequencies WAVELENGTHS ** (-i / count), modulo 2 pi."""
     turns = WAVELENGTHS ** (-np.arange(count) / count) / (2 * math.pi)
     units = [int(turn * 2.0**64) for turn in turns]  # all 53 bits of the float; uint64 is for JAX a matter of settings
     upper, lower = (np.array([unit >> shift & 0xFFFFFFFF for unit in units], np.uint32) for shift in (32, 0))
@@ -35,20 +40,20 @@ def _upper_half(a: Array, b: np.ndarray) -> Array:
     return a_high * b_high + (first >> 16) + (second >> 16)
 
 
-def sinusoidal(positions: Array, features: int) -> Array:
-    """Codes [..., features] float32 of positions [...]: sines, then cosines (Vaswani et al. 2017)."""
+def sinusoidal(positions: Int[Array, "*n"], features: int) -> Float32[Array, "*n {features}"]:
+    """Codes of positions: sines, then cosines (Vaswani et al. 2017)."""
     phase = angles(positions, (features + 1) // 2)
     return jnp.concatenate([jnp.sin(phase), jnp.cos(phase)[..., : features // 2]], axis=-1)
 
 
-def rotary_factors(positions: Array, width: int) -> tuple[Array, Array]:
-    """Cosines and sines [..., width // 2] float32 for `rotate`, of positions [...]."""
+def rotary_factors(positions: Int[Array, "#b t"], width: int) -> Rotation:
+    """Of positions, for `rotate` to turn heads of this width."""
     phase = angles(positions, width // 2)
     return jnp.cos(phase), jnp.sin(phase)
 
 
-def rotate(x: Array, factors: tuple[Array, Array]) -> Array:
-    """Heads x [b, t, h, width] turned by their positions; factors [b, t, width // 2] (Su et al. 2021, RoFormer).
+def rotate(x: Float[Array, "b t h k"], factors: Rotation) -> Float[Array, "b t h k"]:
+    """Heads turned by their positions (Su et al. 2021, RoFormer).
 
     Element i of the first half and element i of the second half of a head are the pair that turns together.
     """

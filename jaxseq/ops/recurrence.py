@@ -17,29 +17,31 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import lax
+from jaxtyping import Bool, Float, Float32, Int
 
 from jaxseq.ops.cells import Cell, RecurrentWeights, State
+from jaxseq.ops.shapes import Array
 
 CHUNK = 10
 """Steps per chunk; 5 to 20 measured alike."""
 
 
 class DenseInput(NamedTuple):
-    """Input vectors: x [b, t, d] times kernel [d, g*h] plus bias [g*h] or None."""
+    """Input vectors: x times kernel plus bias."""
 
-    x: Array
-    kernel: Array
-    bias: Array | None = None
+    x: Float[Array, "b t d"]
+    kernel: Float[Array, "d g"]
+    bias: Float[Array, " g"] | None = None
 
 
 class TokenInput(NamedTuple):
-    """Token ids [b, t] int32 that choose rows of table [v, g*h], each times scale [b, t] where given, plus bias."""
+    """Token ids that choose rows of the table, each times its scale where given, plus bias."""
 
-    ids: Array
-    table: Array
-    bias: Array | None = None
-    scale: Array | None = None
+    ids: Int[Array, "b t"]
+    table: Float[Array, "v g"]
+    bias: Float[Array, " g"] | None = None
+    scale: Float[Array, "b t"] | None = None
 
 
 def run(
@@ -48,21 +50,23 @@ def run(
     weights: RecurrentWeights,
     carry: State,
     *,
-    mask: Array | None = None,
-    reset: Array | None = None,
-    state_dropout: Array | None = None,
+    mask: Bool[Array, "b t"] | None = None,
+    reset: Bool[Array, "b t"] | None = None,
+    state_dropout: Float[Array, "b f"] | None = None,
     reverse: bool = False,
     chunk: int = CHUNK,
     guard: bool = True,
-) -> tuple[Array, State]:
-    """Outputs [b, t, h] and the carry after the last step.
+) -> tuple[Float32[Array, "b t f"], State]:
+    """Outputs and the carry after the last step.
 
-    carry: parts [b, h] float32. mask [b, t] bool: where False the carry passes through and the output is zero.
-    reset [b, t] bool: where True the row starts from a zero carry before this step. state_dropout [b, h]: factor on
-    the state in the recurrent product, the same at every step. reverse: from the last step to the first, so that the
-    one before a step is the one behind it, and the carry is that after the first. guard: whether a state that is not
-    finite is kept from the gradient of a loss that it does not reach; where every step counts in the loss, there is
-    none such.
+    Args:
+        mask: Where False the carry passes through and the output is zero.
+        reset: Where True the row starts from a zero carry before this step.
+        state_dropout: Factor on the state in the recurrent product, the same at every step.
+        reverse: From the last step to the first, so that the one before a step is the one behind it, and the carry is
+            that after the first.
+        guard: Whether a state that is not finite is kept from the gradient of a loss that it does not reach; where
+            every step counts in the loss, there is none such.
     """
     if not (inputs.ids if isinstance(inputs, TokenInput) else inputs.x).shape[1]:
         return jnp.zeros((len(carry[0]), 0, carry[0].shape[-1]), jnp.float32), tuple(carry)
@@ -151,8 +155,8 @@ def _select(flag: Array, yes: Any, no: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(flag, a, b), yes, no)
 
 
-def _before(state: State, reset: Array | None) -> State:
-    """The state a step starts from."""
+def _before(state: tuple[Array, ...], reset: Array | None) -> tuple[Array, ...]:
+    """The state a step starts from, or those of many steps."""
     return state if reset is None else tuple(jnp.where(reset, 0, part) for part in state)
 
 
@@ -202,7 +206,7 @@ class _How(NamedTuple):
 
 
 def _forward(how, weights_in, stream, weights, carry, flags, state_dropout):
-    """States after every step [t, b, h], the last one, and what the backward pass needs."""
+    """States after every step [t, b, f], the last one, and what the backward pass needs."""
 
     def step(state, xs):
         prepared, (mask, reset) = xs
@@ -263,7 +267,7 @@ def _finite(x: Array) -> Array:
 
 
 def _shifted(states: Array, start: Array, *, reverse: bool) -> Array:
-    """What each of the steps with `states` [n, b, h] after them began with, the first of them with `start`."""
+    """What each of the steps with `states` [n, b, f] after them began with, the first of them with `start`."""
     pieces = [states[1:], start[None]] if reverse else [start[None], states[:-1]]
     return jnp.concatenate(pieces)
 

@@ -8,44 +8,51 @@ one number per row: the position that comes next.
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import lax
+from jaxtyping import Bool, Float, Int
+
+from jaxseq.ops.shapes import Array
 
 
 class KeyValues(NamedTuple):
-    """A layer's ring: keys and values [b, context, h, k]; empty slots hold zeros."""
+    """Keys and values of tokens, or of a layer's ring, whose slots are s; empty slots hold zeros."""
 
-    keys: Array
-    values: Array
+    keys: Float[Array, "b s h k"]
+    values: Float[Array, "b s h k"]
 
 
 class Placement(NamedTuple):
     """Where the tokens of one call stand and what they see; worked out once for all layers. See `place`."""
 
-    positions: Array
-    """[b or 1, t] int32: position of each token; padding has that of the next real one."""
-    visible: Array | None
-    """[b or 1, t or 1, s] bool, over the s keys that `look_up` gives; None for all of them."""
-    next_position: Array
-    """[b] or [1] int32, after the call."""
-    source: Array
-    """[b or 1, context] int32: the token that a slot takes, where `is_taken`."""
-    is_taken: Array
-    """[b or 1, context] bool."""
-    is_cleared: Array | None
-    """[b, 1] bool: the row was reset, so slots that take no token become empty; None where no row was."""
+    positions: Int[Array, "#b t"]
+    """Position of each token; padding has that of the next real one."""
+    visible: Bool[Array, "#b #t s"] | None
+    """Over the s keys that `look_up` gives; None for all of them."""
+    next_position: Int[Array, "#b"]
+    """After the call."""
+    source: Int[Array, "#b context"]
+    """The token that a slot takes, where `is_taken`."""
+    is_taken: Bool[Array, "#b context"]
+    is_cleared: Bool[Array, "b 1"] | None
+    """The row was reset, so slots that take no token become empty; None where no row was."""
 
 
 def place(
-    length: int, *, context: int, start: Array | None = None, mask: Array | None = None, reset: Array | None = None
+    length: int,
+    *,
+    context: int,
+    start: Int[Array, " b"] | None = None,
+    mask: Bool[Array, "b {length}"] | None = None,
+    reset: Bool[Array, "b {length}"] | None = None,
 ) -> Placement:
     """Place `length` tokens after those that a ring already holds.
 
     Args:
         length: t, tokens a row.
         context: Slots of the ring.
-        start: [b] int32, the position that comes next in each row; None for an empty ring.
-        mask: [b, t] bool, False at padding, which takes no position and is seen by nobody.
-        reset: [b, t] bool, True where a row begins anew: it sees nothing before, and positions restart at 0.
+        start: The position that comes next in each row; None for an empty ring.
+        mask: False at padding, which takes no position and is seen by nobody.
+        reset: True where a row begins anew: it sees nothing before, and positions restart at 0.
     """
     if length == 0:
         return _unchanged(context, start)
@@ -89,10 +96,10 @@ def place(
     )
 
 
-def place_all(length: int, *, mask: Array | None = None) -> Placement:
+def place_all(length: int, *, mask: Bool[Array, "b {length}"] | None = None) -> Placement:
     """Place `length` tokens that all see one another, before and behind, and leave nothing in a ring.
 
-    mask [b, t] bool: False at padding, which takes no position and is seen by nobody.
+    mask: False at padding, which takes no position and is seen by nobody.
     """
     index = jnp.arange(length, dtype=jnp.int32)[None]
     return Placement(

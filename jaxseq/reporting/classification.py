@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,24 +15,14 @@ _BEGIN = "classification of the "
 _LONGEST_NAME, _LONGEST_TEXT = 24, 100
 
 
-class Truncation(NamedTuple):
-    """What a model has not seen of the texts."""
-
-    cut: int
-    """Texts longer than the limit."""
-    length: int
-    """The limit, in tokens."""
-    tokens: int
-    """Tokens beyond it, of all texts together."""
-
-
 def showcase(
     found: Classified,
     *,
     names: Sequence[str],
     texts: Sequence[str],
     split: str,
-    truncation: Truncation | None = None,
+    lengths: str = "",
+    trained: str = "",
 ) -> Mapping[str, bytes]:
     """The report and both pictures, by the names of their files; arguments as `report` has them.
 
@@ -42,7 +31,7 @@ def showcase(
     """
     title = f"{found.accuracy:.2%} right of {len(found.labels):,} texts ({split})"
     return {
-        REPORT: report(found, names=names, texts=texts, split=split, truncation=truncation).encode(),
+        REPORT: report(found, names=names, texts=texts, split=split, lengths=lengths, trained=trained).encode(),
         CONFUSION: confusion_picture(found.matrix, names, title=title),
         CALIBRATION: calibration_picture(found.reliability, title=title),
     }
@@ -54,7 +43,8 @@ def report(
     names: Sequence[str],
     texts: Sequence[str],
     split: str,
-    truncation: Truncation | None = None,
+    lengths: str = "",
+    trained: str = "",
 ) -> str:
     """All that was measured, in plain text: safe to show, whatever stands in names and texts.
 
@@ -62,10 +52,12 @@ def report(
         names: of the classes [c].
         texts: those measured [n], of which the surest mistakes are shown.
         split: what it was measured on, as "validation split".
+        lengths: what truncation and padding did to the texts, on one line.
+        trained: the same of the texts that were trained on.
     """
     shown = [_cut(name, _LONGEST_NAME) for name in names]
     sections = [
-        [f"{_BEGIN}{escaped_line(split)}: {len(found.labels):,} texts", *_figures(found, shown, truncation)],
+        [f"{_BEGIN}{escaped_line(split)}: {len(found.labels):,} texts", *_figures(found, shown, lengths, trained)],
         _classes(found, shown),
         _confusion(found, shown),
         _calibration(found.reliability),
@@ -79,19 +71,17 @@ def is_report(begin: bytes) -> bool:
     return begin.startswith(_BEGIN.encode())
 
 
-def _figures(found: Classified, names: Sequence[str], truncation: Truncation | None) -> Iterator[str]:
+def _figures(found: Classified, names: Sequence[str], lengths: str, trained: str) -> Iterator[str]:
     of_what = f"of {names[found.positive]}" if found.positive is not None else "mean over the classes (macro)"
     yield f"  accuracy           {found.accuracy:9.2%}"
     yield f"  F1                 {found.f1:9.4f}  {of_what}"
     yield f"  log loss           {found.loss:9.4f}  nats per text"
     bins = len(found.reliability.support)
     yield f"  calibration error  {found.reliability.expected_error:9.2%}  expected, {bins} bins"
-    if truncation is not None:
-        count = len(found.labels)
-        yield (
-            f"  cut texts          {truncation.cut / count:9.2%}  {truncation.cut:,} of {count:,} are longer than "
-            f"{truncation.length:,} tokens; {truncation.tokens:,} tokens were left out"
-        )
+    if lengths:
+        yield f"  lengths            {lengths}"
+    if trained:
+        yield f"  trained on         {trained}"
 
 
 def _classes(found: Classified, names: Sequence[str]) -> list[str]:

@@ -10,16 +10,20 @@ from jaxseq.reporting.reporter import Rate, Row
 
 
 class Console:
-    """On a terminal a bar with steps, time left, loss and tokens a second; elsewhere a line for each row.
+    """On a terminal a bar with steps, time left, loss and speed; elsewhere a line for each row.
 
     A courtesy: when it can no longer be printed the run goes on without.
 
     Args:
         metrics: what rows are shown with, beside the learning rate and the batches skipped.
+        counted: what the speed is that of.
         stream: where to; by default standard error.
     """
 
-    def __init__(self, metrics: Sequence[Metric] = (), *, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, metrics: Sequence[Metric] = (), *, counted: str = "tokens", stream: TextIO | None = None
+    ) -> None:
+        self._counted = counted
         self._shown = [*(metric.name for metric in metrics), "learning_rate", "skipped"]
         to: Any = stream or sys.stderr
         self._stream: Any = to if isinstance(to, Output) else Output(to, courtesy=True)
@@ -44,7 +48,7 @@ class Console:
     def advance(self, step: int, loss: float, tokens: float) -> None:
         self._rate.add(tokens)
         if self._bar is not None:
-            speed = f", {self._rate.per_second:,.0f} tokens/s" if self._rate.per_second else ""
+            speed = f", {self._rate.per_second:,.0f} {self._counted}/s" if self._rate.per_second else ""
             self._bar.set_postfix_str(f"loss {loss:.4f}{speed}", refresh=False)
             self._bar.update(step - self._bar.n)
 
@@ -52,7 +56,7 @@ class Console:
         values = [f"{name.replace('_', ' ')} {row[name]:.4g}" for name in self._shown if name in row]
         if self._bar is None:
             if row["split"] == "train" and self._rate.per_second:
-                values.append(f"{self._rate.per_second:,.0f} tokens/s")
+                values.append(f"{self._rate.per_second:,.0f} {self._counted}/s")
             self.say(f"step {row['step']}, epoch {row['epoch']:.4g}, {row['split']}: {', '.join(values)}")
         elif row["split"] != "train":
             self.say(f"step {row['step']}, {row['split']}: {', '.join(values)}")

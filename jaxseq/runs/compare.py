@@ -3,7 +3,7 @@
 import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,12 +13,15 @@ import numpy as np
 from jaxseq.config import ExperimentConfig, differences, read_config
 from jaxseq.console import escaped_line, tell
 from jaxseq.errors import InputError
-from jaxseq.metrics.known import KNOWN
-from jaxseq.opening import open_regular, read_bytes
+from jaxseq.metrics.metric import Metric
+from jaxseq.opening import open_regular
 from jaxseq.reporting.comparison import MOST_CURVES, Curve, draw_comparison, is_comparison
+from jaxseq.runs.load import artifacts_of, experiment_of, files_of
+from jaxseq.runs.ownership import CONFIG
 from jaxseq.signals import Poll, never
 from jaxseq.storage.atomic import write_atomic
 from jaxseq.storage.metrics_file import METRICS_CSV, read_metrics
+from jaxseq.tasks import task_of
 
 Split = Literal["train", "validation"]
 
@@ -49,8 +52,8 @@ class ComparedRun:
     path: Path
     config: ExperimentConfig
     rows: list[dict[str, str]]
-    vocabulary: str | None
-    """Digest of its tokenizer; None where there is none."""
+    artifacts: str | None
+    """Digest of what its task keeps in checkpoints, as a tokenizer; None where there is nothing so far."""
 
     @property
     def metrics(self) -> list[str]:
@@ -69,11 +72,16 @@ class ComparedRun:
     def best(self, metric: str, split: str) -> Point | None:
         """The best value, the first of equal ones; None where there is none, or where nobody knows which way is
         better."""
-        best: Point | None = None
-        for point in self.points(metric, split) if metric in KNOWN else []:
-            if KNOWN[metric].is_better(point.value, best and best.value):
+        known, best = self.known.get(metric), None
+        for point in self.points(metric, split) if known else []:
+            if known and known.is_better(point.value, best and best.value):
                 best = point
         return best
+
+    @property
+    def known(self) -> dict[str, Metric]:
+        """What its task knows of metrics, by their names."""
+        return {metric.name: metric for metric in task_of(self.config).metrics}
 
 
 @dataclass(frozen=True)
@@ -91,16 +99,18 @@ class Comparison:
 
     def better(self, metric: str) -> str:
         """Which way is better, "lower" or "higher"; "" where that is not known."""
-        return KNOWN[metric].better if metric in KNOWN else ""
+        known = self._known(metric)
+        return known.better if known else ""
 
     def winner(self, metric: str) -> float | None:
         """The best value of all runs; None where their figures are not to be held against each other."""
-        if self.remark or len(self.runs) < 2:
+        known = self._known(metric)
+        if self.remark or len(self.runs) < 2 or known is None:
             return None
         best: float | None = None
         for run in self.runs:
             point = run.best(metric, self.split)
-            if point is not None and KNOWN[metric].is_better(point.value, best):
+            if point is not None and known.is_better(point.value, best):
                 best = point.value
         return best
 
@@ -111,6 +121,9 @@ class Comparison:
             return None
         best = [run.best(metric, self.split) for run in self.runs]
         return spread([point.value for point in best if point is not None]) if all(best) else None
+
+    def _known(self, metric: str) -> Metric | None:
+        return next((run.known[metric] for run in self.runs if metric in run.known), None)
 
     def to_json(self) -> dict[str, Any]:
         """All of it, JSON-ready; None stands for what is no finite number or is not there."""
@@ -204,9 +217,10 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def _read(path: Path) -> ComparedRun:
-    if not os.path.lexists(path / "config.json"):
+    if not os.path.lexists(path / CONFIG):
         raise InputError(f"{path} holds no run: give run directories, as runs/quickstart")
-    config = read_config(path / "config.json")
+    files = files_of(path)
+    config = experiment_of(files) if CONFIG in files else read_config(path / CONFIG)
     faults: list[str] = []
     rows = read_metrics(path / METRICS_CSV, tell=faults.append)
     if not rows:
@@ -214,14 +228,13 @@ def _read(path: Path) -> ComparedRun:
         raise InputError(f"{path} has measured nothing: {METRICS_CSV} {what}; wait for the first, or leave the run out")
     for fault in faults:
         tell(fault)
-    return ComparedRun(path, config, rows, _digest(path / "tokenizer.json"))
+    return ComparedRun(path, config, rows, _digest(artifacts_of(files)))
 
 
-def _digest(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(read_bytes(path)).hexdigest()
-    except OSError:
-        return None
+def _digest(artifacts: Mapping[str, bytes]) -> str | None:
+    """Hex SHA-256 of names and contents; None where there are none."""
+    each = sorted((name, hashlib.sha256(content).hexdigest()) for name, content in artifacts.items())
+    return hashlib.sha256(repr(each).encode()).hexdigest() if each else None
 
 
 def _differing(runs: Sequence[ComparedRun]) -> dict[str, list[Any]]:
@@ -235,8 +248,9 @@ def _remark(runs: Sequence[ComparedRun]) -> str:
     """Perplexities of two vocabularies are of two things: what is a symbol in one is half a word in the other."""
     if len({tuple(run.metrics) for run in runs}) > 1:
         return "the runs do not measure the same, as those of different tasks: no best of all is marked"
-    of_tokens = any(KNOWN[name].of_tokens for name in runs[0].metrics if name in KNOWN)
-    if of_tokens and len({run.vocabulary for run in runs}) > 1:
+    known = runs[0].known
+    of_tokens = any(known[name].of_tokens for name in runs[0].metrics if name in known)
+    if of_tokens and len({run.artifacts for run in runs}) > 1:
         return (
             "the runs have different vocabularies, and so their tokens are not the same: no best of all is marked; "
             "compare bits per character (jaxseq evaluate)"

@@ -1,15 +1,16 @@
-"""Training in a script or a notebook: a loader in, parameters out, nothing on disk."""
+"""Training in a script or a notebook: a loss and a loader in, parameters out, nothing on disk."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxseq.config import OptimizerConfig
+from jaxseq.config import AdamConfig, OptimizerConfig
+from jaxseq.data.batching import Loader
 from jaxseq.errors import InputError
+from jaxseq.ops.objective import LossFn
 from jaxseq.sharding import STACKED_SHARDED
-from jaxseq.tasks.corpora import TextLoader
-from jaxseq.tasks.language_modeling import LanguageModel, init_params, make_loss_fn
 from jaxseq.training.devices import choose_devices, put_state
 from jaxseq.training.dispatch import compile_training, stack_batches
 from jaxseq.training.optim import make_optimizer
@@ -20,29 +21,35 @@ _MOST_SKIPPED = 10
 
 
 def train_model(
-    model: LanguageModel,
-    loader: TextLoader,
+    loss_fn: LossFn,
+    params: Mapping[str, Any],
+    loader: Loader,
     *,
     steps: int,
+    carry: Any = None,
     optimizer: OptimizerConfig | None = None,
     seed: int = 0,
     steps_per_dispatch: int = 10,
 ) -> dict[str, Any]:
-    """Parameters of `model` after `steps` batches of `loader`, from fresh ones; on all devices that JAX has.
+    """`params` after `steps` batches of `loader`, by gradient steps on `loss_fn`; on all devices that JAX has.
 
-    The same steps as `jaxseq train` makes, without validation, logs and checkpoints. `optimizer` is Adam by default.
+    The same steps as `jaxseq train` makes, without validation, logs and checkpoints.
+
+    Args:
+        carry: what enters the first batch, and is handed on; None begins anew in each.
+        optimizer: Adam by default.
+        seed: of dropout and whatever else is random.
 
     Raises:
         InputError: training has diverged: loss or gradient of ten batches in a row is not finite, or the parameters at
             the end are not. (Single such batches are skipped.)
     """
-    optimizer = optimizer or OptimizerConfig()
+    optimizer = optimizer or AdamConfig()
     rule = make_optimizer(optimizer, steps=steps)
     parallel, _ = choose_devices(0, loader.batch_size)
-    run = compile_training(make_loss_fn(model, loader), rule, parallel=parallel, most=steps_per_dispatch)
-    carry = model.initial_carry(loader.batch_size) if loader.carried else None
+    run = compile_training(loss_fn, rule, parallel=parallel, most=steps_per_dispatch)
     key = jax.random.fold_in(jax.random.key(seed), 1)
-    state = put_state(parallel, init_state({"params": init_params(model, seed=seed)}, rule, key=key, carry=carry))
+    state = put_state(parallel, init_state({"params": params}, rule, key=key, carry=carry))
     record, waiting = RunRecord(), None
     for step in range(0, steps, steps_per_dispatch):
         count = min(steps_per_dispatch, steps - step)
@@ -51,10 +58,10 @@ def train_model(
         _enter(record, waiting, optimizer)  # one dispatch late: the devices need not wait for the host
         waiting = jax.tree.map(lambda values, count=count: values[:count], tallies)
     _enter(record, waiting, optimizer)
-    params = jax.device_get(state.params)
-    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+    trained = jax.device_get(state.params)
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(trained)):
         raise _diverged("the parameters after the last update are not finite", optimizer)
-    return params
+    return trained
 
 
 def _enter(record: RunRecord, tallies: Any, optimizer: OptimizerConfig) -> None:

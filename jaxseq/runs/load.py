@@ -9,22 +9,26 @@ import numpy as np
 
 from jaxseq.config import ExperimentConfig, from_json
 from jaxseq.errors import CheckpointError, InputError
+from jaxseq.runs.ownership import CONFIG
 from jaxseq.storage.checkpoint import CheckpointStore, Restored
-from jaxseq.tasks.language_modeling import LanguageModel, build_model, init_params
-from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
+from jaxseq.storage.metrics_file import METRICS_CSV
+from jaxseq.tasks.task import Task, task_of
+
+DATA = "corpus"
+"""Entry of a checkpoint's meta: the fingerprint of the data that the run was trained on."""
 
 
-class Loaded(NamedTuple):
+class Run(NamedTuple):
     """A trained model and all it takes to use it."""
 
-    config: ExperimentConfig
-    tokenizer: Tokenizer
-    model: LanguageModel
+    experiment: ExperimentConfig
+    task: Task
+    """Restored: it has no data."""
     variables: dict[str, Any]
     """{"params": ...} and other collections, as Flax's `apply` takes them."""
     step: int
-    corpus: str
-    """Fingerprint of the corpus it was trained on."""
+    fingerprint: str
+    """Of the data that it was trained on."""
     skipped: list[str]
     """One line for each newer checkpoint that could not be used: which, and why."""
 
@@ -34,7 +38,7 @@ class Loaded(NamedTuple):
         return self.variables["params"]
 
 
-def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "best") -> Loaded:
+def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "best") -> Run:
     """The model of a run directory, which needs nothing else. Without validation the newest checkpoint is the best.
 
     Raises:
@@ -49,39 +53,48 @@ def load_run(run_dir: str | Path, *, checkpoint: Literal["best", "newest"] = "be
     opened = _opened(store, checkpoint) if trained else None
     if opened is None:
         raise CheckpointError(f"{run_dir} holds no trained model: train one with `jaxseq train`, or check the path")
-    config_text, tokenizer_text = (_text_of(opened, run_dir, name) for name in ("config.json", "tokenizer.json"))
-    corpus = opened.meta.get("corpus")
-    if not isinstance(corpus, str):
-        raise CheckpointError(f"{_named(opened, run_dir)} names no corpus: {_NOT_A_RUN}")
+    named, not_a_run = f"the checkpoint of step {opened.step} in {run_dir}", "it is not of `jaxseq train`"
+    if CONFIG not in opened.files:
+        raise CheckpointError(f"{named} holds no {CONFIG}: {not_a_run}; choose another run directory")
+    fingerprint = opened.meta.get(DATA)
+    if not isinstance(fingerprint, str):
+        raise CheckpointError(f"{named} names no {DATA}: {not_a_run}; choose another run directory")
     try:
-        config, tokenizer = from_json(config_text), tokenizer_from_text(tokenizer_text)
+        experiment = experiment_of(opened.files)
+        task = task_of(experiment).restore(experiment, artifacts_of(opened.files))
     except InputError as error:
+        raise CheckpointError(f"{named} cannot be used, it was changed by hand ({error}): train anew") from error
+    expected = jax.eval_shape(task.init, jax.random.key(0))
+    if jax.tree.map(lambda leaf: leaf.shape, expected) != jax.tree.map(np.shape, opened.arrays):
         raise CheckpointError(
-            f"{_named(opened, run_dir)} cannot be used, it was changed by hand ({error}): train anew"
-        ) from error
-    model = build_model(config.model, vocabulary_size=len(tokenizer.vocabulary), dtype=config.train.compute_dtype)
-    expected = {"params": jax.eval_shape(lambda: init_params(model, seed=0))}
-    found = jax.tree.map(np.shape, opened.arrays)
-    if jax.tree.map(lambda leaf: leaf.shape, expected) != found:
-        raise CheckpointError(
-            f"the checkpoint of step {opened.step} in {run_dir} does not fit its tokenizer and configuration, whose "
-            f"vocabulary has {len(tokenizer.vocabulary)} symbols: one of them was changed by hand; train anew"
+            f"{named} does not fit its own {CONFIG} and {', '.join(task.artifacts())}: one of them was changed by "
+            "hand; train anew"
         )
     variables = jax.tree.map(jnp.asarray, opened.arrays)
-    return Loaded(config, tokenizer, model, variables, opened.step, corpus, opened.skipped)
+    return Run(experiment, task, variables, opened.step, fingerprint, opened.skipped)
 
 
-_NOT_A_RUN = "it is not of `jaxseq train`; choose another run directory"
+def experiment_of(files: dict[str, bytes]) -> ExperimentConfig:
+    """The experiment in the files of a checkpoint.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    return from_json(files[CONFIG].decode("utf-8", "replace"))
 
 
-def _named(opened: Restored, run_dir: Path) -> str:
-    return f"the checkpoint of step {opened.step} in {run_dir}"
+def files_of(run_dir: Path) -> dict[str, bytes]:
+    """The small files in the newest checkpoint of a run that can be used; {} where there is none."""
+    try:
+        opened = CheckpointStore(run_dir / "checkpoints").open()
+    except CheckpointError:
+        return {}
+    return {} if opened is None else opened[0].files
 
 
-def _text_of(opened: Restored, run_dir: Path, name: str) -> str:
-    if name not in opened.files:
-        raise CheckpointError(f"{_named(opened, run_dir)} holds no {name}: {_NOT_A_RUN}")
-    return opened.files[name]
+def artifacts_of(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Those of the task, in the files of a checkpoint."""
+    return {name: content for name, content in files.items() if name not in (CONFIG, METRICS_CSV)}
 
 
 def _opened(store: CheckpointStore, checkpoint: Literal["best", "newest"]) -> Restored | None:

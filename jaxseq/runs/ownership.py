@@ -13,6 +13,8 @@ import numpy as np
 from jaxseq.config import read_config
 from jaxseq.errors import InputError
 from jaxseq.opening import open_regular, read_bytes
+from jaxseq.reporting.classification import REPORT, is_report
+from jaxseq.reporting.classification_pictures import CALIBRATION, CONFUSION
 from jaxseq.reporting.curves import is_picture
 from jaxseq.reporting.event_file import EVENT_FILE, is_event_file
 from jaxseq.storage.listing import free_name
@@ -20,6 +22,7 @@ from jaxseq.storage.lock import is_lock
 from jaxseq.text.tokenizers import tokenizer_from_text
 
 CONFIG, TOKENS, LOCK = "config.json", "tokens.npy", "lock"
+_FIRST_OF_CONFIGS = (b'{\n  "format": 2,\n  "name": "', b'{\n  "name": "')  # of this version, of the first
 
 
 def _is_config(path: Path) -> bool:
@@ -61,12 +64,18 @@ def _is_picture(path: Path) -> bool:
     return begin is not None and (begin == b"" or is_picture(begin))
 
 
+def _is_report(path: Path) -> bool:
+    begin = _begins(path, 100)
+    return begin is not None and (begin == b"" or is_report(begin))
+
+
 def _is_partial(path: Path) -> bool:
     return _fits(_begins(path, 100), b"\x93NUMPY\x01\x00")
 
 
 def _is_first_temporary(path: Path) -> bool:
-    return _fits(_begins(path, 100), b'{\n  "name": "')
+    begin = _begins(path, 100)
+    return any(_fits(begin, first) for first in _FIRST_OF_CONFIGS)
 
 
 def _is_lock(path: Path) -> bool:
@@ -100,15 +109,18 @@ _OURS: dict[str, Callable[[Path], bool]] = {
     "metrics.csv": _is_record,
     "curves.png": _is_picture,
     "samples.txt": _is_sample,
-    "tokenizer.json": _is_tokenizer,
+    REPORT: _is_report,
+    CONFUSION: _is_picture,
+    CALIBRATION: _is_picture,
 }
+_OF_EARLIER_VERSIONS: dict[str, Callable[[Path], bool]] = {"tokenizer.json": _is_tokenizer}
 _LEFT_IN_THE_FIRST_SECOND: dict[str, Callable[[Path], bool]] = {
     LOCK: _is_lock,
     TOKENS: is_token_file,
     f"{TOKENS}.partial": _is_partial,
     f".{CONFIG}.tmp": _is_first_temporary,
 }
-_TEMPORARY = frozenset(f".{name}.tmp" for name in (CONFIG, *_OURS))
+_TEMPORARY = frozenset(f".{name}.tmp" for name in (CONFIG, *_OURS, *_OF_EARLIER_VERSIONS))
 
 
 def written(run_dir: Path) -> Iterator[Path]:
@@ -155,7 +167,8 @@ def _is_written(path: Path) -> bool:
         return is_event_file(path)
     if path.name == f"{TOKENS}.partial":
         return _is_partial(path)
-    return path.name in _OURS and _OURS[path.name](path)
+    is_ours = {**_OURS, **_OF_EARLIER_VERSIONS}.get(path.name)
+    return is_ours is not None and is_ours(path)
 
 
 def _is_aside(path: Path) -> bool:

@@ -6,20 +6,25 @@ they were, others may be what they like. The end of a run may move where nothing
 
 from pathlib import Path
 
-from jaxseq.config import ExperimentConfig, differences, from_json, read_config
+from jaxseq.config import ExperimentConfig, differences
 from jaxseq.config.fields import FIXED, FREE, Resuming
 from jaxseq.errors import ConfigError
+from jaxseq.runs.load import experiment_of
 from jaxseq.storage.snapshot import Snapshot
 from jaxseq.training.intervals import total_steps
 
 
-def require_same(run_dir: Path, config: ExperimentConfig) -> None:
+def require_same(run_dir: Path, config: ExperimentConfig, checkpoint: Snapshot) -> None:
     """Refuses `config` for the run in `run_dir` where a field differs that takes part in the results so far.
 
+    Args:
+        checkpoint: what the run goes on from. What it says of itself counts; the config.json beside the checkpoints is
+            a copy for people, and may be of a process that was killed before it saved anything.
+
     Raises:
-        ConfigError: one does, or the run's own configuration cannot be read.
+        ConfigError: one does, or the checkpoint's own configuration cannot be read.
     """
-    told = _told(read_config(run_dir / "config.json"), config)
+    told = _told(_configuration(checkpoint), config)
     if told:
         raise ConfigError(
             f"{run_dir} was made with another configuration ({told}): go on with that one, choose another --name or "
@@ -30,20 +35,10 @@ def require_same(run_dir: Path, config: ExperimentConfig) -> None:
 def require_end(run_dir: Path, config: ExperimentConfig, checkpoint: Snapshot, *, steps_per_epoch: int) -> None:
     """Refuses to move the end of the run in `run_dir` where its steps so far would have been others.
 
-    Args:
-        checkpoint: what the run goes on from. What it says of itself counts: the run's config.json may be of a process
-            that was killed before it saved anything.
-
     Raises:
-        ConfigError: as told, or the checkpoint was made with another configuration altogether.
+        ConfigError: as told.
     """
-    try:
-        before = from_json(checkpoint.files["config.json"])
-    except (ConfigError, KeyError) as error:
-        reason = error if isinstance(error, ConfigError) else "config.json is missing"
-        raise ConfigError(f"{checkpoint.path} cannot be used: {reason}; start anew with --fresh") from error
-    if told := _told(before, config):
-        raise ConfigError(f"{checkpoint.path} was made with another configuration ({told}): start anew with --fresh")
+    before = _configuration(checkpoint)
     old, new, step = (
         total_steps(before.train, steps_per_epoch),
         total_steps(config.train, steps_per_epoch),
@@ -72,6 +67,14 @@ def require_end(run_dir: Path, config: ExperimentConfig, checkpoint: Snapshot, *
             f"made it of {accumulate} (optimizer.accumulate); leave the end where it is, or train a new run under "
             "another --name"
         )
+
+
+def _configuration(checkpoint: Snapshot) -> ExperimentConfig:
+    try:
+        return experiment_of(checkpoint.files)
+    except (ConfigError, KeyError) as error:
+        reason = error if isinstance(error, ConfigError) else "config.json is missing"
+        raise ConfigError(f"{checkpoint.path} cannot be used: {reason}; start anew with --fresh") from error
 
 
 def _told(old: ExperimentConfig, new: ExperimentConfig) -> str:

@@ -24,6 +24,15 @@ from jaxseq.errors import CheckpointError
 
 PyTree = Any
 
+# What absl's StatusCodeToString gives, but for OK.
+_STATUSES = frozenset(
+    (
+        *("CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
+        *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED"),
+        *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+    )
+)
+
 
 class Spec(NamedTuple):
     """Shape and type of an array; in text "float32[128,39]"."""
@@ -137,11 +146,8 @@ def _restored(path: Path, specs: Mapping[str, Spec]) -> dict[str, Any]:
     ocp = load_orbax()
     wanted = {name: jax.ShapeDtypeStruct(spec.shape, jnp.dtype(spec.dtype)) for name, spec in specs.items()}
     how = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in specs}
-    with (
-        _quiet_late_errors(),
-        _spelled_plainly(path) as place,
-        ocp.PyTreeCheckpointer(use_ocdbt=True) as checkpointer,
-    ):
+    _quiet_late_errors()
+    with _spelled_plainly(path) as place, ocp.PyTreeCheckpointer(use_ocdbt=True) as checkpointer:
         return checkpointer.restore(place, args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True))
 
 
@@ -164,9 +170,9 @@ def _quiet_orbax(path: Path) -> Iterator[None]:
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
+    _quiet_late_errors()
     try:
-        with _quiet_late_errors():
-            yield
+        yield
     except Exception as error:
         if isinstance(error, OSError) or (code := _system_error(error)) is None:
             raise
@@ -175,15 +181,13 @@ def _quiet_orbax(path: Path) -> Iterator[None]:
         logger.setLevel(level)
 
 
-@contextmanager
-def _quiet_late_errors() -> Iterator[None]:
-    """Of reads and writes that end after the first has failed, nothing is told: TensorStore would tell an event loop
-    that is closed by then, and asyncio that nobody asks for their errors. They come at any time, from any thread, so
-    what keeps them quiet stays."""
+def _quiet_late_errors() -> None:
+    """Of reads and writes that end after the first has failed, nothing is told from now on: TensorStore would tell an
+    event loop that is closed by then, and asyncio that nobody asks for their errors. They come at any time, from any
+    thread, so what keeps them quiet stays."""
     if not isinstance(sys.unraisablehook, _ButForClosedLoops):
         sys.unraisablehook = _ButForClosedLoops(sys.unraisablehook)
     logging.getLogger("asyncio").addFilter(_is_not_of_tensorstore)
-    yield
 
 
 def _system_error(error: BaseException) -> int | None:
@@ -195,7 +199,8 @@ def _system_error(error: BaseException) -> int | None:
 def _is_not_of_tensorstore(record: logging.LogRecord) -> bool:
     """TensorStore's errors begin with the name of a status, as "OUT_OF_RANGE: ", whatever else they say."""
     error = record.exc_info[1] if record.exc_info else None
-    return error is None or re.match(r"[A-Z]+(_[A-Z]+)*: ", str(error)) is None
+    status, colon, _ = ("" if error is None else str(error)).partition(": ")
+    return not colon or status not in _STATUSES
 
 
 class _ButForClosedLoops:

@@ -39,7 +39,7 @@ class Restored(NamedTuple):
     arrays: PyTree
     """NumPy arrays in the template's structure."""
     meta: dict[str, Any]
-    files: dict[str, str]
+    files: dict[str, bytes]
     skipped: list[str]
     """One line for each newer checkpoint that could not be used: which, and why."""
 
@@ -74,7 +74,7 @@ class CheckpointStore:
         arrays: PyTree,
         meta: Mapping[str, Any],
         *,
-        files: Mapping[str, str] | None = None,
+        files: Mapping[str, str | bytes] | None = None,
         best: bool = False,
         spare: Collection[int] = (),
     ) -> Path:
@@ -86,7 +86,7 @@ class CheckpointStore:
         Args:
             arrays: a pytree of arrays, on whatever devices, and numbers.
             meta: what goes into JSON, unchanged.
-            files: small texts kept with it, by file name.
+            files: small files kept with it, by name; texts as UTF-8.
             best: that it is the best so far, and to be kept until there is a better one.
             spare: steps whose checkpoints stay, beside the newest.
 
@@ -121,7 +121,7 @@ class CheckpointStore:
                 sync(self.directory)
             except BaseException:
                 with suppress(OSError):
-                    remove_snapshot(building, texts=files or ())
+                    remove_snapshot(building)
                 raise
             self.tidy(spare)
         return target

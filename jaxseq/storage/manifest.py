@@ -56,6 +56,16 @@ def seal(content: Mapping[str, Any]) -> str:
     return as_text({**content, "sha256": hashlib.sha256(as_text(content).encode()).hexdigest()})
 
 
+def unsealed(raw: bytes) -> dict[str, Any] | None:
+    """Inverse of `seal`; None where `raw` differs from what that gave by as much as a byte of white space."""
+    try:
+        content = json.loads(raw)
+        del content["sha256"]
+        return content if seal(content).encode() == raw else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
 def render(manifest: Manifest) -> str:
     """The text of the meta.json that `read_manifest` reads as `manifest`."""
     return seal(
@@ -86,7 +96,7 @@ def read_manifest(path: Path) -> Manifest:
         raise CheckpointError(f"{path} is damaged: {what}") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {META}: {error.strerror}") from error
-    content = _unsealed(raw)
+    content = unsealed(raw)
     if content is None:
         raise CheckpointError(f"{path} is damaged: the content of {META} has changed")
     made_by = content.get("format")
@@ -101,7 +111,7 @@ def is_ours(path: Path) -> bool:
         raw = read_bytes(path / META, most=_LARGEST)
     except OSError:
         raw = b""
-    if _unsealed(raw) is not None or sum(sign in raw for sign in _SIGNS) >= len(_SIGNS) - 1:
+    if unsealed(raw) is not None or sum(sign in raw for sign in _SIGNS) >= len(_SIGNS) - 1:
         return True
     try:
         from_json(read_text(path / "config.json"))
@@ -119,16 +129,6 @@ def is_plain(name: Any) -> bool:
     except UnicodeEncodeError:
         return False
     return not {"", ".", ".."} & set(name.split("/"))
-
-
-def _unsealed(raw: bytes) -> dict[str, Any] | None:
-    """Inverse of `seal`; None where `raw` differs from what that gave by as much as a byte of white space."""
-    try:
-        content = json.loads(raw)
-        del content["sha256"]
-        return content if seal(content).encode() == raw else None
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
 
 
 def _checked(path: Path, content: dict[str, Any]) -> Manifest:

@@ -5,7 +5,8 @@ In it stand
     meta.json     format version, step, the caller's meta, the spec of every array, size and SHA-256 of every other
                   file, and a SHA-256 of itself
     arrays/       the arrays, as Orbax writes them
-    config.json, tokenizer.json, ...    small text files kept with it
+    config.json, tokenizer.json, ...    small files kept with it
+    names.txt     while it is being written, the names of these (see `jaxseq.storage.names`)
 """
 
 import dataclasses
@@ -20,12 +21,13 @@ from typing import Any
 import jax
 
 from jaxseq.errors import CheckpointError
-from jaxseq.opening import read_text
+from jaxseq.opening import read_bytes
 from jaxseq.storage.arrays import PyTree, Spec, named_leaves, read_arrays, spec_of, to_host, write_arrays
 from jaxseq.storage.atomic import sha256, sync, write_synced
 from jaxseq.storage.manifest import ARRAYS, META, Manifest, is_plain, read_manifest, render
+from jaxseq.storage.names import NAMES, read_names, render_names
 
-_TEXTS = ("config.json", "tokenizer.json")
+_TEXTS = ("config.json", "tokenizer.json")  # where meta.json is damaged, or an earlier version was killed
 _WRITTEN_BY_ORBAX = re.compile(
     r"arrays(\.orbax-checkpoint-tmp[-.\d]*)?(/ocdbt\.process_\d+)?"
     r"(/d|/array_metadatas|(/manifest\.ocdbt|/d/[0-9a-f]{32})(\.__lock)?"
@@ -41,8 +43,8 @@ class Snapshot:
     step: int
     best: bool
     meta: dict[str, Any]
-    files: dict[str, str]
-    """Content of the text files kept with it, by name."""
+    files: dict[str, bytes]
+    """Content of the files kept with it, by name."""
     specs: dict[str, Spec]
     """Shape and type of every array, by name."""
 
@@ -92,7 +94,7 @@ class Snapshot:
 
 
 def write_snapshot(
-    path: Path, step: int, arrays: PyTree, meta: Mapping[str, Any], *, files: Mapping[str, str], best: bool
+    path: Path, step: int, arrays: PyTree, meta: Mapping[str, Any], *, files: Mapping[str, str | bytes], best: bool
 ) -> None:
     """Writes a checkpoint into the new directory `path` and forces every byte and entry of it to disk.
 
@@ -101,11 +103,13 @@ def write_snapshot(
         ValueError: a name in `files` is none for a file here.
         OSError: it cannot be written; what has been written stays.
     """
-    path.mkdir()
-    for name, text in files.items():
-        if not is_plain(name) or "/" in name or name in (META, ARRAYS):
+    for name in files:
+        if not is_plain(name) or "/" in name or name in (META, ARRAYS, NAMES):
             raise ValueError(f"{name!r} cannot name a file of a checkpoint: choose another name, without a folder")
-        write_synced(path / name, text)
+    path.mkdir()
+    write_synced(path / NAMES, render_names(files))
+    for name, content in files.items():
+        write_synced(path / name, content)
     host = to_host(arrays)
     write_arrays(path / ARRAYS, host)
     written: dict[str, tuple[int, str]] = {}
@@ -114,10 +118,11 @@ def write_snapshot(
         sync(entry)
         if entry.is_dir():
             folders.append(entry)
-        else:
+        elif entry != path / NAMES:
             written[entry.relative_to(path).as_posix()] = (entry.stat().st_size, sha256(entry))
     specs = {name: Spec(array.shape, array.dtype.name) for name, array in host.items()}
     write_synced(path / META, render(Manifest(step, best, dict(meta), list(files), specs, written)))
+    (path / NAMES).unlink()
     for folder in folders:
         sync(folder)
 
@@ -152,21 +157,17 @@ def open_snapshot(path: Path) -> Snapshot:
                 raise CheckpointError(f"{path} is damaged: {name} has {found} bytes instead of {size}")
             if sha256(file) != digest:
                 raise CheckpointError(f"{path} is damaged: the content of {name} has changed")
-        texts = {name: read_text(path / name) for name in manifest.texts}
+        kept = {name: read_bytes(path / name) for name in manifest.texts}
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{path} is damaged: a text in it is no UTF-8") from error
-    return Snapshot(path, manifest.step, manifest.best, manifest.meta, texts, manifest.specs)
+    return Snapshot(path, manifest.step, manifest.best, manifest.meta, kept, manifest.specs)
 
 
-def remove_snapshot(path: Path, *, texts: Collection[str] = ()) -> None:
+def remove_snapshot(path: Path) -> None:
     """Deletes what a checkpoint, finished or not, consists of, and the directory unless something else lies in it.
 
-    Where `path` or an entry is a link, the link goes and its target stays.
-
-    Args:
-        texts: names of texts beside those that a finished one names and those that every run has.
+    Where `path` or an entry is a link, the link goes and its target stays. What names the others goes last, so that
+    after a kill the next call still knows what is left.
 
     Raises:
         OSError: something cannot be deleted.
@@ -178,11 +179,13 @@ def remove_snapshot(path: Path, *, texts: Collection[str] = ()) -> None:
         listed: Collection[str] = read_manifest(path).files
     except CheckpointError:
         listed = ()
+    names = read_names(path)
+    last = {META} if names is None else {META, NAMES}
 
     def is_ours(name: str) -> bool:
-        return name == META or name in (*_TEXTS, *texts, *listed) or bool(_WRITTEN_BY_ORBAX.fullmatch(name))
+        return name in (*last, *_TEXTS, *listed, *(names or ())) or bool(_WRITTEN_BY_ORBAX.fullmatch(name))
 
-    for name, is_folder in _entries(path):
+    for name, is_folder in sorted(_entries(path), key=lambda entry: entry[0] in last):
         if is_ours(name) and not is_folder:
             (path / name).unlink()
         elif is_folder and (is_ours(name) or any(file.startswith(f"{name}/") for file in listed)):

@@ -1,5 +1,20 @@
 """What one kind of system is, apart from how it is trained, stored and shown: what ties data, models and losses."""
 
-from jaxseq.tasks.language_modeling import build_model, init_params, make_loss_fn
+from jaxseq.tasks.classification import Classification
+from jaxseq.tasks.language_model import build_model, init_params, make_loss_fn
+from jaxseq.tasks.language_modeling import LanguageModeling
+from jaxseq.tasks.task import Evaluation, Showcase, Task, Workspace, register_task, task_of
 
-__all__ = ["build_model", "init_params", "make_loss_fn"]
+__all__ = [
+    "Classification",
+    "Evaluation",
+    "LanguageModeling",
+    "Showcase",
+    "Task",
+    "Workspace",
+    "build_model",
+    "init_params",
+    "make_loss_fn",
+    "register_task",
+    "task_of",
+]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxseq.config import DataConfig
+from jaxseq.config import CorpusConfig
 from jaxseq.data.corpus import Corpus, TokenChunk, join_chunks, take_split
 from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.sources import read_pieces, source_fingerprint
@@ -48,7 +48,7 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    config: DataConfig,
+    config: CorpusConfig,
     *,
     tokenizer: Tokenizer | None = None,
     token_file: Path | None = None,
@@ -81,7 +81,7 @@ def prepare(
 
 
 def _prepare_on_disk(
-    config: DataConfig,
+    config: CorpusConfig,
     tokenizer: Tokenizer | None,
     token_file: Path,
     anew: bool,
@@ -109,7 +109,7 @@ def _prepare_on_disk(
     return Prepared(tokenizer, open_token_file(token_file))
 
 
-def prepared_before(config: DataConfig, tokenizer: Tokenizer, token_file: Path) -> Prepared | None:
+def prepared_before(config: CorpusConfig, tokenizer: Tokenizer, token_file: Path) -> Prepared | None:
     """What `token_file` holds; None where there is none, or it was written for another tokenizer or source or by a
     version that wrote no checksum.
 
@@ -133,7 +133,7 @@ def _polled(pieces: Iterable[TextPiece], poll: Poll) -> Iterator[TextPiece]:
         yield piece
 
 
-def _train(config: DataConfig, texts: Iterator[str]) -> Tokenizer:
+def _train(config: CorpusConfig, texts: Iterator[str]) -> Tokenizer:
     options = {"min_count": config.min_count} if config.min_count != 1 else {}  # not every kind has it
     return TOKENIZERS[config.tokenizer].train(texts, normalize=config.normalize, **options)
 
@@ -152,12 +152,12 @@ def _encoded(tokenizer: Tokenizer, pieces: Iterator[TextPiece], source: str) -> 
         yield TokenChunk(ids, piece.starts_document)
 
 
-def split_names(config: DataConfig) -> list[str]:
+def split_names(config: CorpusConfig) -> list[str]:
     """The splits that hold text."""
     return [name for name, share in zip(("train", "validation", "test"), config.split, strict=True) if share > 0]
 
 
-def training_loader(config: DataConfig, corpus: Corpus, *, seed: int) -> TextLoader:
+def training_loader(config: CorpusConfig, corpus: Corpus, *, seed: int) -> TextLoader:
     """Batches of the training split."""
     part = take_split(corpus, config.split, "train")
     sizes = {
@@ -171,7 +171,7 @@ def training_loader(config: DataConfig, corpus: Corpus, *, seed: int) -> TextLoa
     return WindowLoader(part.ids, shift=config.shift, shuffle=config.shuffle, seed=seed, **sizes)
 
 
-def window_loader(config: DataConfig, part: Corpus, *, shift: int) -> WindowLoader:
+def window_loader(config: CorpusConfig, part: Corpus, *, shift: int) -> WindowLoader:
     """All windows of a split, `shift` apart, in order, each read from the initial carry."""
     return WindowLoader(
         part.ids,
@@ -185,7 +185,7 @@ def window_loader(config: DataConfig, part: Corpus, *, shift: int) -> WindowLoad
     )
 
 
-def row_loader(config: DataConfig, part: Corpus, *, rows: int) -> RowLoader:
+def row_loader(config: CorpusConfig, part: Corpus, *, rows: int) -> RowLoader:
     """A whole split as `rows` contiguous rows, every token once, the carry handed on."""
     return RowLoader(
         part.ids,

@@ -25,13 +25,16 @@ Loader = Callable[[int], PyTree]
 
 
 class TrainLoader(Protocol):
-    """A loader that knows the size of its batches and how many make an epoch."""
+    """A loader that knows the size of its batches, whether all have one shape, and how many make an epoch."""
 
     @property
     def steps_per_epoch(self) -> int: ...
 
     @property
     def batch_size(self) -> int: ...
+
+    @property
+    def uniform(self) -> bool: ...
 
     def __call__(self, step: int, /) -> PyTree: ...
 

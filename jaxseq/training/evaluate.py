@@ -23,13 +23,20 @@ class Evaluator:
     Args:
         parallel: devices that share a batch, see `choose_devices`.
         metrics: those that follow from the loss are given beside the means.
+        counted: what the loss is the mean of.
         steps_per_dispatch: batches to one call of the compiled function.
     """
 
     def __init__(
-        self, loss_fn: LossFn, *, parallel: DataParallel, metrics: Sequence[Metric] = (), steps_per_dispatch: int = 10
+        self,
+        loss_fn: LossFn,
+        *,
+        parallel: DataParallel,
+        metrics: Sequence[Metric] = (),
+        counted: str = "tokens",
+        steps_per_dispatch: int = 10,
     ) -> None:
-        self._parallel, self._metrics = parallel, metrics
+        self._parallel, self._metrics, self._counted = parallel, metrics, counted
         self._most = steps_per_dispatch
         self._run = compile_evaluation(loss_fn, parallel=parallel, most=steps_per_dispatch)
 
@@ -38,7 +45,7 @@ class Evaluator:
     ) -> dict[str, float]:
         """Mean of each tally over batches 0 to `steps`, and what metrics make of the loss.
 
-        Beside them "tokens", an int: how many predictions the loss is the mean of.
+        Beside them, under the name `counted`, an int: how many the loss is the mean of.
 
         Args:
             carry: what enters the first batch, and is handed on from batch to batch; None begins anew in each.
@@ -57,4 +64,4 @@ class Evaluator:
         if waiting is not None:
             meter.add(jax.device_get(waiting))
         means = with_derived(meter.means(), self._metrics)
-        return {**means, "tokens": round(meter.count("loss"))} if means else {}
+        return {**means, self._counted: round(meter.count("loss"))} if means else {}

@@ -35,12 +35,13 @@ class Intervals(NamedTuple):
     """Steps that go into one call of the compiled function at most."""
 
     @classmethod
-    def of(cls, config: TrainConfig, steps_per_epoch: int) -> "Intervals":
-        """The intervals of a run whose epochs have `steps_per_epoch` batches."""
+    def of(cls, config: TrainConfig, steps_per_epoch: int, *, uniform: bool = True) -> "Intervals":
+        """The intervals of a run whose epochs have `steps_per_epoch` batches; only `uniform` ones, all of one shape, go
+        together into one call."""
         log, evaluate, checkpoint = (
             every or steps_per_epoch for every in (config.log_every, config.evaluate_every, config.checkpoint_every)
         )
-        most = 1 if config.debug_nonfinite else min(config.steps_per_dispatch, log, evaluate, checkpoint)
+        most = 1 if config.debug_nonfinite or not uniform else min(config.steps_per_dispatch, log, evaluate, checkpoint)
         return cls(total_steps(config, steps_per_epoch), log, evaluate, checkpoint, most)
 
     def logs_at(self, step: int) -> bool:

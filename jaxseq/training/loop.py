@@ -77,7 +77,7 @@ def fit(
     evaluate: Evaluate | None = None,
     reporter: Reporter | None = None,
     meta: Mapping[str, Any] | None = None,
-    files: Mapping[str, str] | None = None,
+    files: Mapping[str, str | bytes] | None = None,
     metrics: Sequence[Metric] = (LOSS,),
     stop: StopRequest | None = None,
 ) -> Result:
@@ -90,7 +90,7 @@ def fit(
         state: from `init_state`; copied, so it stays usable.
         evaluate: called where `config` asks for it; None trains without validation.
         meta: goes into every checkpoint, beside "training", "devices" and "evaluation_due", which are this function's.
-        files: small texts that go into every checkpoint, by file name.
+        files: small files that go into every checkpoint, by name.
         metrics: what is measured, a column each in metrics.csv. The one that `config.metric` names, or the first,
             selects the best checkpoint and is what `config.patience` waits for.
         stop: what signals are noted by, entered; by default one of its own.
@@ -125,7 +125,7 @@ class _Run:
     metrics: Sequence[Metric]
     file: MetricsFile
     meta: Mapping[str, Any]
-    files: Mapping[str, str]
+    files: Mapping[str, str | bytes]
 
     def __post_init__(self) -> None:
         self.selecting = choose_metric(self.metrics, self.config.metric)
@@ -134,7 +134,7 @@ class _Run:
         self.parallel, note = choose_devices(self.devices_wanted(), self.loader.batch_size)
         if note:
             self.reporter.say(note)
-        self.intervals = Intervals.of(self.config, self.loader.steps_per_epoch)
+        self.intervals = Intervals.of(self.config, self.loader.steps_per_epoch, uniform=self.loader.uniform)
         self.compiled = compile_training(self.loss_fn, self.optimizer, parallel=self.parallel, most=self.intervals.most)
         self.step, self.saved, self.record, self.due = 0, -1, RunRecord(), False
         self.validation: Mapping[str, float] | None = None
@@ -289,7 +289,7 @@ class _Run:
         self.due = bool(restored.meta.get(EVALUATION_DUE, False))
         self.record = RunRecord.from_json(restored.meta.get("training"))
         if METRICS_CSV in restored.files:
-            self.file.restore(restored.files[METRICS_CSV], self.step)
+            self.file.restore(restored.files[METRICS_CSV].decode("utf-8", "replace"), self.step)
         else:
             self.recover()
 

@@ -4,6 +4,9 @@ The gradient of the loss is traced, and the trace run one operation at a time. E
 accompanied by its origin, the operation that made it of finite values. Whatever makes one and is itself a function (a
 loop, a branch, a checkpointed function, a rule of differentiation) is gone into. What a loss makes and masks away is
 not reported: it is the origin of what reaches the loss, the carry or the gradient that counts.
+
+`jax.experimental.checkify` (JAX 0.10), which goes into rules of differentiation too, does not serve instead: it knows
+no infinity (a logarithm of zero, an overflow), names what is masked away, and of bad input the operation that met it.
 """
 
 from typing import Any, NamedTuple

@@ -33,7 +33,15 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxseq.config import OptimizerConfig
+from jaxseq.config import (
+    AdadeltaConfig,
+    AdamConfig,
+    AdamWConfig,
+    OptimizerConfig,
+    RMSpropConfig,
+    SGDConfig,
+    kinds_of,
+)
 from jaxseq.errors import ConfigError
 
 Schedule = Callable[[jax.typing.ArrayLike], jax.typing.ArrayLike]
@@ -56,22 +64,14 @@ def make_optimizer(config: OptimizerConfig, *, steps: int) -> Optimizer:
     """The optimizer that `config` describes, for a run over `steps` batches.
 
     Raises:
-        ConfigError: momentum or weight decay is set for a rule that has none.
+        ConfigError: there is no rule for its kind.
     """
-    if config.momentum and config.name not in ("sgd", "rmsprop"):
-        raise ConfigError(f"optimizer.momentum is {config.momentum}: {config.name} has none, take sgd or rmsprop")
-    if config.weight_decay and config.name != "adamw":
-        raise ConfigError(f"optimizer.weight_decay is {config.weight_decay}: {config.name} has none, take adamw")
     transforms = []
     if config.clip_value:
         transforms.append(optax.clip(config.clip_value))
     if config.clip_norm:  # after the elements, so that both limits hold
         transforms.append(optax.clip_by_global_norm(config.clip_norm))
-    transforms.append(_rule(config))
-    if config.momentum:
-        transforms.append(optax.trace(config.momentum))
-    if config.weight_decay:
-        transforms.append(optax.add_decayed_weights(config.weight_decay, decayed))
+    transforms.extend(_rule(config))
     updates = -(-steps // config.accumulate)
     schedule = learning_rate_schedule(config, updates=updates)
     return Optimizer(optax.chain(*transforms), schedule, config.accumulate, steps)
@@ -122,11 +122,24 @@ def decayed(params: optax.Params) -> optax.Params:
     return jax.tree_util.tree_map_with_path(is_decayed, params)
 
 
-def _rule(config: OptimizerConfig) -> optax.GradientTransformation:
-    if config.name in ("adam", "adamw"):
-        return optax.scale_by_adam(config.b1, config.b2, config.eps)
-    if config.name == "rmsprop":
-        return optax.scale_by_rms(config.decay, config.eps, eps_in_sqrt=False)
-    if config.name == "adadelta":
-        return optax.scale_by_adadelta(config.decay, config.eps)
-    return optax.identity()
+def _rule(config: OptimizerConfig) -> list[optax.GradientTransformation]:
+    match config:
+        case AdamWConfig(weight_decay=decay) if decay:
+            adam = optax.scale_by_adam(config.b1, config.b2, config.eps)
+            return [adam, optax.add_decayed_weights(decay, decayed)]
+        case AdamConfig():
+            return [optax.scale_by_adam(config.b1, config.b2, config.eps)]
+        case RMSpropConfig():
+            return [optax.scale_by_rms(config.decay, config.eps, eps_in_sqrt=False), *_momentum(config.momentum)]
+        case AdadeltaConfig():
+            return [optax.scale_by_adadelta(config.decay, config.eps)]
+        case SGDConfig():
+            return [optax.identity(), *_momentum(config.momentum)]
+    kind = getattr(config, "kind", type(config).__name__)
+    raise ConfigError(
+        f"optimizer.kind is {kind!r}: there is no update rule for it, choose {', '.join(kinds_of('optimizer'))}"
+    )
+
+
+def _momentum(momentum: float) -> list[optax.GradientTransformation]:
+    return [optax.trace(momentum)] if momentum else []

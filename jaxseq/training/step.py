@@ -117,10 +117,18 @@ def loss_gradients(
     return jax.grad(total, has_aux=True)(variables["params"])
 
 
+_LARGE = 2**18
+"""Elements of an array whose copy would take longer than a meeting of devices."""
+
+
 def _sum_over(axis: str, tree: PyTree) -> PyTree:
-    """`lax.psum` of a tree of float32 arrays as one vector: on CPU devices meet once for every array they add up."""
-    vector, as_tree = ravel_pytree(tree)
-    return as_tree(lax.psum(vector, axis))
+    """`lax.psum` of a tree of float32 arrays, small ones as one vector: on CPU devices meet once for every array that
+    they add up."""
+    leaves, structure = jax.tree.flatten(tree)
+    small = [leaf for leaf in leaves if leaf.size < _LARGE]
+    vector, apart = ravel_pytree(small)
+    summed = iter(apart(lax.psum(vector, axis)))
+    return structure.unflatten(lax.psum(leaf, axis) if leaf.size >= _LARGE else next(summed) for leaf in leaves)
 
 
 def _select(condition: Array, chosen: PyTree, other: PyTree) -> PyTree:

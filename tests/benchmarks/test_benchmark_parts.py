@@ -1,16 +1,17 @@
 """The pure parts of benchmarks/: counts and formulas, data, statistics, tables. No peer is started."""
 
 import json
+import re
 import statistics
 
 import numpy as np
 import pytest
 
-from benchmarks import check, data, report
+from benchmarks import check, data, report, words
 from benchmarks.machine import describe
 from benchmarks.peers import BEFORE, OURS, PEERS, TUNED, environment
-from benchmarks.rounds import Field, contestants
-from benchmarks.summary import fastest_peer, lines, our_label, ratio_between, spread, verdicts
+from benchmarks.rounds import Field, Settings, contestants
+from benchmarks.summary import fastest_peer, figure, lines, our_label, ratio_between, spread, verdicts
 from benchmarks.workers.serve import peak_bytes
 from benchmarks.works import (
     BOTH_WAYS,
@@ -42,6 +43,11 @@ def _result(seconds: dict[str, list[float]], *, flop: int = 0, rate: float = 100
     return {"flop": flop, "matmul_gflops": [rate] * rounds, "contestants": entered, "failed": {}}
 
 
+def _page(name: str, result: dict) -> str:
+    """The page of one result."""
+    return report.as_page({(name, "cpu"): {**result, "machine": {**describe("cpu"), "texts": ""}, "file": "one"}})
+
+
 @pytest.mark.parametrize(
     ("model", "parameters"),
     [
@@ -60,6 +66,12 @@ def test_parameter_counts_are_those_of_the_published_models(model, parameters):
 @pytest.mark.parametrize(("name", "gflop"), [("w1", 27.8), ("w2", 3.12), ("w4", 2.265), ("birnn", 7.55), ("w5", 3.96)])
 def test_flop_of_a_step_is_what_the_formula_gives_by_hand(name, gflop):
     assert WORKS[name].flop / 1e9 == pytest.approx(gflop, rel=2e-3)
+
+
+def test_flop_of_a_prediction_are_those_of_one_text_forward_without_padding():
+    mean = 225  # of 50 to 400 words
+    assert WORKS["predict"].flop == mean * 2 * 2 * (128 + 64) * 4 * 64 + 2 * 128
+    assert BOTH_WAYS.step_flop(batch=32, time=400) == 3 * BOTH_WAYS.forward_flop(batch=32, time=400)
 
 
 def test_a_group_stands_for_all_its_works_and_nothing_else():
@@ -175,11 +187,62 @@ def test_text_works_show_megabytes_a_second():
     assert shown.splitlines()[2].split()[:2] == [OURS, "100"]
 
 
+def test_a_prediction_shows_texts_a_second_the_higher_quartile_last():
+    result = _result({OURS: [1 / 2000] * 3, "torch": [1 / 500, 1 / 1000, 1 / 250]})
+    shown = report.as_text("predict", result, "cpu")
+    assert [row.split()[:5] for row in shown.splitlines()[2:4]] == (
+        [[OURS, "2,000", "2,000", "to", "2,000"], ["torch", "500", "333", "to", "667"]]
+    )
+    assert "texts/s" in shown
+    assert "| CPU: texts/s |" in _page("predict", result)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1234.4, "1,234"),
+        (1e6, "1,000,000"),
+        (999.7, "1,000"),
+        (99.96, "100"),
+        (99.94, "99.9"),
+        (27.84, "27.8"),
+        (4.0, "4"),
+        (0.06667, "0.0667"),
+        (0.0000123, "0.0000123"),
+    ],
+)
+def test_figures_have_three_digits_and_no_exponent(value, shown):
+    assert figure(value) == shown
+    assert float(shown.replace(",", "")) == pytest.approx(value, rel=5e-3)
+
+
+def test_no_table_shows_an_exponent():
+    result = _result({OURS: [0.0008], "python": [0.8], "torch": [12.0]}, flop=5 * 10**13)
+    for name in ("w1", "w7-encode"):
+        text = report.as_text(name, result, "cpu")
+        assert not re.search(r"\de[+-]\d", text + _page(name, result))
+        assert "50,000 GFLOP" in text
+    assert "1,250" in text
+    assert "0.0000667" in text
+
+
+def test_rates_of_words_are_in_their_columns_and_without_exponents():
+    assert words.row("reviews.txt", "letters train", 2.0, 12345.67).split() == (
+        ["reviews.txt", "letters", "train", "2.0", "MB/s", "12,345.7", "MB/s", "6,172.8"]
+    )
+    assert len(words.row("a", "filters train", 1.0, 1234.5)) == len(words.row("b" * 90, "letters encode", 9.0, 80.0))
+
+
 def test_only_those_who_have_a_form_of_a_work_take_part_and_text_knows_no_allocators():
     pythons = dict.fromkeys(PEERS, "python")
     both = ("default", "tuned")
     assert {one.label for one in contestants("w7-jamo", pythons, both)} == {OURS, BEFORE, "python"}
     assert "torch-compile" not in {one.peer for one in contestants("w1", pythons, both)}
+    tuned = [one.label for one in contestants("predict", pythons, both)]
+    assert OURS in tuned
+    assert f"{OURS} +m" not in tuned
+    assert {"torch", "torch +m", "flax +m", "keras-jax +m", "keras-tensorflow +m"} <= set(tuned)
+    assert "python" not in tuned
     assert len(contestants("w1", pythons, both)) == 2 * len({one.peer for one in contestants("w1", pythons, both)})
 
 
@@ -230,3 +293,35 @@ def test_whose_turn_comes_first_goes_round_after_the_yardstick():
     for number in range(4):
         assert field.ask("round", first=number, calls=str.upper)["a"] == {"calls": "A"}
     assert "".join(turns).replace("matmul", " ").split() == ["abc", "bca", "cab", "abc"]
+
+
+def test_probabilities_by_the_same_parameters_are_the_same():
+    good = {"parameters": BOTH_WAYS.parameters, "probabilities": [0.2, 0.7, 0.9]}
+    torch = {"parameters": check.expected_parameters(BOTH_WAYS, "torch"), "probabilities": [0.2001, 0.7, 0.9]}
+    assert check.disagreements(BOTH_WAYS, {OURS: good, "torch": torch, "flax": good}) == []
+    strange = {"parameters": 5, "probabilities": [0.2, 0.9, 0.7]}  # out of order
+    count, values = check.disagreements(BOTH_WAYS, {OURS: good, "torch": torch, "flax": strange})
+    assert "flax has 5 parameters" in count
+    assert values == "flax is apart from the others in 2 of 3 texts, by up to 0.2"
+    (unknown,) = check.disagreements(
+        BOTH_WAYS, {OURS: good, "torch": torch, "flax": {**good, "probabilities": [float("nan")] * 3}}
+    )
+    assert unknown.startswith("flax is apart from the others in 3 of 3 texts")
+
+
+def test_the_check_looks_at_the_probabilities_of_a_prediction(monkeypatch, capsys):
+    found = {OURS: {"parameters": BOTH_WAYS.parameters, "probabilities": [0.25, 0.5]}}
+    monkeypatch.setattr(check, "probabilities", lambda *_: found)
+    assert check.run(["predict", "w6-lstm-1"], {OURS: "python"}, Settings("cpu", 1, 0.1, "python"), steps=2) == 0
+    assert "probabilities 0.250 0.500" in capsys.readouterr().out
+
+
+def test_the_check_counts_who_failed(monkeypatch, capsys):
+    good = {"parameters": GRU_CLASSIFIER.parameters, "losses": [0.693, 0.66]}
+    settings = Settings("cpu", 1, 0.1, "python")
+    monkeypatch.setattr(check, "losses", lambda *_, **__: {"torch": good})
+    assert check.run(["w4"], {"torch": "python"}, settings, steps=2) == 0
+    assert check.run(["w4"], {OURS: "python", "torch": "python"}, settings, steps=2) == 1
+    assert "WRONG: jaxseq failed" in capsys.readouterr().out
+    monkeypatch.setattr(check, "losses", lambda *_, **__: {})
+    assert check.run(["w4"], {OURS: "python"}, settings, steps=2) == 1

@@ -8,10 +8,10 @@ import pytest
 from benchmarks import loader_share
 
 CONFIG = """
-from jaxseq.config import DataConfig, ExperimentConfig, RNNConfig, TrainConfig
+from jaxseq.config import CorpusConfig, ExperimentConfig, RNNConfig, TrainConfig
 
 config = ExperimentConfig(
-    data=DataConfig(source={source!r}, length=8, batch_size=4, layout="windows"),
+    data=CorpusConfig(source={source!r}, length=8, batch_size=4, layout="windows"),
     model=RNNConfig(features=8),
     train=TrainConfig(steps_per_dispatch=2),
 )

@@ -6,23 +6,30 @@ import math
 import os
 import statistics
 
+import numpy as np
 import pytest
 from command_line import jaxseq, refused, snapshot
 from matplotlib.image import imread
 
-from jaxseq.config import ExperimentConfig, RNNConfig, TransformerConfig, to_json
+from jaxseq.config import ExperimentConfig, RNNConfig, TrainConfig, TransformerConfig, to_json
 from jaxseq.reporting.comparison import is_comparison
+from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.storage.metrics_file import MetricsFile, read_metrics
 
 TOKENS = ("loss", "perplexity", "bits_per_token", "accuracy")
 TEXTS = ("loss", "accuracy")
 
 
-def left_behind(run_dir, losses, *, columns=TOKENS, tokenizer="{}", training=True, **sections):
+def left_behind(
+    run_dir, losses, *, columns=TOKENS, tokenizer="{}", more=None, training=True, checkpoint=True, **sections
+):
     """What a run leaves that has measured `losses` on the validation split."""
     run_dir.mkdir(parents=True)
-    (run_dir / "config.json").write_text(to_json(dataclasses.replace(ExperimentConfig(), **sections)), encoding="utf-8")
-    (run_dir / "tokenizer.json").write_text(tokenizer)
+    files = {"config.json": to_json(dataclasses.replace(ExperimentConfig(), **sections)), "tokenizer.json": tokenizer}
+    files |= more or {}
+    (run_dir / "config.json").write_text(files["config.json"], encoding="utf-8")
+    if checkpoint:
+        CheckpointStore(run_dir / "checkpoints").save(1, {"x": np.zeros(1)}, {}, files=files)
     file = MetricsFile(run_dir / "metrics.csv", columns)
     file.cut(-1)
     for number, loss in enumerate(losses, 1):
@@ -89,7 +96,7 @@ def test_the_best_of_all_has_a_star_and_what_differs_is_told(tmp_path):
         ["1.5000*", "100", "4.0000", "200", "3", "c"],
     ]
     assert table["validation accuracy (higher is better)"][0][:2] == ["0.5000", "200"]
-    assert "  model.family: 'rnn' (1, 2), 'transformer' (3)\n" in out
+    assert "  model.kind: 'rnn' (1, 2), 'transformer' (3)\n" in out
     assert "  model.features: 320 (1), 64 (2), 128 (3)\n" in out
     assert "  model.cell: 'lstm' (1, 2), 'absent' (3)\n" in out
     found = compared("a", "b", "c", folder=tmp_path)
@@ -118,6 +125,11 @@ def test_figures_per_token_of_two_vocabularies_are_not_held_against_each_other(t
     out = jaxseq("compare", "a", "b", folder=tmp_path).out
     assert "*" not in out
     assert "different vocabularies" in out.splitlines()[-1]
+    # Whatever a task calls what its tokens hang on; the record that a checkpoint holds is none of it.
+    left_behind(tmp_path / "merges", [1.0], more={"merges.txt": "a b"})
+    assert "different vocabularies" in jaxseq("compare", "a", "merges", folder=tmp_path).out.splitlines()[-1]
+    left_behind(tmp_path / "same", [1.0], more={"metrics.csv": "step,epoch"})
+    assert "different vocabularies" not in jaxseq("compare", "a", "same", folder=tmp_path).out
     left_behind(tmp_path / "c", [0.5], columns=TEXTS)
     left_behind(tmp_path / "d", [0.4], columns=TEXTS, tokenizer='{"other": 1}')
     assert "0.4000*" in jaxseq("compare", "c", "d", folder=tmp_path).out  # a loss per text is one of any vocabulary
@@ -198,17 +210,24 @@ def test_a_run_by_any_name_is_shown_on_one_line(tmp_path, name):
     assert os.fsencode(compared(name, folder=tmp_path)["runs"][0]["run"]) == os.fsencode(name)
 
 
+def test_what_the_checkpoint_says_of_a_run_is_compared_not_the_copy_beside_it(tmp_path):
+    for name, seed in (("a", 0), ("b", 1)):
+        left_behind(tmp_path / name, [2.0], train=TrainConfig(seed=seed))
+    (tmp_path / "b/config.json").write_bytes((tmp_path / "a/config.json").read_bytes())
+    assert compared("a", "b", folder=tmp_path)["differences"] == {"train.seed": [0, 1]}
+
+
 def no_run(folder):
     (folder / "a").mkdir()
 
 
 def another_configuration(folder):
-    left_behind(folder / "a", [2.0])
+    left_behind(folder / "a", [2.0], checkpoint=False)
     (folder / "a/config.json").write_text("{}")
 
 
 def a_later_version(folder):
-    left_behind(folder / "a", [2.0])
+    left_behind(folder / "a", [2.0], checkpoint=False)
     text = (folder / "a/config.json").read_text()
     (folder / "a/config.json").write_text(text.replace('"data": {', '"data": {"flux": 1,'))
 

@@ -101,7 +101,7 @@ def raise_in(monkeypatch, module, name, number, *, at=1):
         (corpora, "read_pieces"),
         (corpora, "write_token_file"),
         (language_modeling, "build_model"),
-        (language_modeling, "init_params"),
+        (language_modeling, "init_variables"),
     ],
     ids=["reading", "writing tokens", "building", "initialising"],
 )
@@ -131,10 +131,10 @@ def test_a_signal_ends_the_sample_at_the_end_which_the_same_command_makes(folder
     words = ("train", "--name", "tiny", *TINY)
     with monkeypatch.context() as patch:
         raise_in(patch, run_train, "load_run", number)
-        left, _, err = jaxseq(*words, "--sample.length", "10000000", folder=folder)
+        left, _, err = jaxseq(*words, "--task.sample-length", "10000000", folder=folder)
     assert (left, err.splitlines()[-1]) == (
         code,
-        "stopped at the sample, and all of the training is saved: the same command makes it",
+        "stopped at what a run ends with, and all of the training is saved: the same command makes it",
     )
     assert not (folder / "runs" / "tiny" / "samples.txt").exists()
     assert jaxseq(*words, folder=folder).code == 0

@@ -7,7 +7,7 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from command_line import TINY, arrays_of, jaxseq, prose, refused
+from command_line import TINY, arrays_of, assert_same_arrays, jaxseq, prose, refused
 
 from jaxseq.config import read_config
 from jaxseq.config.fields import Resuming, rules_of
@@ -24,18 +24,12 @@ def trained(*words, folder):
     return err
 
 
-def assert_same_arrays(one, other):
-    (step, arrays), (other_step, other_arrays) = arrays_of(one), arrays_of(other)
-    assert step == other_step
-    jax.tree.map(np.testing.assert_array_equal, arrays, other_arrays)
-
-
 def test_a_finished_run_that_is_extended_is_the_run_that_was_longer_from_the_start(folder):
     run, words = folder / "runs" / "it", [*CONSTANT, "--model.output-dropout", "0.3"]
     trained(*words, folder=folder)
     assert "going on from step 20" in trained(*words, "--train.steps", "37", folder=folder)
     assert read_config(run / "config.json").train.steps == 37
-    assert load_run(run, checkpoint="newest").config.train.steps == 37
+    assert load_run(run, checkpoint="newest").experiment.train.steps == 37
     rows = [(int(row["step"]), row["split"]) for row in read_metrics(run / "metrics.csv")]
     assert rows[-3:] == [(35, "train"), (37, "train"), (37, "validation")]
     assert (20, "validation") in rows  # where the run ended before
@@ -84,9 +78,9 @@ def test_what_has_no_part_in_the_results_may_change(folder):
         "train.patience": "50",
         "train.max-nonfinite": "4",
         "train.max-rollbacks": "1",
-        "sample.prompt": "the",
-        "sample.length": "9",
-        "sample.temperature": "0.5",
+        "task.prompt": "the",
+        "task.sample-length": "9",
+        "task.temperature": "0.5",
     }
     old = read_config(folder / "runs" / "it" / "config.json")
     free = {
@@ -168,4 +162,4 @@ def test_a_run_whose_last_update_was_of_fewer_batches_keeps_its_end_whatever_con
     tree["optimizer"]["b1"] = 0.5
     file.write_text(json.dumps(tree), encoding="utf-8")
     told = refused("train", *words, "--train.steps", "20", "--optimizer.b1", "0.5", folder=folder)
-    assert "00000020 was made with another configuration (optimizer.b1: 0.9 -> 0.5)" in told
+    assert "runs/it was made with another configuration (optimizer.b1: 0.9 -> 0.5)" in told

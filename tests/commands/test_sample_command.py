@@ -14,14 +14,22 @@ from toy_model import ToyModel
 
 import jaxseq.decoding
 from jaxseq.commands.sample import SampleArguments, run
-from jaxseq.config import ExperimentConfig, SampleConfig
 from jaxseq.decoding import Sampling, generate
 from jaxseq.errors import InputError, UnknownSymbolError
+from jaxseq.tasks.capabilities import Generates
 from jaxseq.text import CharTokenizer
 
 TOKENIZER = CharTokenizer.train("hello world\n", normalize=["lowercase"])
 MODEL = ToyModel(len(TOKENIZER.vocabulary))
 PARAMS = MODEL.init(0)
+
+
+def loaded(*, params=PARAMS, skipped=(), **task):
+    """An opened run whose task generates."""
+    fields = {"tokenizer": TOKENIZER, "model": MODEL, "prompt": "", "sample_length": 20, "temperature": 0.8, **task}
+    generating = SimpleNamespace(**fields, sampling_memory=lambda *, rows, length: [])
+    assert isinstance(generating, Generates)
+    return SimpleNamespace(task=generating, params=params, skipped=list(skipped))
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +39,7 @@ def asked(monkeypatch):
 
     def load_run(path, *, checkpoint):
         asked.append((path, checkpoint))
-        config = ExperimentConfig(sample=SampleConfig(prompt="Hello ", length=20, temperature=0.5))
-        return SimpleNamespace(config=config, tokenizer=TOKENIZER, model=MODEL, params=PARAMS, step=1, skipped=[])
+        return loaded(prompt="Hello ", temperature=0.5)
 
     monkeypatch.setattr("jaxseq.runs.load.load_run", load_run)
     return asked
@@ -200,9 +207,8 @@ def test_ctrl_c_ends_the_line_and_leaves(capsys, monkeypatch, options, printed):
 def test_text_that_acts_on_a_terminal_is_shown_escaped_and_json_has_it_to_the_letter(capsys, monkeypatch):
     texts = ["wo\r", "\nrl\r", "d\x1b[2J\x9b\u202e\n"]
     tokenizer = CharTokenizer.train("hello world" + "".join(texts))
-    config = ExperimentConfig(sample=SampleConfig(prompt="hello\x1b", length=20))
-    loaded = SimpleNamespace(config=config, tokenizer=tokenizer, model=MODEL, params=PARAMS, step=1, skipped=["a\x1bb"])
-    monkeypatch.setattr("jaxseq.runs.load.load_run", lambda path, checkpoint: loaded)
+    run_of_it = loaded(tokenizer=tokenizer, prompt="hello\x1b", skipped=["a\x1bb"])
+    monkeypatch.setattr("jaxseq.runs.load.load_run", lambda path, checkpoint: run_of_it)
     rows = [np.tile(tokenizer.encode(text), (2, 1)) for text in texts]
     monkeypatch.setattr(
         jaxseq.decoding, "stream", lambda model, params, prompt, **options: (row[: len(prompt)] for row in rows)
@@ -249,10 +255,8 @@ def test_a_reader_that_has_gone_away_ends_it_quietly(tmp_path):
 def test_a_prompt_in_another_form_and_a_stop_text_that_cannot_match_are_told(capsys, monkeypatch):
     tokenizer = CharTokenizer.train("café hello\n")
     model = ToyModel(len(tokenizer.vocabulary))
-    loaded = SimpleNamespace(
-        config=ExperimentConfig(), tokenizer=tokenizer, model=model, params=model.init(0), step=1, skipped=[]
-    )
-    monkeypatch.setattr("jaxseq.runs.load.load_run", lambda path, *, checkpoint: loaded)
+    run_of_it = loaded(tokenizer=tokenizer, model=model, params=model.init(0))
+    monkeypatch.setattr("jaxseq.runs.load.load_run", lambda path, *, checkpoint: run_of_it)
     words = ["runs/hello", "--prompt", "cafe\u0301", "--length", "5", "--seed", "0", "--stop", r"\n"]
     assert run(tyro.cli(SampleArguments, args=words)) == 0
     captured = capsys.readouterr()

@@ -1,19 +1,14 @@
 """`jaxseq train` from the first line it prints to the run directory it leaves."""
 
 import csv
-import dataclasses
-import json
 import re
 import shlex
 import shutil
-import unicodedata
 
 import pytest
 from command_line import TINY, arrays_of, assert_same_run, jaxseq, prose, refused, snapshot
 
-from jaxseq.config import DataConfig, ExperimentConfig
-from jaxseq.runs.train import _beginning, _prepare, _prompt_option
-from jaxseq.signals import StopRequest
+from jaxseq.commands import main
 from jaxseq.storage.checkpoint import CheckpointStore
 
 PNG = b"\x89PNG\r\n"
@@ -35,7 +30,6 @@ def test_a_run_directory_holds_all_that_is_promised(trained):
         "lock",
         "metrics.csv",
         "samples.txt",
-        "tokenizer.json",
     }
     assert len(list(run.glob("events.out.tfevents.*"))) == 1
     assert (run / "curves.png").read_bytes().startswith(PNG)
@@ -74,23 +68,14 @@ def test_the_command_that_it_names_works(trained):
     assert len(out) == len(prompt) + 12 + 1
 
 
-@pytest.mark.parametrize(
-    ("text", "beginning"),
-    [
-        ("\n  to be,\nor not", "to be,"),
-        ("to be, or not to be, that is the question", "to be, or not to be,"),
-        ("x" * 30, "x" * 24),
-        (" \n", ""),
-        ("---\n-x - y", "x - y"),
-    ],
-)
-def test_the_prompt_that_it_names_is_the_first_words_of_its_sample(text, beginning):
-    assert _beginning(text) == beginning
-
-
-@pytest.mark.parametrize(("prompt", "typed"), [("the", "--prompt the"), ("- x", "--prompt='- x'")])
-def test_a_prompt_is_named_as_it_must_be_typed(prompt, typed):
-    assert _prompt_option(prompt) == typed
+def test_a_prompt_is_named_as_it_must_be_typed(folder):
+    (folder / "text.txt").write_text(prose() + "it's - x\n" * 10, encoding="utf-8")
+    words = ("train", *TINY, "--train.steps", "1", "--name", "it")
+    for prompt in ("- x", "it's"):
+        line = jaxseq(*words, f"--task.prompt={prompt}", folder=folder).out.splitlines()[-1]
+        code, out, err = jaxseq(*shlex.split(line)[1:], "--length", "3", folder=folder)
+        assert (code, err) == (0, "")
+        assert out.startswith(prompt)
 
 
 def test_run_again_it_says_the_same_and_changes_nothing(copied, trained):
@@ -110,6 +95,22 @@ def test_run_again_after_it_was_killed_at_the_end_it_finishes_tidying(copied, tr
     assert jaxseq("train", "--name", "tiny", *TINY, folder=copied).code == 0
     assert sorted(path.name for path in checkpoints.iterdir()) == ["00000008", "00000016", "00000020"]
     assert_same_run(copied / "runs" / "tiny", trained[0] / "runs" / "tiny")
+
+
+@pytest.mark.parametrize(
+    ("program", "beside", "told"),
+    [
+        ("train.py", True, "python3 sample.py"),
+        ("train.py", False, "jaxseq sample"),
+        ("jaxseq train", True, "jaxseq sample"),
+    ],
+)
+def test_the_command_to_go_on_with_is_typed_as_this_one_was(copied, monkeypatch, capsys, program, beside, told):
+    monkeypatch.chdir(copied)
+    if beside:
+        (copied / "sample.py").touch()
+    assert main.run("train", ["--name", "tiny", *TINY], program=program) == 0
+    assert f"sample more with:\n  {told} runs/tiny" in capsys.readouterr().out
 
 
 def test_another_configuration_is_refused_and_the_fields_that_differ_are_named(copied):
@@ -135,7 +136,7 @@ def test_fresh_starts_anew_and_leaves_what_is_not_of_the_run(copied, trained):
     [
         "--data.source nowhere.txt",
         "--data.length 4000",
-        "--sample.prompt ~",
+        "--task.prompt ~",
         "--optimizer.momentum 0.5",
         "--train.devices 5",
     ],
@@ -167,32 +168,30 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(copied,
     assert_same_run(copied / "runs" / "tiny", trained[0] / "runs" / "tiny")
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "told"),
-    [
-        ("config.json", "{", "config.json: config.json is no JSON"),
-        ("config.json", None, "config.json cannot be read"),
-        ("tokenizer.json", "{}", "tokenizer.json cannot be used"),
-        ("tokenizer.json", None, "tokenizer.json cannot be used"),
-    ],
-)
-def test_a_run_whose_texts_were_damaged_is_refused(copied, name, content, told):
-    file = copied / "runs" / "tiny" / name
-    if content is None:
+@pytest.mark.parametrize("how", ["missing", "damaged", "another"])
+def test_what_a_checkpoint_says_of_a_run_counts_and_the_copy_beside_it_is_written_anew(copied, trained, how):
+    file = copied / "runs" / "tiny" / "config.json"
+    written = file.read_bytes()
+    another = written.replace(b'"features": 16', b'"features": 17')
+    assert another != written
+    file.write_bytes(b"{}" if how == "damaged" else another)
+    if how == "missing":
         file.unlink()
-    else:
-        file.write_text(content)
-    assert told in refused("train", "--name", "tiny", *TINY, folder=copied)
+    code, out, err = jaxseq("train", "--name", "tiny", *TINY, folder=copied)
+    assert (code, out) == (0, trained[1].out)
+    assert "going on from step 20" in err
+    assert ("config.json" in err) == (how == "damaged")  # somebody else's, and moved aside
+    assert file.read_bytes() == written
+    assert_same_run(copied / "runs" / "tiny", trained[0] / "runs" / "tiny")
 
 
-def test_a_tokenizer_that_does_not_match_the_checkpoint_is_refused(copied):
+def test_a_tokenizer_beside_the_checkpoints_is_none_of_a_run_s(copied, trained):
+    """One truth: that of the checkpoint."""
     file = copied / "runs" / "tiny" / "tokenizer.json"
-    tree = json.loads(file.read_text(encoding="utf-8"))
-    symbols = tree["vocabulary"]["symbols"]
-    symbols[0], symbols[1] = symbols[1], symbols[0]
-    file.write_text(json.dumps(tree), encoding="utf-8")
-    told = refused("train", "--name", "tiny", *TINY, folder=copied)
-    assert "tokenizer.json is not the tokenizer that the checkpoint of step 20 was made with" in told
+    file.write_bytes(b"mine")
+    code, out, _ = jaxseq("train", "--name", "tiny", *TINY, folder=copied)
+    assert (code, out) == (0, trained[1].out)
+    assert file.read_bytes() == b"mine"
 
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(folder, trained):
@@ -226,12 +225,3 @@ def test_a_failure_leaves_a_directory_that_was_there_as_it_was(folder):
     before = snapshot(folder)
     refused("train", *TINY, "--run-dir", "work", "--train.devices", "5", folder=folder)
     assert snapshot(folder) == before
-
-
-def test_hangul_that_is_taken_apart_is_told_once_where_a_tokenizer_of_jamo_is_made(tmp_path, capsys):
-    (tmp_path / "a.txt").write_text(unicodedata.normalize("NFD", "한글 값이\n" * 20), encoding="utf-8")
-    data = DataConfig(source=str(tmp_path / "a.txt"), tokenizer="jamo")
-    for normalize, said in (((), True), (("nfc",), False)):
-        config = ExperimentConfig(data=dataclasses.replace(data, normalize=normalize))
-        _prepare(config, tmp_path, None, stop=StopRequest())
-        assert ("train with --data.normalize nfc" in capsys.readouterr().err) == said

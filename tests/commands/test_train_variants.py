@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 TRANSFORMER = (
     f"{ROOT}/configs/shakespeare_transformer.py --data.source text.txt --data.length 16 --data.batch-size 4 "
     "--model.features 16 --model.layers 2 --model.heads 2 --model.context 8 --train.steps 6 --train.log-every 3 "
-    "--optimizer.warmup-steps 2 --sample.prompt the --sample.length 20 --name it"
+    "--optimizer.warmup-steps 2 --task.prompt the --task.sample-length 20 --name it"
 ).split()
 WINDOWS = [*TINY, "--name", "it", "--data.layout", "windows", "--train.steps", "6"]
 
@@ -63,10 +63,10 @@ def test_windows_and_a_gru_with_every_dropout(folder):
 
 
 def test_only_the_token_after_the_window_is_predicted(folder):
-    words = "--model.predict last --data.shift 3 --optimizer.name rmsprop --optimizer.learning-rate 0.01"
+    words = "--task.predict last --data.shift 3 --optimizer.kind rmsprop --optimizer.learning-rate 0.01"
     run = finished(*WINDOWS, *words.split(), folder=folder)
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    assert config["model"]["predict"] == "last"
+    assert (config["task"]["predict"], config["optimizer"]["kind"]) == ("last", "rmsprop")
 
 
 def test_a_transformer_that_computes_in_bfloat16(folder):
@@ -92,10 +92,11 @@ def test_jamo_from_a_compressed_file_are_sampled_as_syllables(folder):
         *TINY,
         *["--name", "it", "--data.source", "review.txt.xz", "--data.tokenizer", "jamo", "--train.steps", "40"],
     )
-    run = finished(*words, "--sample.prompt", "이 영화는", "--optimizer.learning-rate", "0.05", folder=folder, step=40)
+    run = finished(*words, "--task.prompt", "이 영화는", "--optimizer.learning-rate", "0.05", folder=folder, step=40)
     sample = (run / "samples.txt").read_text(encoding="utf-8")
     assert "\n\n이 영화는" in sample
-    assert "ᴥ" not in load_run(run).tokenizer.decode(load_run(run).tokenizer.encode("재미있다"))
+    tokenizer = load_run(run).task.tokenizer
+    assert "ᴥ" not in tokenizer.decode(tokenizer.encode("재미있다"))
     code, out, _ = jaxseq("evaluate", "runs/it", "--json", folder=folder)
     carried = json.loads(out)["carried"]
     assert code == 0
@@ -179,7 +180,7 @@ def test_a_run_ended_by_sigterm_and_started_again_is_the_run_left_alone(folder):
 
 
 def test_the_cause_of_divergence_is_found_in_the_run_that_diverged_which_stays_as_it_is(folder):
-    words = [*TINY, "--optimizer.name", "sgd", "--optimizer.learning-rate", "3e38", "--optimizer.clip-norm", "0"]
+    words = [*TINY, "--optimizer.kind", "sgd", "--optimizer.learning-rate", "3e38", "--optimizer.clip-norm", "0"]
     told = jaxseq("train", *words, folder=folder)
     assert told.code == 2
     assert "is used up: lower optimizer.learning_rate" in told.err

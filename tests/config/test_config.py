@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.config import (
-    DataConfig,
+    AdamConfig,
+    AdamWConfig,
+    CorpusConfig,
     ExperimentConfig,
+    LanguageModelingConfig,
     OptimizerConfig,
     RNNConfig,
-    SampleConfig,
+    SGDConfig,
     TrainConfig,
     TransformerConfig,
     differences,
@@ -29,11 +32,11 @@ from jaxseq.errors import ConfigError
 
 OTHER = ExperimentConfig(
     name="other",
-    data=DataConfig(source="여기.txt", normalize=("nfc", "lowercase"), split=(0.5, 0.3, 0.2), layout="windows"),
+    data=CorpusConfig(source="여기.txt", normalize=("nfc", "lowercase"), split=(0.5, 0.3, 0.2), layout="windows"),
     model=TransformerConfig(features=12, heads=3, positions="learned"),
-    optimizer=OptimizerConfig(name="adamw", weight_decay=0.1),
+    optimizer=AdamWConfig(weight_decay=0.1),
     train=TrainConfig(steps=7, compute_dtype="bfloat16"),
-    sample=SampleConfig(prompt="그는 ", temperature=1.5),
+    task=LanguageModelingConfig(prompt="그는 ", temperature=1.5),
 )
 
 
@@ -42,7 +45,8 @@ def test_json_gives_the_same_experiment_back(config):
     text = to_json(config)
     assert from_json(text) == config
     assert to_json(from_json(text)) == text
-    assert json.loads(text)["model"]["family"] in ("rnn", "transformer")
+    assert list(json.loads(text).items())[:2] == [("format", 2), ("name", config.name)]
+    assert json.loads(text)["model"]["kind"] in ("rnn", "transformer")
 
 
 @given(st.integers(1, 2**16), st.floats(1e-12, 1e6), st.text())
@@ -50,8 +54,8 @@ def test_json_gives_the_same_experiment_back(config):
 def test_json_keeps_numbers_and_text_exactly(size, rate, text):
     config = ExperimentConfig(
         model=RNNConfig(features=size),
-        optimizer=OptimizerConfig(learning_rate=rate),
-        sample=SampleConfig(prompt=text.encode("utf-8", "ignore").decode()),
+        optimizer=AdamConfig(learning_rate=rate),
+        task=LanguageModelingConfig(prompt=text.encode("utf-8", "ignore").decode()),
     )
     assert from_json(to_json(config)) == config
 
@@ -68,11 +72,11 @@ def test_differences_are_named_field_by_field_and_names_do_not_count():
     assert list(map(str, differences(old, new))) == ["model.features: 16 -> 17", "train.epochs: 1 -> 2"]
 
 
-def test_another_family_of_model_is_a_difference():
+def test_another_kind_of_model_is_a_difference():
     found = differences(ExperimentConfig(), dataclasses.replace(ExperimentConfig(), model=TransformerConfig()))
     assert {each.resuming for each in found} == {Resuming.FIXED}
     told = list(map(str, found))
-    assert "model.family: 'rnn' -> 'transformer'" in told
+    assert "model.kind: 'rnn' -> 'transformer'" in told
     assert "model.cell: 'lstm' -> 'absent'" in told
     assert "model.heads: 'absent' -> 4" in told
 
@@ -80,15 +84,15 @@ def test_another_family_of_model_is_a_difference():
 @pytest.mark.parametrize(
     ("section", "values", "told"),
     [
-        (DataConfig, {"length": 0}, "data.length is 0"),
-        (DataConfig, {"shift": -1}, "data.shift is -1"),
-        (DataConfig, {"batch_size": 0}, "data.batch_size is 0"),
-        (DataConfig, {"min_count": 0}, "data.min_count is 0"),
-        (DataConfig, {"tokenizer": "byte", "min_count": 2}, "data.min_count is 2: the byte tokenizer"),
-        (DataConfig, {"split": (0.5, 0.6, 0.1)}, "data.split is"),
-        (DataConfig, {"split": (0.0, 0.5, 0.5)}, "data.split is"),
-        (DataConfig, {"split": (1.5, -0.5, 0.0)}, r"data.split\[0\] is 1.5: give a number from 0 to 1"),
-        (DataConfig, {"split": (math.nan, 0.5, 0.5)}, r"data.split\[0\] is nan"),
+        (CorpusConfig, {"length": 0}, "data.length is 0"),
+        (CorpusConfig, {"shift": -1}, "data.shift is -1"),
+        (CorpusConfig, {"batch_size": 0}, "data.batch_size is 0"),
+        (CorpusConfig, {"min_count": 0}, "data.min_count is 0"),
+        (CorpusConfig, {"tokenizer": "byte", "min_count": 2}, "data.min_count is 2: the byte tokenizer"),
+        (CorpusConfig, {"split": (0.5, 0.6, 0.1)}, "data.split is"),
+        (CorpusConfig, {"split": (0.0, 0.5, 0.5)}, "data.split is"),
+        (CorpusConfig, {"split": (1.5, -0.5, 0.0)}, r"data.split\[0\] is 1.5: give a number from 0 to 1"),
+        (CorpusConfig, {"split": (math.nan, 0.5, 0.5)}, r"data.split\[0\] is nan"),
         (RNNConfig, {"features": 0}, "model.features is 0"),
         (RNNConfig, {"layers": 0}, "model.layers is 0"),
         (RNNConfig, {"embedding": -1}, "model.embedding is -1"),
@@ -102,23 +106,25 @@ def test_another_family_of_model_is_a_difference():
         (OptimizerConfig, {"learning_rate": math.inf}, "optimizer.learning_rate is inf"),
         (OptimizerConfig, {"learning_rate": math.nan}, "optimizer.learning_rate is nan"),
         (OptimizerConfig, {"accumulate": 0}, "optimizer.accumulate is 0"),
-        (OptimizerConfig, {"b1": 1.0}, "optimizer.b1 is 1.0"),
+        (AdamConfig, {"b1": 1.0}, "optimizer.b1 is 1.0"),
         (OptimizerConfig, {"clip_norm": -1.0}, "optimizer.clip_norm is -1.0"),
+        (AdamWConfig, {"weight_decay": -0.1}, "optimizer.weight_decay is -0.1"),
+        (SGDConfig, {"momentum": 1.0}, "optimizer.momentum is 1.0"),
         (TrainConfig, {"epochs": 0}, "train.epochs is 0: give train.epochs or train.steps"),
         (TrainConfig, {"steps": -1}, "train.steps is -1"),
         (TrainConfig, {"keep": 0}, "train.keep is 0"),
         (TrainConfig, {"seed": -1}, "train.seed is -1"),
         (TrainConfig, {"seed": 2**32}, "train.seed is 4294967296"),
         (TrainConfig, {"devices": -1}, "train.devices is -1"),
-        (SampleConfig, {"temperature": 0.0}, "sample.temperature is 0.0"),
-        (SampleConfig, {"temperature": -1.0}, "sample.temperature is -1.0"),
-        (SampleConfig, {"length": 0}, "sample.length is 0"),
+        (LanguageModelingConfig, {"temperature": 0.0}, "task.temperature is 0.0"),
+        (LanguageModelingConfig, {"temperature": -1.0}, "task.temperature is -1.0"),
+        (LanguageModelingConfig, {"sample_length": 0}, "task.sample_length is 0"),
         (ExperimentConfig, {"name": ""}, "name is ''"),
         (ExperimentConfig, {"name": "a/b"}, "name is 'a/b'"),
         (ExperimentConfig, {"name": ".."}, "name is '..'"),
         (
             ExperimentConfig,
-            {"train": TrainConfig(patience=2), "data": DataConfig(split=(0.9, 0.0, 0.1))},
+            {"train": TrainConfig(patience=2), "data": CorpusConfig(split=(0.9, 0.0, 0.1))},
             "train.patience is 2: without a validation split",
         ),
     ],
@@ -130,7 +136,13 @@ def test_an_impossible_value_is_refused_by_name(section, values, told):
 
 
 def changed(**sections) -> str:
-    return json.dumps({**to_dict(ExperimentConfig()), **sections})
+    """The config.json of the quickstart with other sections, which have its kinds unless they say otherwise."""
+    tree = to_dict(ExperimentConfig())
+    for name, values in sections.items():
+        section = isinstance(values, dict) and isinstance(tree.get(name), dict)
+        kind = {"kind": tree[name]["kind"]} if section and "kind" in tree[name] else {}
+        tree[name] = {**kind, **values} if section else values
+    return json.dumps(tree)
 
 
 @pytest.mark.parametrize(
@@ -140,16 +152,19 @@ def changed(**sections) -> str:
         ("[1]", "config.json holds a list"),
         ("{}", "no jaxseq configuration: it has no name"),
         (changed(data=3), "no jaxseq configuration: data is 3, not a section"),
-        (changed(model={"family": "markov"}), "model.family is 'markov': choose rnn or transformer"),
-        (changed(model={}), "model.family is None: choose rnn or transformer"),
-        (changed(model={"family": []}), r"model.family is \[\]: choose"),
-        (changed(sample={"top_k": 3}), "sample.top_k is unknown to this version of jaxseq"),
-        (changed(task={}), "task is unknown to this version of jaxseq"),
-        (changed(sample={"length": 0}), "sample.length is 0: give a number from 1 to 10,000,000"),
-        (changed(sample={"length": "3"}), "sample.length is '3': give a whole number from 1"),
-        (changed(sample={"length": None}), "sample.length is None: give a whole number"),
-        (changed(sample={"length": True}), "sample.length is True: give a whole number"),
-        (changed(sample={"prompt": "\ud800"}), "sample.prompt is .*half of a surrogate pair"),
+        (changed(model={"kind": "markov"}), "model.kind is 'markov': choose rnn, transformer,"),
+        (changed(model={"kind": None}), "model.kind is None: choose rnn, transformer,"),
+        (changed(model={"kind": []}), r"model.kind is \[\]: choose"),
+        (changed().replace('"kind": "rnn", ', ""), "model.kind is None: choose rnn, transformer,"),
+        (changed(optimizer={"kind": "lion"}), "optimizer.kind is 'lion': choose adam, adamw, rmsprop, adadelta or sgd"),
+        (changed(task={"top_k": 3}), "task.top_k is unknown to this version of jaxseq"),
+        (changed(sample={}), "sample is unknown to this version of jaxseq"),
+        (changed(optimizer={"momentum": 0.9}), "optimizer.momentum is unknown to this version"),
+        (changed(task={"sample_length": 0}), "task.sample_length is 0: give a number from 1 to 10,000,000"),
+        (changed(task={"sample_length": "3"}), "task.sample_length is '3': give a whole number from 1"),
+        (changed(task={"sample_length": None}), "task.sample_length is None: give a whole number"),
+        (changed(task={"sample_length": True}), "task.sample_length is True: give a whole number"),
+        (changed(task={"prompt": "\ud800"}), "task.prompt is .*half of a surrogate pair"),
         (changed(data={"source": 5}), "data.source is 5: give text"),
         (changed(data={"source": ["a"]}), r"data.source is \['a'\]: give text"),
         (changed(data={"source": "a\0b"}), "data.source is .*no file has a name with a NUL"),
@@ -162,11 +177,11 @@ def changed(**sections) -> str:
         (changed(data={"normalize": ["nfc", 3]}), r"data.normalize\[1\] is 3: choose lowercase"),
         (changed(data={"normalize": ["nfc"] * 17}), "data.normalize is .*: give at most 16 items"),
         (changed(data={"shuffle": 1}), "data.shuffle is 1: give true or false"),
-        (changed(model={"family": "rnn", "cell": "foo"}), "model.cell is 'foo': choose lstm, gru or rnn"),
-        (changed(model={"family": "rnn", "cell": {}}), "model.cell is {}: choose lstm, gru or rnn"),
-        (changed(model={"family": "rnn", "features": 16.5}), "model.features is 16.5: give a whole number from 1 to"),
-        (changed(model={"family": "rnn", "heads": 4}), "model.heads is unknown"),
-        (changed(model={"family": "transformer", "features": 6}), "model.features is 6: it must be a multiple"),
+        (changed(model={"kind": "rnn", "cell": "foo"}), "model.cell is 'foo': choose lstm, gru or rnn"),
+        (changed(model={"kind": "rnn", "cell": {}}), "model.cell is {}: choose lstm, gru or rnn"),
+        (changed(model={"kind": "rnn", "features": 16.5}), "model.features is 16.5: give a whole number from 1 to"),
+        (changed(model={"kind": "rnn", "heads": 4}), "model.heads is unknown"),
+        (changed(model={"kind": "transformer", "features": 6}), "model.features is 6: it must be a multiple"),
         (changed(optimizer={"learning_rate": math.nan}), "optimizer.learning_rate is nan: give a number from 1e-37"),
         (changed(optimizer={"learning_rate": 10**400}), "optimizer.learning_rate is 1000"),
         (changed(optimizer={"learning_rate": {"a": 1}}), "optimizer.learning_rate is {'a': 1}: give a number"),
@@ -212,7 +227,7 @@ def test_a_pipe_in_place_of_a_configuration_keeps_nobody_waiting(tmp_path):
 
 def test_a_field_that_an_older_version_did_not_have_takes_its_default():
     assert from_json(changed(train={"steps": 3})).train == TrainConfig(steps=3)
-    assert from_json(changed(model={"family": "rnn"})).model == RNNConfig()
+    assert from_json(changed(model={"kind": "rnn"})).model == RNNConfig()
 
 
 def written(folder, text):
@@ -244,11 +259,11 @@ def test_a_python_file_gives_its_config_and_its_docstring(tmp_path):
         ),
         ("import nowhere", r"mine\.py:1: ModuleNotFoundError: No module named 'nowhere'"),
         (
-            "from jaxseq.config import *\n\nconfig = ExperimentConfig(data=DataConfig(lenght=3))",
+            "from jaxseq.config import *\n\nconfig = ExperimentConfig(data=CorpusConfig(lenght=3))",
             r"mine\.py:3: TypeError: .* unexpected keyword argument 'lenght'",
         ),
         (
-            "from jaxseq.config import *\nconfig = ExperimentConfig(data=DataConfig(length=0))",
+            "from jaxseq.config import *\nconfig = ExperimentConfig(data=CorpusConfig(length=0))",
             r"mine\.py:2: data\.length is 0: give a number from 1 to 1,048,576$",
         ),
     ],
@@ -272,6 +287,6 @@ def test_where_there_is_no_such_file_those_there_are_are_named(tmp_path, monkeyp
 
 
 def test_a_file_name_that_is_no_utf8_is_kept():
-    config = ExperimentConfig(data=DataConfig(source="caf\udce9.txt"))
+    config = ExperimentConfig(data=CorpusConfig(source="caf\udce9.txt"))
     assert from_json(to_json(config).encode().decode()) == config
-    assert "영화" in to_json(ExperimentConfig(data=DataConfig(source="영화.txt")))
+    assert "영화" in to_json(ExperimentConfig(data=CorpusConfig(source="영화.txt")))

@@ -10,30 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.config import (
-    DataConfig,
+    SECTIONS,
+    AdamConfig,
+    CorpusConfig,
+    EncoderConfig,
     ExperimentConfig,
-    OptimizerConfig,
-    RNNConfig,
-    SampleConfig,
     TrainConfig,
     TransformerConfig,
     from_json,
+    kinds_of,
     to_dict,
     to_json,
 )
 from jaxseq.config.fields import Bounds, Items, Resuming, Text, rules_of
 from jaxseq.errors import ConfigError
 
-SECTIONS = {
-    "data": DataConfig,
-    "model": RNNConfig,
-    "optimizer": OptimizerConfig,
-    "train": TrainConfig,
-    "sample": SampleConfig,
-}
+KINDS = [*((section, kind) for section in SECTIONS for kind in kinds_of(section).values()), ("train", TrainConfig)]
 FIELDS = [
     pytest.param(section, kind, name, rule, id=f"{kind.__name__}.{name}")
-    for section, kind in [*SECTIONS.items(), ("model", TransformerConfig)]
+    for section, kind in KINDS
     for name, rule in rules_of(kind).items()
 ]
 EVEN = {
@@ -73,7 +68,7 @@ NUMBERS = [param for param in FIELDS if isinstance(param.values[3].limit, Bounds
 @pytest.mark.parametrize(("section", "kind", "name", "rule"), NUMBERS)
 def test_the_ends_of_the_bounds_are_taken_and_what_lies_beyond_is_refused_in_one_line(section, kind, name, rule):
     bounds, full = rule.limit, f"{section}.{name}"
-    others = {**(EVEN.get(full, {}) if kind is TransformerConfig else {}), **TOGETHER.get(full, {})}
+    others = {**(EVEN.get(full, {}) if kind in (TransformerConfig, EncoderConfig) else {}), **TOGETHER.get(full, {})}
     for value in (bounds.least, bounds.most, *([0] if bounds.zero else [])):
         built = getattr(kind(**{**others, name: value}), name)
         assert built == value
@@ -92,13 +87,13 @@ def test_the_ends_of_the_bounds_are_taken_and_what_lies_beyond_is_refused_in_one
 
 
 def test_what_serves_for_a_type_becomes_it():
-    section = OptimizerConfig(learning_rate=1, warmup_steps=np.int64(7), b1=np.float32(0.5))  # pyright: ignore
+    section = AdamConfig(learning_rate=1, warmup_steps=np.int64(7), b1=np.float32(0.5))  # pyright: ignore
     assert [type(x) for x in (section.learning_rate, section.warmup_steps, section.b1)] == [float, int, float]
-    data = DataConfig(normalize=["nfc"], split=[1, 0, 0])  # pyright: ignore[reportArgumentType]
+    data = CorpusConfig(normalize=["nfc"], split=[1, 0, 0])  # pyright: ignore[reportArgumentType]
     assert (data.normalize, data.split) == (("nfc",), (1.0, 0.0, 0.0))
     assert from_json(to_json(ExperimentConfig(data=data, optimizer=section))).optimizer == section
     with pytest.raises(ConfigError, match=r"data\.shuffle is"):
-        DataConfig(shuffle=np.bool_(True))  # pyright: ignore[reportArgumentType]
+        CorpusConfig(shuffle=np.bool_(True))  # pyright: ignore[reportArgumentType]
 
 
 json_values = st.recursive(
@@ -111,9 +106,9 @@ json_values = st.recursive(
 @given(st.data())
 @settings(deadline=None, max_examples=300)
 def test_whatever_stands_in_a_file_is_an_experiment_or_one_line(data):
-    """Any JSON value in any field: what is taken is written and read again as it is."""
+    """Any JSON value in any field and as any kind: what is taken is written and read again as it is."""
     tree = to_dict(ExperimentConfig())
-    section = data.draw(st.sampled_from(list(SECTIONS)))
+    section = data.draw(st.sampled_from([*SECTIONS, "train"]))
     name = data.draw(st.sampled_from(sorted(tree[section])))
     tree[section][name] = data.draw(json_values)
     config, told = None, ""

@@ -39,12 +39,18 @@ def test_one_class_or_none_cannot_be_trained():
 
 
 def test_a_label_that_training_lacks_is_named_with_its_place():
+    examples = examples_of(["neg", "pos", "neutral\n"])
     with pytest.raises(InputError) as caught:
-        class_ids(examples_of(["neg", "pos", "neutral\n"]), ("neg", "pos"))
+        class_ids(examples, ("neg", "pos"))
     assert str(caught.value) == (
-        "example 3 of poems.csv has the label 'neutral\\\\n', which no example to train on has (those have neg, pos): "
-        "correct the label, leave the example out or train with it"
+        "example 3 of poems.csv, 'text 2', has the label 'neutral\\\\n', which no example to train on has (those have "
+        "neg, pos): correct the label, leave the example out or train with it"
     )
+    examples.texts[2] = "two\nlines " + "of a long text " * 9
+    with pytest.raises(InputError) as caught:
+        class_ids(examples, ("neg", "pos"), part="test")
+    begin = "two\\nlines of a long text of a long text "
+    assert str(caught.value).startswith(f"example 3 of the test part of poems.csv, '{begin}' ..., has the label")
 
 
 @given(labels=LABELS, share=st.floats(0.001, 0.999), seed=st.integers(0, 99), stratify=st.booleans())

@@ -135,7 +135,7 @@ def test_tables_are_read_as_their_names_say(tmp_path, name, packing, form):
 @pytest.mark.parametrize("number", range(8))
 @pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl"])
 def test_a_row_without_a_label_is_told_by_its_line(tmp_path, number, kind):
-    """fastText#192 and #205: missing labels give NaN."""
+    """fastText#192, fastText#205: missing labels give NaN."""
     rows = [["a text", "pos"] for _ in range(8)]
     for missing in ("", " ", None):
         rows[number][1] = missing
@@ -173,6 +173,36 @@ def test_tables_tell_their_part_by_their_names(tmp_path):
         assert parts["train"][0] == ["x", "x2", "y", "y2"]
         assert parts["test"][0] == ["z", "z2"]
     assert read(f"{deep}/train/*.csv") == {"train": parts["train"]}
+
+
+@pytest.mark.parametrize("suffix", ["folder", "tar.xz", "zip"])
+def test_a_glob_that_stands_for_one_folder_or_archive_is_that_one(tmp_path, suffix):
+    folder = make(tmp_path / "f", REVIEWS)
+    made = tmp_path / "data" / f"aclImdb_v1.{suffix}"
+    made.parent.mkdir()
+    (made.parent / "SOURCE.md").write_text("not matched")
+    if suffix == "folder":
+        (folder / "aclImdb").rename(made)
+    else:
+        pack(folder, made)
+    assert read(f"{tmp_path}/data/aclImdb*") == read(f"{tmp_path}/d*/aclImdb*") == PARTS
+    assert read(f"{tmp_path}/data/aclImdb*", test_source=f"{made.parent}/*Imdb*") == PARTS
+
+
+def test_a_glob_that_stands_for_a_folder_or_an_archive_and_more_is_refused(tmp_path):
+    table = "text,label\nx,a\ny,b\n"
+    folder = make(tmp_path / "d", {"a/pos/1.txt": "p", "a/neg/1.txt": "n", "train.csv": table, "test.csv": table})
+    pack(folder / "a", folder / "a.zip")
+    told = f"{folder}/a* stands for 2 files and folders, {folder}/a and {folder}/a.zip among them: name the one to read"
+    assert refusal(f"{folder}/a*") == told
+    assert f"stands for 4 files and folders, {folder}/a and {folder}/a.zip among" in refusal(f"{folder}/*")
+    assert f"stands for 3 files and folders, {folder}/a.zip and {folder}/test.csv" in refusal(f"{folder}/*.*")
+    assert read(f"{folder}/t*") == read(f"{folder}/**/*.csv") == {name: (["x", "y"], ["a", "b"]) for name in
+                                                                   ("train", "test")}  # fmt: skip
+    (folder / "a.zip").unlink()
+    (folder / "a").rename(tmp_path / "elsewhere")
+    deep = make(tmp_path / "deep", {"train/1.csv": table, "test/1.csv": table})
+    assert read(f"{deep}/**") == read(f"{folder}/t*")  # the folders on the way stand for nothing
 
 
 def test_a_source_for_testing_is_its_test_part_or_all_of_it(tmp_path):
@@ -266,8 +296,8 @@ def test_korean_film_reviews_come_out_exactly(data_folder):
 
 
 def test_film_reviews_come_out_of_their_archive_exactly(data_folder):
-    """Figures are those of SOURCE.md."""
-    parts = read_labelled(str(data_folder / "aclImdb" / "aclImdb.tar.xz"))
+    """Figures are those of SOURCE.md; the source is that of configs/imdb_*.py."""
+    parts = read_labelled(str(data_folder / "aclImdb" / "aclImdb*"))
     assert {name: collections.Counter(part.labels) for name, part in parts.items()} == {
         "train": {"neg": 12_500, "pos": 12_500},
         "test": {"neg": 12_500, "pos": 12_500},

@@ -62,3 +62,19 @@ def test_every_other_damage_is_one_line_too(data, encoding, message):
         lines_of(data, encoding=encoding)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_a_line_waits_for_no_byte_after_it(encoding):
+    parts = [part.encode(encoding) for part in ("a", "b\n", "c\nd")]
+
+    class Slow:
+        def read(self, size, /):
+            return parts.pop(0)
+
+    lines = read_lines(Slow(), place="in", encoding=encoding)
+    assert next(lines) == "ab\n"
+    assert len(parts) == 1
+    assert next(lines) == "c\n"
+    parts.append(b"")
+    assert list(lines) == ["d"]

@@ -41,6 +41,7 @@ def test_every_row_is_its_sequence_cut_and_filled_up(sequences, length, padding,
 
 
 def test_a_text_that_holds_the_filling_is_not_padding():
+    """tf#38043."""
     assert padding_mask([3], length=4).tolist() == [[True, True, True, False]]
     assert pad_sequences([[0, 5, 0]], length=4).tolist() == [[0, 5, 0, 0]]
 

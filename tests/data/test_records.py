@@ -22,7 +22,7 @@ def records(data, form, **options):
 
 @given(texts=LINES, end=st.sampled_from(["\n", "\r\n"]))
 def test_every_line_is_a_text_empty_ones_too(texts, end):
-    """fastText#344 and #97: fewer predictions than lines."""
+    """fastText#344, fastText#97: fewer predictions than lines."""
     data = "".join(text + end for text in texts).encode()
     assert records(data, "text") == texts
 

@@ -4,12 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_language_models import recurrent_model, transformer_model
 from toy_model import ToyModel, numpy_logits
 
 from jaxseq.decoding import Sampling, generate, generation, next_tokens, stream
 from jaxseq.errors import NonFiniteError
-from jaxseq.models.rnn import RNNLanguageModel
-from jaxseq.models.transformer import TransformerLanguageModel
 
 MODEL = ToyModel(23)
 PARAMS = MODEL.init(0)
@@ -31,14 +30,16 @@ def test_greedy_takes_the_argmax_at_every_step(prompt_length):
 @pytest.mark.parametrize(
     "model",
     [
-        RNNLanguageModel(vocabulary_size=11, features=8, embedding=4),
-        TransformerLanguageModel(vocabulary_size=11, features=8, layers=1, heads=2, context=32),
+        recurrent_model(size=11, features=8, embedding=4),
+        transformer_model(size=11, features=8, layers=1, heads=2, context=32),
     ],
     ids=["lstm", "transformer"],
 )
 def test_every_model_goes_on_as_when_it_reads_the_whole_text_again_for_each_token(model):
-    params = model.init(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
-    params = jax.tree.map(lambda leaf: leaf + 0.5 * jax.random.normal(jax.random.key(leaf.size), leaf.shape), params)
+    params = jax.jit(model.init)(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
+    params = jax.tree.map(
+        lambda leaf: leaf + 0.5 * jax.random.normal(jax.random.key(leaf.size), leaf.shape, leaf.dtype), params
+    )
     tokens = np.full((2, 17), 0, np.int32)
     tokens[:, :5] = PROMPT[:2, :5] % 11
     read = jax.jit(lambda tokens: model.apply({"params": params}, tokens)[0])
@@ -254,8 +255,8 @@ def test_what_cannot_be_gone_on_from_is_refused_at_the_call(prompt, length, mess
 def test_many_rows_are_shared_among_devices_and_come_out_the_same(sampling, monkeypatch):
     if len(jax.devices()) < 2:
         pytest.skip("needs 2 devices")
-    model = RNNLanguageModel(vocabulary_size=23, features=8, embedding=4)
-    params = model.init(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
+    model = recurrent_model(size=23, features=8, embedding=4)
+    params = jax.jit(model.init)(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
     prompt = np.random.default_rng(3).integers(0, 23, (32, 5))
     _, logits, _ = generation._begin(model, params, prompt)
     assert len(logits.sharding.device_set) == min(4, len(jax.devices()))

@@ -14,7 +14,14 @@ from harness import ROOT, TINY, text
 from processes import Main, Outcome, Setting, run
 
 TRANSFORMER = [f"{ROOT}/configs/shakespeare_transformer.py", "--model.heads=2", "--model.layers=1", "--model.context=4"]
-TRANSFORMER += ["--sample.prompt=the"]
+TRANSFORMER += ["--task.prompt=the"]
+KINDS = {
+    "--task.kind": "{language_modeling}",
+    "--data.kind": "{corpus}",
+    "--model.kind": "{rnn,transformer}",
+    "--optimizer.kind": "{adam,adamw,rmsprop,adadelta,sgd}",
+}
+"""Options that help tells of in a sentence, and what their values look like."""
 TEMPLATES = {"tiny": [], "mapped": ["--data.memory-map"], "transformer": TRANSFORMER}
 """Runs that are there before, by name, and what is said for them beside `TINY`."""
 
@@ -82,7 +89,7 @@ class World:
             said(*training(more), f"--run-dir=runs/{name}")
             figures[name] = said("evaluate", f"runs/{name}", "--json")
         for name, command in {"rnn": ["train"], "transformer": ["train", TRANSFORMER[0]]}.items():
-            options[name] = _options(said(*command, "--help"))
+            options[name] = {**_options(said(*command, "--help")), **KINDS}
         for command in ("sample", "evaluate"):
             options[command] = _options(said(command, "--help"))
         return cls(templates, options, figures)

@@ -34,7 +34,7 @@ TINY = [
     "--train.evaluate-batches=2",
     "--train.checkpoint-every=2",
     "--train.devices=1",
-    "--sample.length=5",
+    "--task.sample-length=5",
 ]
 """A training of a second."""
 

@@ -39,12 +39,12 @@ _SMALL = [
     "--train.checkpoint-every=9",
     "--train.keep=2",
     "--train.devices=1",
-    "--sample.length=10",
+    "--task.sample-length=10",
 ]
 """The intervals share no factor, so that kills fall between any two of them."""
 _RNN = ["configs/quickstart.py"]
 _TRANSFORMER = ["configs/shakespeare_transformer.py", "--model.heads=2", "--model.layers=2", "--model.context=8"]
-_TRANSFORMER += ["--sample.prompt=the", "--data.layout=rows"]
+_TRANSFORMER += ["--task.prompt=the", "--data.layout=rows"]
 _WINDOWS = ["--data.layout=windows", "--data.shift=3"]
 
 CONFIGURATIONS = {
@@ -59,7 +59,7 @@ CONFIGURATIONS = {
         "--optimizer.clip-norm=1",
         "--train.steps-per-dispatch=4",
     ],
-    "lstm, the last token of windows": [*_RNN, *_WINDOWS, "--model.embedding=4", "--model.predict=last"],
+    "lstm, the last token of windows": [*_RNN, *_WINDOWS, "--model.embedding=4", "--task.predict=last"],
     "lstm, bfloat16": [*_RNN, "--train.compute-dtype=bfloat16", "--model.variational", "--model.dropout=0.3"],
     "gru": [*_RNN, "--model.cell=gru", "--train.devices=2", "--train.steps-per-dispatch=3", "--model.embedding=4"],
     "gru, reset before": [
@@ -67,7 +67,7 @@ CONFIGURATIONS = {
         *_WINDOWS,
         "--model.cell=gru",
         "--model.no-reset-after",
-        "--optimizer.name=rmsprop",
+        "--optimizer.kind=rmsprop",
         "--optimizer.momentum=0.5",
         "--optimizer.schedule=step",
         "--optimizer.step-every=11",
@@ -80,11 +80,11 @@ CONFIGURATIONS = {
         "--model.embedding=4",
         "--data.tokenizer=byte",
         "--data.memory-map",
-        "--optimizer.name=sgd",
+        "--optimizer.kind=sgd",
         "--optimizer.momentum=0.9",
         "--train.keep=1",
     ],
-    "rare symbols": [*_RNN, "--data.min-count=150", "--optimizer.name=adadelta", "--optimizer.clip-value=0.1"],
+    "rare symbols": [*_RNN, "--data.min-count=150", "--optimizer.kind=adadelta", "--optimizer.clip-value=0.1"],
     "patience": [*_RNN, "--train.patience=2", "--train.evaluate-every=3", "--optimizer.learning-rate=0.5"],
     "an epoch": [*_RNN, "--train.steps=0", "--train.epochs=1", "--train.checkpoint-every=0", "--data.batch-size=8"],
     "transformer, rotary": [*_TRANSFORMER, "--optimizer.accumulate=3", "--model.dropout=0.1"],

@@ -197,6 +197,7 @@ def test_vectors_of_another_width_are_refused_with_both_and_the_remedy(tmp_path,
     path = written(tmp_path, FORMATS[form])
     told = "has vectors of 3 numbers, the model's embedding is 64 wide: give --model.embedding 3, or other vectors"
     assert refused(path, features=64) == f"{path} {told}"
+    assert "is 64 wide: give --model.features 3, or other" in refused(path, features=64, field="model.features")
     with pytest.raises(InputError, match=re.escape(told)):
         table_for(["the"], read_word_vectors(path), features=64)
 

@@ -41,6 +41,7 @@ def test_its_mean_is_that_of_its_features_on_values_and_gradients():
         np.testing.assert_allclose(pull(d)[0]["params"]["embedding"]["table"], gradient, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_carry_is_refused():
     with pytest.raises(ValueError, match="Bag reads every text at once and keeps no carry"):
         SUBJECT.run(SUBJECT.params, np.zeros((1, 2), np.int32), np.zeros((1, 2)), None, None)

@@ -51,7 +51,7 @@ def test_with_padding_it_equals_pytorchs_encoder_on_values_and_gradients():
     tokens = np.random.default_rng(0).integers(0, 11, (3, 9), dtype=np.int32)
     mask = np.arange(9) < np.array([9, 5, 1])[:, None]
     d = np.random.default_rng(1).normal(size=(3, 9, 16)).astype(np.float32) * mask[..., None]
-    params = subjects.perturbed(model.init(jax.random.key(0), tokens)["params"], 0.1)
+    params = subjects.perturbed(jax.jit(model.init)(jax.random.key(0), tokens)["params"], 0.1)
 
     def objective(params):
         features, _ = model.apply({"params": params}, tokens, mask=mask)
@@ -127,11 +127,12 @@ def test_dropout_acts_in_training_only_and_follows_its_key():
 def test_what_it_gives_has_the_compute_type_and_parameters_are_float32():
     model = TransformerEncoder(**SIZE, dtype=jnp.bfloat16)
     tokens = np.zeros((1, 3), np.int32)
-    params = model.init(jax.random.key(0), tokens)
+    params = jax.jit(model.init)(jax.random.key(0), tokens)
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype(jnp.float32)}
     assert model.apply(params, tokens)[0].dtype == jnp.bfloat16
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_carry_a_reset_and_too_long_a_text_are_refused():
     model, params, tokens = MODELS["learned"], SUBJECTS["learned"].params, np.zeros((2, 6), np.int32)
     features, carry = model.apply({"params": params}, tokens, model.initial_carry(2))
@@ -157,6 +158,7 @@ def test_widths_that_cannot_be_shared_are_refused_by_name(fields, message):
         TransformerEncoder(vocabulary_size=7, **fields).init(jax.random.key(0), np.zeros((1, 2), np.int32))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_positions_of_another_kind_are_refused():
     with pytest.raises(ConfigError, match="model\\.positions is 'relative': choose learned, sinusoidal or rotary"):
         TransformerEncoder(**SIZE, positions="relative").init(jax.random.key(0), np.zeros((1, 2), np.int32))

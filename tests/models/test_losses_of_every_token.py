@@ -4,13 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from jaxseq.models import RNNLanguageModel, TransformerLanguageModel
+from small_language_models import recurrent_model, transformer_model
 
 MODELS = {
-    "lstm": RNNLanguageModel(vocabulary_size=7, features=6, cell="lstm", layers=2, embedding=3),
-    "gru, last": RNNLanguageModel(vocabulary_size=7, features=6, cell="gru", predict="last"),
-    "transformer": TransformerLanguageModel(vocabulary_size=7, features=8, heads=2, layers=2, context=5),
+    "lstm": recurrent_model(features=6, cell="lstm", layers=2, embedding=3),
+    "gru, last": recurrent_model(features=6, cell="gru", predict="last"),
+    "transformer": transformer_model(features=8, heads=2, layers=2, context=5),
 }
 TOKENS = jax.random.randint(jax.random.key(1), (3, 5), 0, 7)
 
@@ -22,7 +21,7 @@ def total(model, params, carry, mask):
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_it_and_its_gradient_are_those_with_guards(model):
-    params = model.init(jax.random.key(0), TOKENS)["params"]
+    params = jax.jit(model.init)(jax.random.key(0), TOKENS)["params"]
     of = jax.value_and_grad(lambda params, mask: total(model, params, model.initial_carry(3), mask))
     loss, gradient = of(params, None)
     guarded_loss, guarded = of(params, jnp.ones(TOKENS.shape, bool))
@@ -32,7 +31,7 @@ def test_it_and_its_gradient_are_those_with_guards(model):
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_what_is_not_finite_makes_it_so(model):
-    params = model.init(jax.random.key(0), TOKENS)["params"]
+    params = jax.jit(model.init)(jax.random.key(0), TOKENS)["params"]
     carry = jax.tree.map(
         lambda leaf: leaf.at[0].set(jnp.nan) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf + 3,
         model.initial_carry(3),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import noncausal_laws
 import numpy as np
 import pytest
-from subjects import quick_jit
+from subjects import perturbed, quick_jit
 
 from jaxseq.nn.bidirectional import Bidirectional, BidirectionalCarry
 from jaxseq.nn.recurrent import GRU, LSTM, LSTMCarry, SimpleRNN
@@ -40,7 +40,7 @@ def test_a_lookup_is_the_vectors_that_it_stands_for(rows):
     rng = np.random.default_rng(0)
     layer, table = LAYERS["lstm"], jnp.asarray(rng.normal(size=(rows, 3)), jnp.float32)
     ids, mask = jnp.asarray(rng.integers(0, rows, (2, 6)), jnp.int32), rng.random((2, 6)) < 0.7
-    params = layer.init(jax.random.key(0), table[ids])["params"]
+    params = jax.jit(layer.init)(jax.random.key(0), table[ids])["params"]
     assert Lookup(ids, table, 3).is_narrow == (rows == 5)
 
     def objective(look):
@@ -57,18 +57,19 @@ def test_a_lookup_is_the_vectors_that_it_stands_for(rows):
     )
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_one_layer_twice_and_a_carry_of_one_direction_are_refused():
     layer = LSTM(4)
     with pytest.raises(ValueError, match="one layer cannot be both directions"):
         Bidirectional(layer, layer)
     x = jnp.zeros((1, 2, 3), jnp.float32)
-    params = LAYERS["lstm"].init(jax.random.key(0), x)
+    params = jax.jit(LAYERS["lstm"].init)(jax.random.key(0), x)
     with pytest.raises(ValueError, match="a carry of LSTMCarry is not of both directions"):
         LAYERS["lstm"].apply(params, x, LSTM(4).initial_carry(1))
 
 
-# The lengths, a row each. keras#17596, #7244, #3367, #4192: with padding, backward layers began in it or lost their
-# final state.
+# The lengths, a row each. keras#17596, keras#7244, keras#3367, keras#4192: with padding, backward layers began in it or
+# lost their final state.
 LENGTHS, TIME, DEPTH, WIDTH = (9, 4, 1), 9, 5, 6
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3, TIME, DEPTH)).astype(np.float32)
@@ -76,19 +77,75 @@ WEIGHTS = RNG.normal(size=(3, TIME, 2 * WIDTH)).astype(np.float32)
 MASK = np.arange(TIME) < np.array(LENGTHS)[:, None]
 
 
-def ours(layer, params, mask):
+def ours(layer, params, mask, x=X):
     """Outputs, final states, and gradients of weighted outputs and of the states' squares."""
 
     def objective(params, x):
         outputs, carry = layer.apply({"params": params}, x, mask=mask)
         return (outputs * WEIGHTS).sum() + sum((part**2).sum() for part in jax.tree.leaves(carry)), (outputs, carry)
 
-    gradients, values = quick_jit(jax.grad(objective, argnums=(0, 1), has_aux=True))(params, X)
+    gradients, values = quick_jit(jax.grad(objective, argnums=(0, 1), has_aux=True))(params, x)
     return values, gradients
 
 
 def close(ours, theirs, what=""):
     np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-5, atol=1e-5, err_msg=what)
+
+
+def lstm_step(params, x, state):
+    """One step of one row by the formulas of `ops.cells`."""
+    h, c = state
+    i, f, g, o = jnp.split(x @ params["input_kernel"] + params["bias"] + h @ params["recurrent_kernel"], 4)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(c), c
+
+
+def gru_step(params, x, state):
+    (h,) = state
+    r, z, n = jnp.split(x @ params["input_kernel"] + params["bias"], 3)
+    hr, hz, hn = jnp.split(h @ params["recurrent_kernel"] + params["recurrent_bias"], 3)
+    z = jax.nn.sigmoid(z + hz)
+    return (z * h + (1 - z) * jnp.tanh(n + jax.nn.sigmoid(r + hr) * hn),)
+
+
+def by_loop(step, parts, params, x, mask):
+    """Outputs and final states of a loop over the real steps of each row alone, there and back."""
+    outputs, ends = jnp.zeros((len(x), TIME, 2 * WIDTH)), {"forward": [], "backward": []}
+    for row, real in enumerate(mask):
+        there = np.flatnonzero(real)
+        for columns, name, places in ((slice(WIDTH), "forward", there), (slice(WIDTH, None), "backward", there[::-1])):
+            state = (jnp.zeros(WIDTH),) * parts
+            for place in places:
+                state = step(params[name], x[row, place], state)
+                outputs = outputs.at[row, place, columns].set(state[0])
+            ends[name].append(jnp.stack(state))
+    return outputs, [part for name in ends for part in jnp.stack(ends[name], axis=1)]
+
+
+PADDINGS = {
+    "right": MASK,
+    "left": MASK[:, ::-1],
+    "anywhere": np.array([list("110101001"), list("011011110"), list("000000000")]) == "1",
+}
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize(("cell", "step"), [(LSTM, lstm_step), (GRU, gru_step)])
+def test_padded_batches_equal_a_loop_without_padding_on_values_and_gradients(cell, step, padding):
+    """keras#17596, keras#7244, keras#3367, keras#4192; and tf#49738: the outputs of padding are zero."""
+    layer, mask = Bidirectional(cell(WIDTH), cell(WIDTH)), PADDINGS[padding]
+    params = perturbed(jax.jit(layer.init)(jax.random.key(0), X)["params"], 0.3)
+
+    def objective(params, x):
+        outputs, ends = by_loop(jax.jit(step), len(cell.CARRY._fields), params, x, mask)
+        return (outputs * WEIGHTS).sum() + sum((part**2).sum() for part in ends), (outputs, ends)
+
+    slopes, (outputs, ends) = jax.grad(objective, argnums=(0, 1), has_aux=True)(params, X)
+    (found, carry), gradients = ours(layer, params, mask, np.where(mask[:, :, None], X, np.float32(np.nan)))
+    close(found, outputs, "outputs")
+    for mine, end in zip(jax.tree.leaves(carry), ends, strict=True):
+        close(mine, end, "final state")
+    jax.tree_util.tree_map_with_path(lambda path, a, b: close(a, b, str(path)), gradients, slopes)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
@@ -153,7 +210,7 @@ def test_masked_batches_equal_keras_bidirectional_where_its_tokens_are_real(kind
 def test_reading_packed_texts_equals_reading_each_alone():
     layer = LAYERS["lstm"]
     x = jnp.asarray(np.random.default_rng(1).normal(size=(1, 7, 3)), jnp.float32)
-    params = layer.init(jax.random.key(0), x)["params"]
+    params = jax.jit(layer.init)(jax.random.key(0), x)["params"]
     reset = np.arange(7)[None] == 3
     together, carry = layer.apply({"params": params}, x, reset=reset)
     first, after_first = layer.apply({"params": params}, x[:, :3])

@@ -137,7 +137,7 @@ def test_dropped_attention_weights_keep_their_expectation():
     module = SelfAttention(HEADS, dropout=0.5)
     x = random(1, TIME, FEATURES)
     placement = place(TIME, context=TIME)
-    params = module.init(jax.random.key(0), x, placement)["params"]
+    params = jax.jit(module.init)(jax.random.key(0), x, placement)["params"]
 
     def run(key):
         return module.apply({"params": params}, x, placement, train=True, rngs={"dropout": key})[0]

@@ -99,3 +99,22 @@ def test_no_tokens_have_no_loss():
         tallies = losses.linear_cross_entropy(features, kernel, None, none, mask)
         plain = losses.cross_entropy(jnp.zeros((0, 4), jnp.float32), none, mask)
         assert jax.tree.leaves((tallies, plain)) == [0] * 8
+
+
+EXTREME = np.array([0.0, 1e-8, -1e-8, 3.0, -3.0, 88.0, -88.0, 104.0, -104.0, 1e4, -1e4, 3e38, -3e38], np.float32)
+
+
+def test_cross_entropy_equals_pytorch_at_every_size_of_logit():
+    torch = pytest.importorskip("torch")
+    rows = np.stack([np.roll(EXTREME[:-2], i) for i in range(11)])
+    targets = RNG.integers(0, 11, 11)
+
+    def of(logits, target):
+        return losses.cross_entropy(logits, target)[0].total
+
+    have, d_have = jax.vmap(jax.value_and_grad(of))(rows, targets)
+    logits = torch.tensor(rows, requires_grad=True)
+    want = torch.nn.functional.cross_entropy(logits, torch.tensor(targets), reduction="none")
+    want.sum().backward()
+    np.testing.assert_allclose(have, want.detach(), rtol=1e-6)
+    np.testing.assert_allclose(d_have, logits.grad, rtol=1e-6, atol=1e-7)

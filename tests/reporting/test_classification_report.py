@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from jaxseq.metrics.classification import classified
-from jaxseq.reporting.classification import Truncation, is_report, report, showcase
+from jaxseq.reporting.classification import is_report, report, showcase
 from jaxseq.reporting.classification_pictures import calibration_picture, confusion_picture
 from jaxseq.reporting.curves import is_picture
 from jaxseq.reporting.pictures import lettering_for
@@ -91,7 +91,7 @@ def reported(**options):
 
 
 def test_the_report_has_every_figure():
-    text = reported(truncation=Truncation(1, 64, 336))
+    text = reported(lengths="1 of 5 texts truncated to 64 tokens", trained="none of 9 truncated")
     assert is_report(text.encode())
     lines = [line.split() for line in text.splitlines()]
     assert text.startswith("classification of the test split: 4 texts\n")
@@ -102,11 +102,13 @@ def test_the_report_has_every_figure():
     # Bins of 1/15: 0.6 and 0.7, 0.8, 0.9 lie alone.
     gap = (0.4 + 0.7 + 0.8 + 0.1) / 4
     assert ["calibration", "error", f"{gap:.2%}", "expected,", "15", "bins"] in lines
-    assert "cut texts             25.00%  1 of 4 are longer than 64 tokens; 336 tokens were left out" in text
+    assert "  lengths            1 of 5 texts truncated to 64 tokens\n" in text
     assert ["2", "50.00%", "50.00%", "0.5000", "부정"] in lines
     assert ["0", "부정", "1", "1"] in lines
     assert ["53%", "to", "60%", "1", "60.00%", "100.00%"] in lines
-    assert "cut texts" not in reported()
+    assert "  trained on         none of 9 truncated\n" in text
+    assert "lengths" not in reported()
+    assert "trained on" not in reported()
 
 
 def test_the_surest_mistakes_are_shown_each_on_a_line_that_harms_no_terminal():

@@ -12,7 +12,8 @@ from jaxseq.config import ExperimentConfig, to_dict, to_json
 from jaxseq.errors import CheckpointError
 from jaxseq.runs import load_run
 from jaxseq.storage.checkpoint import CheckpointStore
-from jaxseq.tasks.language_modeling import build_model
+from jaxseq.tasks.language_model import build_model
+from jaxseq.tasks.language_modeling import LanguageModeling
 from jaxseq.text import CharTokenizer
 
 
@@ -39,10 +40,13 @@ TOKENIZER = CharTokenizer.train("abcdefg")
 @pytest.mark.parametrize(("which", "step"), [("best", 2), ("newest", 3)])
 def test_a_run_is_loaded_from_its_best_or_its_newest_checkpoint(saved, which, step):
     loaded = load_run(saved(TOKENIZER), checkpoint=which)
-    assert (loaded.step, loaded.tokenizer, loaded.corpus, loaded.skipped) == (step, TOKENIZER, "c", [])
+    assert (loaded.step, loaded.fingerprint, loaded.skipped) == (step, "c", [])
+    assert loaded.experiment == ExperimentConfig(model=MODELS["lstm"])
+    assert isinstance(loaded.task, LanguageModeling)
+    assert (loaded.task.tokenizer, loaded.task.corpus) == (TOKENIZER, None)
     _, params = model_and_params(MODELS["lstm"])
     jax.tree.map(np.testing.assert_array_equal, loaded.params, jax.tree.map(partial(np.add, step), params))
-    assert loaded.model == build_model(MODELS["lstm"], vocabulary_size=SYMBOLS)
+    assert loaded.task.model == build_model(MODELS["lstm"], vocabulary_size=SYMBOLS)
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(loaded.params))
 
 
@@ -58,7 +62,8 @@ def test_what_is_no_run_is_refused(tmp_path):
 
 
 def test_a_vocabulary_that_does_not_match_the_checkpoint_is_refused(saved):
-    with pytest.raises(CheckpointError, match="does not fit its tokenizer and configuration, whose vocabulary has 3"):
+    told = r"step 2 in .* does not fit its own config\.json and tokenizer\.json: one of them was changed by hand"
+    with pytest.raises(CheckpointError, match=told):
         load_run(saved(CharTokenizer.train("abc")))
 
 
@@ -97,3 +102,11 @@ def test_where_the_best_checkpoint_is_damaged_the_newest_serves_and_that_is_told
     assert loaded.step == 3
     assert "00000002 is damaged" in loaded.skipped[0]
     assert loaded.skipped[0].endswith("the newest one serves instead of the best")
+
+
+def test_what_a_checkpoint_of_a_task_lacks_is_told(tmp_path):
+    files = {"config.json": to_json(ExperimentConfig(model=MODELS["lstm"])), "another.json": b"\xff\x00"}
+    params = {"params": {"a": np.zeros(1)}}
+    CheckpointStore(tmp_path / "checkpoints").save(1, params, {"corpus": "c"}, files=files)
+    with pytest.raises(CheckpointError, match=r"it was changed by hand \(there is no tokenizer\.json\)"):
+        load_run(tmp_path)

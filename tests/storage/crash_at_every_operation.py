@@ -7,6 +7,7 @@ this matters, has nothing to do and a hundred saves take seconds; what a checkpo
 """
 
 import os
+import re
 import shutil
 import sys
 import warnings
@@ -15,6 +16,8 @@ from typing import Any
 
 from jaxseq.storage.checkpoint import CheckpointStore
 
+# Beside those that every run has, one that a task has named.
+_FILES = {"config.json": "{}", "tokenizer.json": "{}", "labels.json": "[]"}
 _OPERATIONS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}
 
 
@@ -45,7 +48,7 @@ def _crashes(directory: Path, keep: int, prepared: list[int], step: int) -> int:
     """Crashes a save of `step`, over checkpoints of the steps `prepared`, at each of its operations."""
     before = CheckpointStore(directory / "before", keep=10)
     for earlier in prepared:
-        before.save(earlier, {}, {"made": "a"}, files={"config.json": "{}"})
+        before.save(earlier, {}, {"made": "a"}, files=_FILES)
     operation = 0
     while True:
         work = directory / f"{operation:03d}"
@@ -53,7 +56,7 @@ def _crashes(directory: Path, keep: int, prepared: list[int], step: int) -> int:
         child = os.fork()
         if child == 0:
             _crash_at(operation, work)
-            CheckpointStore(work, keep=keep).save(step, {}, {"made": "b"}, files={"config.json": "{}"})
+            CheckpointStore(work, keep=keep).save(step, {}, {"made": "b"}, files=_FILES)
             os._exit(0)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if code == 0:
@@ -65,8 +68,12 @@ def _crashes(directory: Path, keep: int, prepared: list[int], step: int) -> int:
         assert _found(work) in allowed, (operation, _found(work), os.listdir(work))
         CheckpointStore(work, keep=keep).save(step + 1, {}, {"made": "c"})
         assert _found(work) == f"{step + 1}c"
-        strays = [name for name in os.listdir(work) if not name.isdigit() and not name.endswith(".aside")]
+        # Only checkpoints of steps to come are set aside, and nothing that is ours lies anywhere else.
+        strays = [name for name in os.listdir(work) if not re.fullmatch(r"[0-9]{8}(\.aside)?", name)]
         assert not strays, (operation, strays)
+        for checkpoint in work.iterdir():
+            found = set(os.listdir(checkpoint))
+            assert found in ({"meta.json"}, {"meta.json", *_FILES}), (operation, checkpoint, found)
         shutil.rmtree(work)
         operation += 1
 

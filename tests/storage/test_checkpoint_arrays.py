@@ -203,7 +203,7 @@ def test_parameters_alone_are_restored_with_or_without_a_template(tmp_path: Path
         assert restored is not None
         assert jax.tree.structure(restored.arrays) == jax.tree.structure(state.params)
         assert _bits(restored.arrays) == _bits(state.params)
-        assert (restored.meta, restored.files) == ({"loss": 1.5}, {"config.json": "{}"})
+        assert (restored.meta, restored.files) == ({"loss": 1.5}, {"config.json": b"{}"})
     carry = store.restore_params(state.carry, name="carry")
     assert carry is not None
     assert isinstance(carry.arrays[0], Carry)

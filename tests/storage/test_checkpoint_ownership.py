@@ -11,6 +11,7 @@ import pytest
 
 from jaxseq.config import ExperimentConfig, to_json
 from jaxseq.storage.checkpoint import CheckpointStore
+from jaxseq.storage.names import read_names, render_names
 
 
 def _tree(step: int) -> dict[str, Any]:
@@ -82,6 +83,35 @@ def test_notes_inside_of_checkpoints_survive_pruning_and_clearing(tmp_path: Path
     assert {name: content for name, content in _files(store.directory).items() if name[7] == "1"} == notes
     store.clear()
     assert _files(store.directory) == notes
+
+
+def test_names_that_are_cut_short_are_removed_where_they_can_be_of_a_killed_save(tmp_path: Path) -> None:
+    store, building = CheckpointStore(tmp_path), tmp_path / ".building"
+    whole = render_names(["labels.json", "b/c", "../00000001/meta.json"])
+    for size in range(len(whole) + 1):
+        building.mkdir()
+        (building / "names.txt").write_text(whole[:size])
+        if size == len(whole):
+            (building / "labels.json").write_text("[]")
+        store.tidy()
+        assert list(tmp_path.iterdir()) == []
+    assert read_names(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "names", ["", "labels.json\n", "{}", render_names([])[:20], render_names(["labels.json"])[:-1]]
+)
+def test_names_of_somebody_else_name_nothing_of_ours(tmp_path: Path, names: str) -> None:
+    theirs = {"names.txt": names.encode(), "labels.json": b"[]", "meta.json/a": b""}
+    for name, content in theirs.items():
+        (tmp_path / ".building" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".building" / name).write_bytes(content)
+    store = CheckpointStore(tmp_path)
+    store.save(1, _tree(1), {})
+    assert _files(tmp_path / "building.aside") == theirs
+    (tmp_path / "00000001" / "names.txt").write_text(names)
+    store.clear()
+    assert _files(tmp_path / "00000001") == {"names.txt": names.encode()}
 
 
 def test_clearing_removes_everything_of_ours_and_the_directory(tmp_path: Path) -> None:

@@ -179,6 +179,14 @@ def test_a_file_that_vanishes_while_arrays_are_read_is_one_error_and_nothing_is_
     assert int(done.stdout) >= 1  # how many files there are is up to TensorStore
 
 
+# The codes of absl's Status but for OK, as absl/status/status.h has them.
+STATUSES = (
+    *("CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
+    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED"),
+    *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+)
+
+
 def test_of_a_read_that_fails_when_nobody_asks_any_more_asyncio_tells_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -186,8 +194,8 @@ def test_of_a_read_that_fails_when_nobody_asks_any_more_asyncio_tells_nothing(
         asks_nothing = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
         await asyncio.wait(asks_nothing)
 
-    async def fails() -> None:
-        raise ValueError("not of TensorStore")
+    async def fails(message: str) -> None:
+        raise ValueError(message)
 
     def told() -> list[str]:
         gc.collect()  # asyncio tells it when the task goes
@@ -207,5 +215,8 @@ def test_of_a_read_that_fails_when_nobody_asks_any_more_asyncio_tells_nothing(
         assert error is not None
     asyncio.run(dropped(cut.read(), tensorstore.open(absent)))
     assert told() == []
-    asyncio.run(dropped(fails()))
-    assert told() == ["not of TensorStore"]
+    asyncio.run(dropped(*(fails(f"{status}: ...") for status in STATUSES)))
+    assert told() == []
+    of_others = ["not of TensorStore", "HTTP: 404", "SSL_ERROR: no", "OK: no error", "INTERNAL error: no", ""]
+    asyncio.run(dropped(*map(fails, of_others)))
+    assert sorted(told()) == sorted(of_others)

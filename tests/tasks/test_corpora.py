@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from jaxseq.config import DataConfig
+from jaxseq.config import CorpusConfig
 from jaxseq.data import (
     DamagedTokenFileError,
     RowLoader,
@@ -28,7 +28,7 @@ TEXT = "abcabc abd\n" * 40
 @pytest.fixture
 def config(tmp_path):
     (tmp_path / "a.txt").write_text(TEXT)
-    return DataConfig(source=str(tmp_path / "a.txt"), length=8, batch_size=4)
+    return CorpusConfig(source=str(tmp_path / "a.txt"), length=8, batch_size=4)
 
 
 def with_documents(folder, **fields):
@@ -38,7 +38,7 @@ def with_documents(folder, **fields):
     for name, size in (("1", 100), ("2", 50)):
         (folder / f"{name}.txt").write_text(("xyz" * size)[:size])
     (folder / "3.txt.gz").write_bytes(gzip.compress(("zyx" * 50).encode()))
-    return DataConfig(**{"source": str(folder), "length": 8, "batch_size": 4, "split": (1.0, 0.0, 0.0), **fields})
+    return CorpusConfig(**{"source": str(folder), "length": 8, "batch_size": 4, "split": (1.0, 0.0, 0.0), **fields})
 
 
 def test_the_text_becomes_the_ids_of_a_tokenizer_trained_on_it(config):
@@ -56,7 +56,7 @@ def test_documents_lie_end_to_end_and_their_starts_are_known(tmp_path):
 
 def test_normalisers_and_rare_symbols_are_those_of_the_configuration(tmp_path):
     (tmp_path / "a.txt").write_text("AAAA bbbb C")
-    tokenizer, corpus = prepare(DataConfig(source=str(tmp_path / "a.txt"), normalize=("lowercase",), min_count=2))
+    tokenizer, corpus = prepare(CorpusConfig(source=str(tmp_path / "a.txt"), normalize=("lowercase",), min_count=2))
     assert tokenizer.normalizers == ("lowercase",)
     assert "c" not in tokenizer.vocabulary
     assert "C" not in tokenizer.vocabulary
@@ -67,7 +67,7 @@ def test_normalisers_and_rare_symbols_are_those_of_the_configuration(tmp_path):
 @pytest.mark.parametrize("kind", ["char", "jamo", "byte"])
 def test_each_kind_of_tokenizer_is_made_on_the_text(tmp_path, kind):
     (tmp_path / "a.txt").write_text("이 영화는 abc", encoding="utf-8")
-    tokenizer, corpus = prepare(DataConfig(source=str(tmp_path / "a.txt"), tokenizer=kind))
+    tokenizer, corpus = prepare(CorpusConfig(source=str(tmp_path / "a.txt"), tokenizer=kind))
     assert tokenizer.kind == kind
     assert tokenizer.decode(corpus.ids) == "이 영화는 abc"
 
@@ -98,7 +98,7 @@ def test_ids_on_disk_are_those_in_memory_and_are_written_once(tmp_path):
 
 
 def test_ids_on_disk_are_written_anew_when_source_or_tokenizer_are_others(tmp_path, config):
-    mapped = DataConfig(source=config.source, memory_map=True)
+    mapped = CorpusConfig(source=config.source, memory_map=True)
     file = tmp_path / "tokens.npy"
     prepare(mapped, token_file=file)
     wide = CharTokenizer.train(TEXT + "Ω" * 1000)
@@ -109,7 +109,7 @@ def test_ids_on_disk_are_written_anew_when_source_or_tokenizer_are_others(tmp_pa
 
 def test_a_place_is_needed_for_ids_on_disk(config):
     with pytest.raises(ValueError, match="place for the token file"):
-        prepare(DataConfig(source=config.source, memory_map=True))
+        prepare(CorpusConfig(source=config.source, memory_map=True))
 
 
 def test_the_fingerprint_changes_with_any_id(config, tmp_path):
@@ -120,14 +120,14 @@ def test_the_fingerprint_changes_with_any_id(config, tmp_path):
 
 
 def test_only_splits_that_hold_text_are_named():
-    assert split_names(DataConfig()) == ["train", "validation", "test"]
-    assert split_names(DataConfig(split=(0.9, 0.0, 0.1))) == ["train", "test"]
+    assert split_names(CorpusConfig()) == ["train", "validation", "test"]
+    assert split_names(CorpusConfig(split=(0.9, 0.0, 0.1))) == ["train", "test"]
 
 
 def test_the_layout_decides_on_the_loader(config):
     rows = training_loader(config, prepare(config).corpus, seed=0)
     assert isinstance(rows, RowLoader)
-    windows = DataConfig(source=config.source, length=8, batch_size=4, layout="windows", shift=2)
+    windows = CorpusConfig(source=config.source, length=8, batch_size=4, layout="windows", shift=2)
     loaders = [training_loader(windows, prepare(config).corpus, seed=seed) for seed in (0, 0, 1)]
     assert all(isinstance(loader, WindowLoader) for loader in loaders)
     first, same, other = (loader(0).inputs for loader in loaders)
@@ -170,7 +170,7 @@ def test_an_unknown_symbol_is_found_in_its_document_and_part(tmp_path):
     for name, text in (("a.txt", "ab " * 10), ("b.txt", "ab\n" * 700_000 + "abc\n")):
         (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        prepare(DataConfig(source=str(tmp_path)), tokenizer=CharTokenizer.train("ab \n"))
+        prepare(CorpusConfig(source=str(tmp_path)), tokenizer=CharTokenizer.train("ab \n"))
     where = re.search(r", document 2 from its character ([\d,]+) on: 'c' .* at offset (\d+) ", str(caught.value))
     assert where
     assert int(where[1].replace(",", "")) + int(where[2]) == 2_100_002

@@ -1,230 +1,334 @@
-"""What ties corpus, model and loss together."""
+"""The language model as a task: what `jaxseq.tasks.task.Task` says of it holds."""
 
+import contextlib
 import dataclasses
-import itertools
+import json
 import math
-from functools import partial
+import unicodedata
+from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_language_models import MODELS, SYMBOLS, corpus_of, every_model, model_and_params
 
-from jaxseq.config import DataConfig, ExperimentConfig, RNNConfig, TrainConfig, TransformerConfig
-from jaxseq.data import Corpus, RowLoader, WindowLoader
-from jaxseq.errors import InputError
-from jaxseq.ops.objective import EVALUATION, LossContext
-from jaxseq.reporting.summary import layers_of
-from jaxseq.runs.evaluation import SplitEvaluator, Validation
-from jaxseq.tasks.language_modeling import (
-    build_model,
-    evaluation,
-    init_params,
-    layer_outputs,
-    make_loss_fn,
-    validation,
+from jaxseq.config import (
+    CorpusConfig,
+    ExperimentConfig,
+    LanguageModelingConfig,
+    RNNConfig,
+    TaskConfig,
+    TrainConfig,
+    kinds,
+    register,
 )
+from jaxseq.data import RowLoader, WindowLoader
+from jaxseq.errors import ConfigError, InputError, UnknownSymbolError
+from jaxseq.ops.objective import EVALUATION
+from jaxseq.tasks import LanguageModeling, Workspace, task_of
+from jaxseq.tasks.capabilities import Generates, capable
+from jaxseq.tasks.language_modeling import _beginning
+from jaxseq.text import CharTokenizer
+
+TEXT = "".join(f"{number} bottles of beer\n" for number in range(60))
 
 
-def mean_loss(model, params, pieces) -> float:
-    """Mean loss over pieces of ids, each read from the initial carry in one go, its last token a target alone."""
-    size = max(map(len, pieces))
-    ids = np.stack([np.pad(piece, (0, size - len(piece))) for piece in pieces])
-    real = np.arange(1, size) < np.array([len(piece) for piece in pieces])[:, None]
-    logits, _ = jax.jit(model.apply)({"params": params}, ids[:, :-1])
-    losses = -np.take_along_axis(np.asarray(jax.nn.log_softmax(logits)), ids[:, 1:, None], axis=2)[..., 0]
-    return float(losses[real].mean())
+@pytest.fixture
+def made(tmp_path):
+    """Makes the task of an experiment on a text."""
+
+    def make(text=TEXT, *, workspace=None, task=None, model=None, train=None, **data) -> LanguageModeling:
+        file = tmp_path / "a.txt"
+        if not file.exists() or file.read_text(encoding="utf-8") != text:  # a token file remembers when it was written
+            file.write_text(text, encoding="utf-8")
+        sizes = {"length": 8, "batch_size": 4, "split": (0.6, 0.3, 0.1)}
+        experiment = ExperimentConfig(
+            task=task or LanguageModelingConfig(sample_length=20),
+            data=CorpusConfig(source=str(file), **{**sizes, **data}),
+            model=model or RNNConfig(features=5),
+            train=train or TrainConfig(epochs=1, devices=1),
+        )
+        assert task_of(experiment) is LanguageModeling
+        return LanguageModeling.create(experiment, workspace or Workspace())
+
+    return make
 
 
-@every_model
-def test_every_field_of_the_configuration_reaches_the_model(config):
-    model = build_model(config, vocabulary_size=SYMBOLS, dtype="bfloat16")
-    assert (
-        dataclasses.asdict(config).items()
-        <= {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}.items()
-    )
-    assert (model.vocabulary_size, model.dtype) == (SYMBOLS, jnp.bfloat16)
+def ids_of(task: LanguageModeling) -> np.ndarray:
+    assert task.corpus is not None
+    return np.asarray(task.corpus.ids)
 
 
-@every_model
-def test_parameters_depend_on_the_seed_and_are_float32(config):
-    model = build_model(config, vocabulary_size=SYMBOLS, dtype="bfloat16")
-    one, other = (init_params(model, seed=seed) for seed in (0, 1))
-    assert {leaf.dtype for leaf in jax.tree.leaves(one)} == {jnp.dtype(jnp.float32)}
-    assert any((a != b).any() for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
+def test_it_is_a_value_made_of_the_experiment_and_the_tokenizer(made):
+    one, same = made(), made()
+    assert one is not same
+    assert (one, hash(one)) == (same, hash(same))
+    others = [made(TEXT + "x"), made(length=9), made(train=TrainConfig(epochs=1, devices=1, seed=1))]
+    assert len({one, same, *others}) == 4
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.experiment = same.experiment
+    _ = one.training_loader, one.section, hash(one)  # what has been worked out makes no other value of it
+    assert one == same
 
 
-@every_model
-@pytest.mark.parametrize(("rows", "starts"), [(1, (0,)), (3, (0, 17, 60))], ids=["one document", "documents"])
-def test_a_carried_evaluation_is_that_of_the_rows_in_one_piece(config, rows, starts):
-    model, params = model_and_params(config)
-    corpus = corpus_of(100, starts)
-    evaluator = SplitEvaluator(evaluation(model, DataConfig(length=8), corpus, how="carried", rows=rows), devices=1)
-    bounds = [0, 99] if rows == 1 else [0, 33, 66, 99]
-    cuts = sorted({*bounds, *starts})
-    pieces = [corpus.ids[start : stop + 1] for start, stop in itertools.pairwise(cuts)]
-    metrics = evaluator({"params": params})
-    assert metrics["loss"] == pytest.approx(mean_loss(model, params, pieces), rel=1e-5)
-    assert metrics["perplexity"] == pytest.approx(math.exp(metrics["loss"]), rel=1e-6)
-    assert metrics["bits_per_token"] == pytest.approx(metrics["loss"] / math.log(2), rel=1e-6)
-
-
-@every_model
-def test_an_evaluation_by_windows_is_that_of_each_window_alone(config):
-    model, params = model_and_params(config)
-    corpus = corpus_of(100)
-    evaluator = SplitEvaluator(evaluation(model, DataConfig(length=8, batch_size=5), corpus, how="windows"), devices=1)
-    pieces = [corpus.ids[start : start + 9] for start in range(0, 92, 8)]
-    assert evaluator({"params": params})["loss"] == pytest.approx(mean_loss(model, params, pieces), rel=1e-5)
-
-
-def test_several_devices_measure_the_same_as_one():
-    if jax.device_count() < 4:
-        pytest.skip("needs 4 devices")
-    model, params = model_and_params(MODELS["lstm"])
-    rows = evaluation(model, DataConfig(length=8), corpus_of(100), how="carried", rows=4)
-    one, four = (SplitEvaluator(rows, devices=count)({"params": params}) for count in (1, 4))
-    assert one == pytest.approx(four, rel=1e-5)
-
-
-@every_model
-@pytest.mark.parametrize("starts", [(0,), (0, 37)], ids=["one document", "documents"])
-def test_the_loss_over_rows_hands_the_carry_on_and_resets_it_where_the_loader_says(config, starts):
-    model, params = model_and_params(config)
-    corpus = corpus_of(100, starts)
-    loader = RowLoader(corpus.ids, length=8, batch_size=2, document_starts=corpus.document_starts)
-    loss_fn = jax.jit(partial(make_loss_fn(model, loader), context=EVALUATION))
-    carry = jax.tree.map(lambda leaf: leaf + 1, model.initial_carry(2))  # the first batch must not see it
-    total = 0.0
-    for step in range(loader.steps_per_epoch):
-        tallies, carry, _ = loss_fn({"params": params}, carry, loader(step))
-        total += float(tallies["loss"].total)
-    inputs, targets, _, reset = (np.concatenate(parts, 1) for parts in zip(*map(loader, range(6)), strict=True))
-    assert loader.steps_per_epoch == 6
-    logits, _ = jax.jit(model.apply)({"params": params}, inputs, None, reset=reset)
-    expected = -jnp.take_along_axis(jax.nn.log_softmax(logits), targets[..., None], 2).sum()
-    assert total == pytest.approx(float(expected), rel=1e-5)
-
-
-def test_the_loss_over_windows_has_no_carry():
-    model, params = model_and_params(MODELS["lstm"])
-    loader = WindowLoader(corpus_of(60).ids, length=8, batch_size=4)
-    tallies, carry, _ = make_loss_fn(model, loader)({"params": params}, None, loader(0), EVALUATION)
-    assert carry is None
-    assert float(tallies["loss"].count) == 32
-
-
-def test_dropout_is_drawn_from_the_key_and_only_in_training():
-    model, params = model_and_params(RNNConfig(features=5, output_dropout=0.5, input_dropout=0.5))
-    loader = RowLoader(corpus_of(100).ids, length=8, batch_size=2)
-    loss_fn, carry = make_loss_fn(model, loader), model.initial_carry(2)
-
-    @jax.jit
-    def loss(key):
-        context = LossContext(jnp.int32(0), key)
-        return loss_fn({"params": params}, carry, loader(0), context).tallies["loss"].total
-
-    assert loss(jax.random.key(0)) == loss(jax.random.key(0)) != loss(jax.random.key(1))
-    logits, _ = model.apply({"params": params}, loader(0).inputs)
-    plain = -jnp.take_along_axis(jax.nn.log_softmax(logits), loader(0).targets[..., None], 2).sum()
-    assert float(loss(None)) == pytest.approx(float(plain), rel=1e-5)
-
-
-def experiment(layout, **data) -> ExperimentConfig:
-    return ExperimentConfig(
-        data=DataConfig(layout=layout, length=8, batch_size=4, split=(0.5, 0.5, 0.0), **data),
-        model=MODELS["lstm"],
-        train=TrainConfig(evaluate_batches=1, devices=1),
-    )
-
-
-@pytest.mark.parametrize(("layout", "batches"), [("rows", 4), ("windows", 4)])
-def test_validation_has_the_layout_of_training_and_its_first_batches_are_for_in_between(layout, batches):
-    model, params = model_and_params(MODELS["lstm"])
-    corpus = corpus_of(240)
-    config = experiment(layout)
-    validated = validation(config, model, corpus)
-    assert validated is not None
-    evaluate = Validation(SplitEvaluator(validated, devices=1), config.train.evaluate_batches)
-    part = Corpus(corpus.ids[120:], np.array([], np.int64))
-    how, rows = ("carried", 4) if layout == "rows" else ("windows", 1)
-    whole = evaluation(model, config.data, part, how=how, rows=rows)
-    same = SplitEvaluator(whole, devices=1)
-    assert evaluate({"params": params}, True) == same({"params": params})
-    assert whole.loader.steps_per_epoch == batches
-    assert evaluate({"params": params}, False) == same({"params": params}, batches=1) != same({"params": params})
-
-
-def test_without_a_validation_split_there_is_no_evaluation():
-    config = dataclasses.replace(experiment("rows"), data=DataConfig(split=(1.0, 0.0, 0.0)))
-    assert validation(config, build_model(config.model, vocabulary_size=SYMBOLS), corpus_of(99)) is None
-
-
-def test_a_validation_split_shorter_than_a_window_is_told_as_such():
-    with pytest.raises(InputError, match=r"the validation split cannot be used: window length 8 .*data\.split"):
-        validation(experiment("windows"), build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), corpus_of(12))
-
-
-def test_layers_and_shapes_are_known_without_computing():
-    params, outputs, _ = layer_outputs(build_model(MODELS["lstm"], vocabulary_size=SYMBOLS), batch_size=3, length=4)
-    assert params["embedding"].shape == (SYMBOLS, 3)
-    assert outputs["layer_0"]["__call__"][0][0].shape == (3, 4, 5)
-    rows = [(layer.name, layer.output) for layer in layers_of(params, outputs)]
-    assert rows == [("embedding", "(3, 4, 3)"), ("layer_0", "(3, 4, 5)"), ("head", f"(3, 4, {SYMBOLS})")]
-
-
-def test_ids_are_looked_through_only_where_their_vocabulary_is_not_known(monkeypatch):
-    looked = []
-    monkeypatch.setattr(
-        "jaxseq.tasks.language_modeling.require_ids", lambda ids, *, vocab_size: looked.append(vocab_size)
-    )
-    model = build_model(MODELS["lstm"], vocabulary_size=SYMBOLS)
-    for known in (None, SYMBOLS - 1, SYMBOLS, SYMBOLS + 1):
-        make_loss_fn(model, RowLoader(np.zeros(400, np.int32), length=8, batch_size=4, vocab_size=known))
-    assert looked == [SYMBOLS, SYMBOLS]  # of the first and the last
+def test_what_is_restored_from_its_artifacts_alone_is_the_same_but_for_the_data(made):
+    task = made(tokenizer="jamo")
+    artifacts = task.artifacts()
+    assert list(artifacts) == ["tokenizer.json"]
+    restored = LanguageModeling.restore(task.experiment, artifacts)
+    assert (restored, hash(restored)) == (task, hash(task))
+    assert restored.artifacts() == artifacts
+    assert restored.corpus is None
+    shapes = [jax.eval_shape(each.init, jax.random.key(0)) for each in (task, restored)]
+    assert shapes[0] == shapes[1]
+    for needs_data in (restored.fingerprint, restored.overview, restored.validation):
+        with pytest.raises(ValueError, match="restored without data"):
+            needs_data()
 
 
 @pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        (
-            RNNConfig(features=5, layers=2, embedding=3),
-            ["embedding Embedding 3", "layer_0 LSTM 5", "layer_1 LSTM 5", f"head Linear {SYMBOLS}"],
-        ),
-        (RNNConfig(features=5, cell="gru"), ["layer_0 GRU 5", f"head Linear {SYMBOLS}"]),
-        (RNNConfig(features=5, cell="rnn"), ["layer_0 SimpleRNN 5", f"head Linear {SYMBOLS}"]),
-        (
-            TransformerConfig(features=8, heads=2, layers=1, positions="learned", tie_embedding=False),
-            [
-                "embedding Embedding 8",
-                "position_table Embedding 8",
-                "block_0/attention_norm LayerNorm 8",
-                "block_0/attention/input Linear 24",
-                "block_0/attention/output Linear 8",
-                "block_0/feed_forward_norm LayerNorm 8",
-                "block_0/feed_forward/input Linear 32",
-                "block_0/feed_forward/output Linear 8",
-                "norm LayerNorm 8",
-                f"head_kernel Linear {SYMBOLS}",
-            ],
-        ),
-    ],
-    ids=["lstm", "gru", "rnn", "transformer"],
+    ("artifacts", "told"),
+    [({}, r"there is no tokenizer\.json"), ({"tokenizer.json": b"{"}, "this is no JSON")],
 )
-def test_the_layers_of_every_model_stand_where_the_data_meets_them_with_kind_and_shape(config, expected):
-    model = build_model(config, vocabulary_size=SYMBOLS)
-    layers = layers_of(*layer_outputs(model, batch_size=3, length=4))
-    assert [f"{layer.name} {layer.kind} {layer.output}" for layer in layers] == [
-        "{} {} (3, 4, {})".format(*line.split()) for line in expected
-    ]
-    shapes = jax.tree.leaves(jax.eval_shape(lambda: init_params(model, seed=0)))
-    assert sum(layer.parameters for layer in layers) == sum(math.prod(leaf.shape) for leaf in shapes)
+def test_artifacts_that_are_none_of_its_are_told(made, artifacts, told):
+    task = made()
+    with pytest.raises(InputError, match=told):
+        LanguageModeling.restore(task.experiment, artifacts)
+    with pytest.raises(InputError, match=told):
+        LanguageModeling.create(task.experiment, Workspace(artifacts=artifacts))
 
 
-def test_what_the_validation_leaves_out_is_known():
-    for layout, left_out in (("rows", ""), ("windows", "the last 3 of 100 tokens (no whole window)")):
-        data = DataConfig(length=8, batch_size=4, layout=layout, split=(0.75, 0.25, 0.0))
-        validated = validation(ExperimentConfig(data=data), model_and_params(MODELS["lstm"])[0], corpus_of(400))
-        assert validated is not None
-        assert SplitEvaluator(validated).left_out == left_out
+def test_with_artifacts_nothing_is_learned_anew(made):
+    task = made()
+    less = made(TEXT[: len(TEXT) // 2], workspace=Workspace(artifacts=task.artifacts()))
+    assert less.tokenizer == task.tokenizer
+    assert CharTokenizer.train(TEXT[: len(TEXT) // 2]) != task.tokenizer
+    with pytest.raises(UnknownSymbolError, match="'Z'"):
+        made("Z" + TEXT, workspace=Workspace(artifacts=task.artifacts()))
+
+
+def test_its_fingerprint_changes_with_the_data(made):
+    task = made()
+    assert made().fingerprint() == task.fingerprint()
+    other = made(TEXT[:-1] + "0")
+    assert other.fingerprint() != task.fingerprint()
+    assert (task.has_fingerprint(task.fingerprint()), task.has_fingerprint(other.fingerprint())) == (True, False)
+
+
+def test_it_says_what_there_is_to_learn_from(made):
+    task = made()
+    batches = task.loader("train", train=True).steps_per_epoch
+    size = len(task.tokenizer.vocabulary)
+    assert task.overview() == f"{len(TEXT):,} tokens, vocabulary {size}, {batches} batches of 4 x 8 an epoch"
+    assert task.splits() == ["train", "validation", "test"]
+    assert made(split=(0.5, 0.0, 0.5)).splits() == ["train", "test"]
+
+
+@pytest.mark.parametrize("layout", ["rows", "windows"])
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_in_order_a_split_is_read_once_in_windows_that_do_not_overlap(made, layout, split):
+    task = made(layout=layout, shift=3)
+    begin, end = {"train": (0.0, 0.6), "validation": (0.6, 0.9), "test": (0.9, 1.0)}[split]
+    ids = ids_of(task)
+    part = ids[round(begin * len(ids)) : round(end * len(ids))]
+    loader = task.loader(split, train=False)
+    batches = [loader(step) for step in range(loader.steps_per_epoch)]
+    windows = (len(part) - 1) // 8
+    inputs, targets = (np.concatenate([b[i][b.mask.any(1)] for b in batches]) for i in range(2))
+    np.testing.assert_array_equal(inputs.ravel(), part[: 8 * windows])
+    np.testing.assert_array_equal(targets.ravel(), part[1 : 8 * windows + 1])
+    assert all(batch.reset[batch.mask.any(1), 0].all() for batch in batches)
+
+
+def test_for_training_a_split_is_drawn_as_the_layout_says(made):
+    def pairs(batch):
+        return {tuple(row) for row in np.concatenate([batch.inputs, batch.targets[:, -1:]], axis=1).tolist()}
+
+    def windows_of(ids):
+        return {tuple(row) for row in np.lib.stride_tricks.sliding_window_view(ids, 9).tolist()}
+
+    for layout, kind in (("rows", RowLoader), ("windows", WindowLoader)):
+        task = made(layout=layout)
+        ids = ids_of(task)
+        validation = ids[round(0.6 * len(ids)) : round(0.9 * len(ids))]
+        loader = task.loader("validation", train=True)
+        assert isinstance(loader, kind)
+        assert loader.carried == (layout == "rows")
+        batches = [loader(step) for step in range(loader.steps_per_epoch)]
+        assert set().union(*map(pairs, batches)) <= windows_of(validation)
+        assert all(batch.mask.all() for batch in batches)
+        assert task.loader("train", train=True) is task.training_loader
+    assert (loader(0).inputs != task.loader("validation", train=False)(0).inputs).any()  # shuffled
+
+
+def test_the_training_loader_depends_on_the_seed_of_the_run(made):
+    def first(seed):
+        task = made(layout="windows", train=TrainConfig(epochs=1, devices=1, seed=seed))
+        return task.loader("train", train=True)(0).inputs
+
+    np.testing.assert_array_equal(first(0), first(0))
+    assert (first(0) != first(1)).any()
+
+
+def test_the_loss_is_that_of_its_batches_with_the_carry_where_rows_are_handed_on(made):
+    for layout in ("rows", "windows"):
+        task = made(layout=layout)
+        variables, carry = task.init(jax.random.key(0)), task.initial_carry(4)
+        assert (carry is None) == (layout == "windows")
+        batch = task.loader("train", train=True)(0)
+        output = task.loss(variables, carry, batch, EVALUATION)
+        assert float(output.tallies["loss"].count) == 32
+        logits, after = task.model.apply(variables, batch.inputs)
+        expected = -np.take_along_axis(np.asarray(jax.nn.log_softmax(logits)), batch.targets[..., None], 2).sum()
+        assert float(output.tallies["loss"].total) == pytest.approx(float(expected), rel=1e-5)
+        if layout == "rows":
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), output.carry, after)
+        else:
+            assert output.carry is None
+
+
+def test_its_evaluations_are_one_with_the_carry_and_one_without(made):
+    task = made()
+    evaluations = task.evaluations("validation", rows=3)
+    assert list(evaluations) == ["carried", "windows"]
+    assert evaluations["carried"].loader.batch_size == 3
+    assert task.evaluations("validation")["carried"].loader.batch_size == 1
+    assert evaluations["carried"].initial_carry() is not None
+    assert evaluations["windows"].initial_carry() is None
+    with pytest.raises(InputError, match=r"--rows is 999, the test split has \d+ tokens: give a lower one"):
+        task.evaluations("test", rows=999)
+
+
+def test_bits_per_character_are_those_of_all_tokens_by_the_length_of_the_text(made):
+    task = made("한글 값이\n" * 60, tokenizer="jamo")
+    carried = task.evaluations("test")["carried"]
+    part = ids_of(task)[round(0.9 * len(ids_of(task))) :]
+    text = task.tokenizer.decode(part)
+    found = carried.complete({}, {"bits_per_token": 2.0}, lambda: None)
+    assert found["bits_per_character"] == pytest.approx(2.0 * len(part) / len(text))
+    assert found["split_tokens"] == len(part)
+    assert found["bits_per_token"] == 2.0
+
+
+def test_a_run_ends_with_a_sample_and_the_command_that_makes_more(made):
+    task = made(task=LanguageModelingConfig(prompt="9 bottles", sample_length=11, temperature=0.5))
+    assert (task.prompt, task.sample_length, task.temperature) == ("9 bottles", 11, 0.5)
+    shown = task.showcase(task.init(jax.random.key(0)), jax.random.key(1), step=7)
+    head, _, sample = shown.files["samples.txt"].decode().partition("\n\n")
+    assert list(shown.files) == ["samples.txt"]
+    assert head == "step 7, temperature 0.5"
+    assert sample.startswith("9 bottles")
+    assert len(sample) == 9 + 11 + 1
+    assert shown.command == ("sample", "RUN", "--prompt", "9 bottles")
+    again = task.showcase(task.init(jax.random.key(0)), jax.random.key(1), step=7)
+    other = task.showcase(task.init(jax.random.key(0)), jax.random.key(2), step=7)
+    assert again == shown
+    assert other.files != shown.files
+
+
+def test_a_prompt_that_looks_like_an_option_is_given_as_one_word(made):
+    task = made(TEXT + "- x\n" * 9, task=LanguageModelingConfig(prompt="- x", sample_length=3))
+    command = task.showcase(task.init(jax.random.key(0)), jax.random.key(0), step=1).command
+    assert command == ("sample", "RUN", "--prompt=- x")
+
+
+@pytest.mark.parametrize(
+    ("text", "beginning"),
+    [
+        ("\n  to be,\nor not", "to be,"),
+        ("to be, or not to be, that is the question", "to be, or not to be,"),
+        ("x" * 30, "x" * 24),
+        (" \n", ""),
+        ("---\n-x - y", "x - y"),
+    ],
+)
+def test_the_prompt_that_it_names_is_the_first_words_of_its_sample(text, beginning):
+    assert _beginning(text) == beginning
+
+
+def test_metrics_are_told_by_what_a_token_is(made):
+    metrics = {"bits_per_token": 2.25, "loss": 2.25 * math.log(2), "accuracy": 0.5, "perplexity": 4.7}
+    told = "loss 1.5596, accuracy 50.00%"
+    assert made().describe(metrics) == f"2.2500 bits per character, {told}"
+    assert made(tokenizer="byte").describe(metrics) == f"2.2500 bits per symbol, {told}"
+
+
+def test_a_prompt_that_cannot_be_read_is_refused_when_it_is_made(made):
+    with pytest.raises(InputError, match=r"task\.prompt is 'Zebra': the prompt cannot be read: 'Z'"):
+        made(task=LanguageModelingConfig(prompt="Zebra"))
+
+
+def test_hangul_that_is_taken_apart_is_told_once_where_a_tokenizer_of_jamo_is_made(made):
+    text = unicodedata.normalize("NFD", "한글 값이\n" * 40)
+    told = []
+    task = made(text, workspace=Workspace(tell=told.append), tokenizer="jamo")
+    assert len(told) == 1
+    assert "train with --data.normalize nfc" in told[0]
+    made(text, workspace=Workspace(tell=told.append, artifacts=task.artifacts()), tokenizer="jamo")
+    made(text, workspace=Workspace(tell=told.append), tokenizer="jamo", normalize=("nfc",))
+    assert len(told) == 1
+
+
+def test_what_keeps_one_waiting_is_waited_for_where_it_is_said(made, tmp_path):
+    entered = []
+
+    @contextlib.contextmanager
+    def waiting():
+        entered.append(True)
+        yield
+
+    made(workspace=Workspace(waiting=waiting))
+    assert entered == []
+    experiment = ExperimentConfig(data=CorpusConfig(source="-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdin", None)
+        with pytest.raises(InputError):
+            LanguageModeling.create(experiment, Workspace(waiting=waiting))
+    assert entered == [True]
+
+
+def test_token_ids_that_lie_where_nothing_may_be_written_are_made_in_the_scratch_directory(made, tmp_path):
+    kept, scratch = tmp_path / "run", tmp_path / "scratch"
+    kept.mkdir()
+    scratch.mkdir()
+    first = made(workspace=Workspace(directory=kept), memory_map=True)
+    assert [path.name for path in kept.iterdir()] == ["tokens.npy"]
+    by = first.artifacts()
+    read = made(workspace=Workspace(directory=kept, artifacts=by, scratch=lambda: scratch), memory_map=True)
+    assert list(scratch.iterdir()) == []
+    assert read.has_fingerprint(first.fingerprint())
+    other = made(TEXT * 2, workspace=Workspace(artifacts=by, scratch=lambda: scratch), memory_map=True)
+    assert [path.name for path in scratch.iterdir()] == ["tokens.npy"]
+    assert not other.has_fingerprint(first.fingerprint())
+
+
+@pytest.fixture
+def forgotten(monkeypatch):
+    """What a test registers is forgotten with it."""
+    monkeypatch.setattr(kinds, "_KINDS", {section: dict(known) for section, known in kinds._KINDS.items()})
+
+
+def test_sections_of_another_kind_are_refused_by_name(made, forgotten):
+    @register("task")
+    @dataclass(frozen=True)
+    class Other(TaskConfig):
+        kind: ClassVar[str] = "other_task"
+
+    task = made()
+    experiment = dataclasses.replace(task.experiment, task=Other())
+    with pytest.raises(
+        ConfigError, match=r"task\.kind is 'other_task': there is no task for it, choose .*language_modeling"
+    ):
+        task_of(experiment)
+    with pytest.raises(ConfigError, match=r"task\.kind is 'other_task': this task is language_modeling"):
+        LanguageModeling.restore(experiment, task.artifacts())
+    both_ways = dataclasses.replace(task.experiment, model=RNNConfig(features=8, bidirectional=True))
+    with pytest.raises(ConfigError, match=r"model\.bidirectional is True"):
+        LanguageModeling.restore(both_ways, task.artifacts())
+
+
+def test_it_generates(made):
+    task = made()
+    assert isinstance(task, Generates)
+    assert capable(task, Generates, run="runs/it") is task
+    assert json.loads(task.artifacts()["tokenizer.json"])["kind"] == task.tokenizer.kind

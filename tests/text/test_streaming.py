@@ -13,7 +13,7 @@ EVERY_JAMO = "".join(map(chr, range(0x3131, 0x3164)))
 TOKENIZERS = [
     CharTokenizer.train("ㄱㅏ가 a😀", specials=("<pad>",), unknown=True),
     JamoTokenizer.train(EVERY_JAMO + "a 😀", specials=("<pad>",), unknown=True),
-    ByteTokenizer(),
+    ByteTokenizer(specials=("<pad>",)),
 ]
 
 

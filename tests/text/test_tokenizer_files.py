@@ -49,7 +49,9 @@ def with_vocabulary(symbols: Any, specials: Any = ()) -> str:
     return changed(CHAR, vocabulary={"symbols": symbols, "specials": specials if specials else []})
 
 
-@pytest.mark.parametrize("tree", [CHAR, JAMO, WORD, ByteTokenizer().to_json()])
+@pytest.mark.parametrize(
+    "tree", [CHAR, JAMO, WORD, ByteTokenizer().to_json(), ByteTokenizer(specials=("<pad>",)).to_json()]
+)
 def test_what_was_written_is_read(tree: dict[str, Any]) -> None:
     for text in (json.dumps(tree), json.dumps(tree, ensure_ascii=False), json.dumps(tree, ensure_ascii=False).encode()):
         assert tokenizer_from_text(text).to_json() == tree

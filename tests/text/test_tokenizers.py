@@ -28,7 +28,7 @@ EVERY = [
     JamoTokenizer.train(TEXT),
     JamoTokenizer.train(TEXT, normalize=("nfc",), mark="|"),
     ByteTokenizer(),
-    ByteTokenizer.train(TEXT, normalize=("lowercase",)),
+    ByteTokenizer.train(TEXT, normalize=("lowercase",), specials=("<pad>",)),
     WordTokenizer.train(TEXT),
     WordTokenizer.train(TEXT, normalize=("lowercase", "letters_only"), options=WordOptions(max_words=2)),
     WordTokenizer.train(TEXT, options=WordOptions(splitter="pieces", padding=False, unknown="error")),
@@ -81,10 +81,31 @@ def test_ids_may_be_integers_of_any_type(tokenizer: Tokenizer, dtype: type) -> N
     assert tokenizer.decode(ids.astype(dtype)) == tokenizer.decode(ids.tolist()) == tokenizer.decode(ids)
 
 
+# tensorflow/docs#2261: is the table of v rows, or of v + 1?
 @every
 def test_every_id_has_a_name_and_a_row_of_a_table(tokenizer: Tokenizer) -> None:
     assert tokenizer.vocabulary_size == len(tokenizer.vocabulary)
     assert tokenizer.encode(TEXT).max() < tokenizer.vocabulary_size
+
+
+_NAMED = "<pad> <unk> </s> <PAD> <s>"
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [
+        CharTokenizer.train(_NAMED, specials=("<pad>", "</s>"), unknown=True),
+        JamoTokenizer.train(_NAMED, specials=("<pad>", "</s>"), unknown=True),
+        ByteTokenizer(specials=("<pad>", "</s>")),
+        *(WordTokenizer.train(_NAMED, options=WordOptions(splitter=splitter)) for splitter in ("whitespace", "pieces")),
+    ],
+    ids=lambda tokenizer: tokenizer.kind,
+)
+def test_the_name_of_a_special_in_a_text_is_text(tokenizer: Tokenizer) -> None:
+    """tf#38043: a literal <PAD> is, or is not, padding."""
+    ids = tokenizer.encode(_NAMED)
+    assert ids.min() >= len(tokenizer.vocabulary.specials)
+    assert tokenizer.decode(ids) == _NAMED
 
 
 def test_what_is_lost_is_told() -> None:

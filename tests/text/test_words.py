@@ -120,6 +120,7 @@ def test_pieces_of_a_stream_join_to_the_whole(data, options):
 
 
 def test_ids_are_laid_out_as_the_options_say():
+    """tensorflow/docs#2260: the unknown word has the id of a word; tensorflow/docs#2261: are there v ids, or v + 1?"""
     for padding in (True, False):
         unk = trained("to be to", padding=padding)
         buckets = trained("to be to", padding=padding, unknown="buckets", buckets=2)
@@ -137,8 +138,9 @@ def test_ids_are_laid_out_as_the_options_say():
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(st.sampled_from(["<pad>", "<unk>", "<PAD>", "<<unk>>", "<bucket 0>", "a", "\0"]), min_size=1))
+@given(st.lists(st.sampled_from(["<pad>", "<unk>", "<PAD>", "</s>", "<<unk>>", "<bucket 0>", "a", "\0"]), min_size=1))
 def test_no_text_writes_a_special(words):
+    """tf#38043: a literal <PAD> is, or is not, padding."""
     text = "|".join(words)
     for options in (
         WordOptions(filters="", split="|"),
@@ -248,6 +250,7 @@ def test_counts_are_those_of_a_loop(korean_films):
 
 
 def test_settings_are_kept_by_json_to_the_last_one():
+    """keras#15382, tf#53339: a setting is forgotten on the way; the length of padding is the data section's."""
     for field, value in {
         "splitter": "words",
         "filters": ".",

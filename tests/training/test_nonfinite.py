@@ -5,9 +5,9 @@ import inspect
 import jax
 import jax.numpy as jnp
 import pytest
+from small_language_models import transformer_model
 from toy_training import ToyLoader, loss_fn, toy_optimizer, toy_state
 
-from jaxseq.models.transformer import TransformerLanguageModel
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.objective import LossOutput
 from jaxseq.training.nonfinite import explain_nonfinite
@@ -149,9 +149,9 @@ def test_the_share_of_every_device_is_looked_at():
 
 
 def test_a_nan_that_a_layer_takes_out_and_puts_back_is_named_by_where_it_came_from():
-    model = TransformerLanguageModel(vocabulary_size=5, features=4, layers=1, heads=2, context=4)
+    model = transformer_model(size=5, features=4, layers=1, heads=2, context=4)
     tokens = jnp.array([[0, 3, 1]], jnp.int32)
-    params = model.init(jax.random.key(0), tokens)["params"]
+    params = jax.jit(model.init)(jax.random.key(0), tokens)["params"]
     params["embedding"] = params["embedding"].at[3].set(jnp.nan)
 
     def loss(variables, carry, batch, context):

@@ -314,7 +314,7 @@ def test_meta_and_files_go_into_every_checkpoint(tmp_path):
         opened = store.open(step)
         assert opened is not None
         assert opened[0].meta["tokenizer"] == "abc"
-        assert opened[0].files["config.json"] == "{}"
+        assert opened[0].files["config.json"] == b"{}"
 
 
 def test_a_batch_that_devices_cannot_share_equally_is_said_once(tmp_path):
@@ -362,11 +362,11 @@ def test_rows_that_were_lost_come_back_from_the_checkpoint(tmp_path, unbroken, c
 
 def test_every_checkpoint_holds_the_rows_up_to_its_step(unbroken):
     directory = unbroken[1][0]
-    whole = (directory / "metrics.csv").read_text()
+    whole = (directory / "metrics.csv").read_bytes()
     store = CheckpointStore(directory / "checkpoints")
     for step in store.steps():
         record = store.open(step)[0].files["metrics.csv"]
-        rows = [line for line in whole.splitlines()[1:] if int(line.split(",")[0]) <= step]
+        rows = [line for line in whole.splitlines()[1:] if int(line.split(b",")[0]) <= step]
         assert record.splitlines()[1:] == rows
     assert record == whole
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseq.config import OptimizerConfig
+from jaxseq.config import AdamConfig
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.objective import LossContext, LossOutput
 from jaxseq.sharding import DataParallel
@@ -39,6 +39,7 @@ class ToyLoader:
     """Batches of an endless random source; those numbered in `poisoned` make an infinite loss."""
 
     batch_size = ROWS
+    uniform = True
 
     def __init__(self, *, steps_per_epoch: int = 6, poisoned: tuple[int, ...] = (), seed: int = 0) -> None:
         self.steps_per_epoch = steps_per_epoch
@@ -70,7 +71,7 @@ def toy_params() -> dict[str, jax.Array]:
 
 def toy_optimizer(steps: int = 100, **options: Any) -> Optimizer:
     """Adam at 0.05, or what `options` say."""
-    return make_optimizer(OptimizerConfig(**{"learning_rate": 0.05, **options}), steps=steps)
+    return make_optimizer(AdamConfig(**{"learning_rate": 0.05, **options}), steps=steps)
 
 
 def toy_state(optimizer: Optimizer, *, carried: bool = True) -> TrainState:

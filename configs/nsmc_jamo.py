@@ -1,0 +1,30 @@
+"""Korean film reviews by jamo, read both ways.
+
+    python3 train.py configs/nsmc_jamo.py
+
+The data are the Naver sentiment movie corpus (github.com/e9t/nsmc), 150,000 short reviews to train on and 50,000 to
+test, looked for in data/nsmc/: ratings_train.txt and ratings_test.txt, compressed or not.
+
+Bidirectional LSTM 96 over embedded jamo, maximum and mean over time side by side, one logit.
+"""
+
+from jaxseq.config import AdamConfig, ClassificationConfig, ExperimentConfig, LabelledConfig, RNNConfig, TrainConfig
+
+config = ExperimentConfig(
+    name="nsmc_jamo",
+    task=ClassificationConfig(pooling=("max", "mean"), dropout=0.3),
+    data=LabelledConfig(
+        source="data/nsmc/ratings_*.txt*",
+        text_column="document",
+        tokenizer="jamo",
+        normalize=("nfc",),
+        min_count=5,
+        length=300,
+        lengths=8,
+        validation=0.05,
+        batch_size=128,
+    ),
+    model=RNNConfig(cell="lstm", features=96, bidirectional=True, embedding=48),
+    optimizer=AdamConfig(learning_rate=2e-3, clip_norm=1.0),
+    train=TrainConfig(epochs=5, log_every=200, patience=2, metric="accuracy"),
+)

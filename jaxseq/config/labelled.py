@@ -1,0 +1,83 @@
+"""Labelled texts as data: which, how they become token ids, and how these become batches."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from jaxseq.config.corpus import NormalizerName
+from jaxseq.config.fields import FIXED, FREE, Bounds, Items, Text, check_fields, refuse
+from jaxseq.config.kinds import DataConfig, register
+from jaxseq.config.limits import Count, CountOrZero, Length
+
+SplitterName = Literal["filters", "whitespace", "words", "words_and_marks", "pieces", "treebank"]
+Side = Literal["pre", "post"]
+
+
+@register("data")
+@dataclass(frozen=True)
+class LabelledConfig(DataConfig):
+    """Which texts and labels, how they become token ids, and how these become batches."""
+
+    kind: ClassVar[str] = "labelled"
+
+    source: Annotated[str, Text(4096, file=True), FREE] = ""
+    """A folder of folders of classes (with train/ and test/ above them or not) or an archive of one, read as it is, or
+    a glob for the only such; a .csv, .tsv or .jsonl, or a folder or glob of such whose names tell their part; or
+    "tfds:NAME"."""
+    test_source: Annotated[str, Text(4096, file=True), FREE] = ""
+    """The same for the test split, where the source has none or another one is wanted."""
+    text_column: Annotated[str, Text(1000), FREE] = "text"
+    """Column, key or feature that holds the text."""
+    label_column: Annotated[str, Text(1000), FREE] = "label"
+    """Column, key or feature that holds the label."""
+    encoding: Annotated[str, Text(100), FREE] = "utf-8"
+    """Encoding of the files."""
+    validation: Annotated[float, Bounds(0, 0.9), FIXED] = 0.1
+    """Share of the texts to train on that is kept for validation, drawn at random from each class; not used where the
+    source has a validation part of its own."""
+    characters: Annotated[CountOrZero, FIXED] = 0
+    """Read the first so many characters of a text only, counted before normalising; 0 reads all."""
+    normalize: Annotated[tuple[NormalizerName, ...], Items(16), FIXED] = ()
+    """Normalisers applied to the text, in this order."""
+    tokenizer: Annotated[Literal["word", "char", "jamo", "byte"], FIXED] = "word"
+    """Words, characters, Hangul taken apart into compatibility jamo, or the bytes of UTF-8."""
+    splitter: Annotated[SplitterName, FIXED] = "words_and_marks"
+    """How a text is split into words (tokenizer "word")."""
+    max_words: Annotated[CountOrZero, FIXED] = 0
+    """Words that are kept, the most frequent ones; 0 keeps all."""
+    min_count: Annotated[Count, FIXED] = 1
+    """Leave out words or symbols that occur fewer times in the texts to train on."""
+    buckets: Annotated[CountOrZero, FIXED] = 0
+    """Ids that all other words share, one for each by a hash; 0 gives them one id together (tokenizer "word")."""
+    ngrams: Annotated[int, Bounds(1, 5), FIXED] = 1
+    """Add the n-grams of up to so many tokens to the tokens of a text, behind them."""
+    ngram_buckets: Annotated[Count, FIXED] = 1_000_000
+    """Ids that the n-grams share by a hash."""
+    distinct: Annotated[bool, FIXED] = False
+    """Read each token of a text once, n-grams too, where it stands first."""
+    length: Annotated[Length, FIXED] = 400
+    """Tokens that are read of a text, n-grams not counted."""
+    lengths: Annotated[int, Bounds(1, 64), FIXED] = 1
+    """Distinct lengths that batches have, so that short texts are not padded to the longest; each is compiled once."""
+    padding: Annotated[Side, FIXED] = "post"
+    """Side on which a shorter text is padded."""
+    truncating: Annotated[Side, FIXED] = "post"
+    """Side on which a longer text loses tokens."""
+    batch_size: Annotated[Length, FIXED] = 32
+    """Texts in a batch."""
+    shuffle: Annotated[bool, FIXED] = True
+    """Draw the texts of an epoch in a random order."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "data")
+        if self.tokenizer != "word" and (self.max_words or self.buckets):
+            name = "max_words" if self.max_words else "buckets"
+            raise refuse(
+                f"data.{name}", getattr(self, name), f"the tokenizer {self.tokenizer} has no words, leave it at 0"
+            )
+        if self.tokenizer == "byte" and self.min_count != 1:
+            raise refuse("data.min_count", self.min_count, "the byte tokenizer knows every byte, leave it at 1")
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether texts are kept for validation."""
+        return self.validation > 0

@@ -1,0 +1,142 @@
+"""Models: a kind for each family in `jaxseq.models`."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from jaxseq.config.fields import FIXED, Bounds, check_fields, refuse
+from jaxseq.config.kinds import ModelConfig, register
+from jaxseq.config.limits import WIDEST, DropoutRate, Length, Width
+
+
+@register("model")
+@dataclass(frozen=True)
+class RNNConfig(ModelConfig):
+    """A stack of recurrent layers over embedded or one-hot tokens."""
+
+    kind: ClassVar[str] = "rnn"
+
+    cell: Annotated[Literal["lstm", "gru", "rnn"], FIXED] = "lstm"
+    """Kind of cell; "rnn" is the simple recurrent network with tanh."""
+    reset_after: Annotated[bool, FIXED] = True
+    """GRU: apply the reset gate after the recurrent product (PyTorch, Keras's default) or before it."""
+    features: Annotated[Width, FIXED] = 256
+    """Width of each layer's state."""
+    layers: Annotated[int, Bounds(1, 64), FIXED] = 1
+    """Stacked layers."""
+    bidirectional: Annotated[bool, FIXED] = False
+    """Read every text both ways; each direction has `features`. Not for language models."""
+    embedding: Annotated[int, Bounds(0, WIDEST), FIXED] = 0
+    """Width of the token embedding; 0 feeds one-hot vectors."""
+    input_dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout on the input of the first layer."""
+    dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout between layers."""
+    output_dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout on the output of the last layer."""
+    recurrent_dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout on the state that enters the recurrent product, one mask for all steps of a window."""
+    variational: Annotated[bool, FIXED] = False
+    """Use one mask for all steps of a window in the other dropouts too, as Keras does in its recurrent layers."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+
+
+@register("model")
+@dataclass(frozen=True)
+class TransformerConfig(ModelConfig):
+    """A decoder-only Transformer, pre-norm, whose carry is its key/value cache."""
+
+    kind: ClassVar[str] = "transformer"
+
+    features: Annotated[Width, FIXED] = 128
+    """Width of the residual stream."""
+    layers: Annotated[int, Bounds(1, 128), FIXED] = 4
+    """Blocks."""
+    heads: Annotated[Width, FIXED] = 4
+    """Attention heads; they share the width equally."""
+    context: Annotated[Length, FIXED] = 64
+    """Tokens a position can attend to, itself included; also the length of the cache."""
+    positions: Annotated[Literal["learned", "sinusoidal", "rotary"], FIXED] = "rotary"
+    """How positions enter."""
+    mlp_ratio: Annotated[int, Bounds(1, 256), FIXED] = 4
+    """Width of the feed-forward layer, as a multiple of `features`."""
+    bias: Annotated[bool, FIXED] = False
+    """Biases in linear layers and layer norms."""
+    tie_embedding: Annotated[bool, FIXED] = True
+    """Use the embedding matrix as the output layer too."""
+    dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout on the embedding, the attention weights and both residual branches."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+        _require_heads(self.features, self.heads, self.positions)
+
+
+@register("model")
+@dataclass(frozen=True)
+class BagConfig(ModelConfig):
+    """Embedded tokens, whatever their order."""
+
+    kind: ClassVar[str] = "bag"
+
+    features: Annotated[Width, FIXED] = 100
+    """Width of the embedding."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+
+
+@register("model")
+@dataclass(frozen=True)
+class NBSVMConfig(ModelConfig):
+    """One weight for each token, scaled by its log-count ratio (naive Bayes) in the texts to train on.
+
+    It is a classifier with task.pooling sum, task.head bias and data.distinct."""
+
+    kind: ClassVar[str] = "nbsvm"
+
+    smoothing: Annotated[float, Bounds(1e-6, 1e6), FIXED] = 1.0
+    """Added to each count, so that a token that one class never has is no proof."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+
+
+@register("model")
+@dataclass(frozen=True)
+class EncoderConfig(ModelConfig):
+    """A Transformer, pre-norm, whose tokens see all of their text."""
+
+    kind: ClassVar[str] = "encoder"
+
+    features: Annotated[Width, FIXED] = 128
+    """Width of the residual stream."""
+    layers: Annotated[int, Bounds(1, 128), FIXED] = 2
+    """Blocks."""
+    heads: Annotated[Width, FIXED] = 4
+    """Attention heads; they share the width equally."""
+    context: Annotated[Length, FIXED] = 512
+    """Rows of the table of positions (positions "learned"); no text may be longer."""
+    positions: Annotated[Literal["learned", "sinusoidal", "rotary"], FIXED] = "rotary"
+    """How positions enter."""
+    mlp_ratio: Annotated[int, Bounds(1, 256), FIXED] = 4
+    """Width of the feed-forward layer, as a multiple of `features`."""
+    bias: Annotated[bool, FIXED] = True
+    """Biases in linear layers and layer norms."""
+    dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout on the embedding, the attention weights and both residual branches."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+        _require_heads(self.features, self.heads, self.positions)
+
+
+def _require_heads(features: int, heads: int, positions: str) -> None:
+    width, rest = divmod(features, heads)
+    if rest:
+        raise refuse("model.features", features, f"it must be a multiple of model.heads ({heads})")
+    if positions == "rotary" and width % 2:
+        raise refuse(
+            "model.features / model.heads", width, "rotary positions turn pairs, make it even or choose others"
+        )

@@ -1,0 +1,105 @@
+"""Optimizers: the learning rate and what all have in common, and a kind for each update rule (optax)."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from jaxseq.config.fields import FIXED, Bounds, check_fields
+from jaxseq.config.kinds import Kind, register
+from jaxseq.config.limits import Count, CountOrZero
+
+DecayRate = Annotated[float, Bounds(0, 0.999999)]
+"""From 1 - 2^-25 on it is 1 in float32."""
+ClippingLimit = Annotated[float, Bounds(1e-12, 1e12, zero=True)]
+Epsilon = Annotated[float, Bounds(1e-30, 1000)]
+
+
+@dataclass(frozen=True)
+class OptimizerConfig(Kind):
+    """What all optimizers have in common."""
+
+    learning_rate: Annotated[float, Bounds(1e-37, 3e38), FIXED] = 1e-3
+    """Peak learning rate."""
+    schedule: Annotated[Literal["constant", "cosine", "step"], FIXED] = "constant"
+    """Course of the learning rate after the warm-up."""
+    warmup_steps: Annotated[CountOrZero, FIXED] = 0
+    """Updates of linear warm-up; a run that ends within it never reaches the peak."""
+    final_fraction: Annotated[float, Bounds(0, 1), FIXED] = 0.1
+    """Cosine: the learning rate of the run's last update, as a fraction of the peak."""
+    step_every: Annotated[Count, FIXED] = 1000
+    """Step schedule: updates between two reductions."""
+    step_factor: Annotated[float, Bounds(1e-6, 1000), FIXED] = 0.5
+    """Step schedule: factor of each reduction."""
+    clip_norm: Annotated[ClippingLimit, FIXED] = 0.0
+    """Clip the gradient's global norm to this; 0 leaves it."""
+    clip_value: Annotated[ClippingLimit, FIXED] = 0.0
+    """Clip each element of the gradient to this; 0 leaves it."""
+    accumulate: Annotated[Count, FIXED] = 1
+    """Batches whose gradients are averaged into one update; the last update of a run takes what is left."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "optimizer")
+
+
+@register("optimizer")
+@dataclass(frozen=True)
+class AdamConfig(OptimizerConfig):
+    """Adam (Kingma and Ba 2015)."""
+
+    kind: ClassVar[str] = "adam"
+
+    b1: Annotated[DecayRate, FIXED] = 0.9
+    """Decay of the first moment."""
+    b2: Annotated[DecayRate, FIXED] = 0.999
+    """Decay of the second moment."""
+    eps: Annotated[Epsilon, FIXED] = 1e-8
+    """Added to the denominator, as in PyTorch; Keras adds 1e-7, and elsewhere (see jaxseq/training/optim.py)."""
+
+
+@register("optimizer")
+@dataclass(frozen=True)
+class AdamWConfig(AdamConfig):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    kind: ClassVar[str] = "adamw"
+
+    weight_decay: Annotated[float, Bounds(0, 1000), FIXED] = 0.0
+    """Fraction of the weights, times the learning rate, that an update takes off; biases and norms are left alone."""
+
+
+@register("optimizer")
+@dataclass(frozen=True)
+class RMSpropConfig(OptimizerConfig):
+    """RMSprop (Hinton 2012), with momentum."""
+
+    kind: ClassVar[str] = "rmsprop"
+
+    decay: Annotated[DecayRate, FIXED] = 0.9
+    """Decay of the squared gradients."""
+    eps: Annotated[Epsilon, FIXED] = 1e-8
+    """Added to the denominator, as in PyTorch; Keras adds 1e-7, and elsewhere (see jaxseq/training/optim.py)."""
+    momentum: Annotated[DecayRate, FIXED] = 0.0
+    """Momentum of the rescaled gradient."""
+
+
+@register("optimizer")
+@dataclass(frozen=True)
+class AdadeltaConfig(OptimizerConfig):
+    """Adadelta (Zeiler 2012)."""
+
+    kind: ClassVar[str] = "adadelta"
+
+    decay: Annotated[DecayRate, FIXED] = 0.9
+    """Decay of the squared gradients and updates."""
+    eps: Annotated[Epsilon, FIXED] = 1e-8
+    """Added under both roots; PyTorch's default is 1e-6."""
+
+
+@register("optimizer")
+@dataclass(frozen=True)
+class SGDConfig(OptimizerConfig):
+    """Stochastic gradient descent, with momentum."""
+
+    kind: ClassVar[str] = "sgd"
+
+    momentum: Annotated[DecayRate, FIXED] = 0.0
+    """Momentum of the gradient."""

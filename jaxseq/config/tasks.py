@@ -1,0 +1,67 @@
+"""Tasks: a kind for each of `jaxseq.tasks`."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from jaxseq.config.fields import FIXED, FREE, Bounds, Items, Text, check_fields, refuse
+from jaxseq.config.kinds import TaskConfig, register
+from jaxseq.config.limits import DropoutRate
+
+
+@register("task")
+@dataclass(frozen=True)
+class LanguageModelingConfig(TaskConfig):
+    """Predict the next token, and sample."""
+
+    kind: ClassVar[str] = "language_modeling"
+
+    predict: Annotated[Literal["every", "last"], FIXED] = "every"
+    """Train on the token after every position, or only on the one after the window."""
+    prompt: Annotated[str, Text(1_000_000), FREE] = ""
+    """Text that the sample at the end goes on from; "" starts at the beginning of a line."""
+    sample_length: Annotated[int, Bounds(1, 10_000_000), FREE] = 400
+    """Tokens of that sample."""
+    temperature: Annotated[float, Bounds(1e-6, 1e6), FREE] = 0.8
+    """Of sampling: below 1 safer, above 1 more varied."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "task")
+
+
+PoolingName = Literal["last", "first", "ends", "sum", "mean", "max", "attention"]
+
+
+@register("task")
+@dataclass(frozen=True)
+class ClassificationConfig(TaskConfig):
+    """Predict the class of a text."""
+
+    kind: ClassVar[str] = "classification"
+
+    pooling: Annotated[tuple[PoolingName, ...], Items(7), FIXED] = ("mean",)
+    """What of the features along time the head sees, side by side: those of the last or the first token, both ("ends":
+    of two directions, where each has read all), their sum, mean or greatest values, or a mean weighed by learned
+    scores."""
+    hidden: Annotated[int, Bounds(0, 65_536), FIXED] = 0
+    """Width of a layer with ReLU between pooling and logits; 0 has none."""
+    head: Annotated[Literal["linear", "bias"], FIXED] = "linear"
+    """What makes logits of that: a linear layer, or a bias where it has their number already."""
+    dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout on what the head sees."""
+    word_dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Share of the tokens of a text that are passed over in training, other ones each time (Iyyer et al. 2015)."""
+    mask: Annotated[bool, FIXED] = True
+    """Pass over padding. Without it the model reads the padding as if it were text."""
+    vectors: Annotated[str, Text(4096, file=True), FIXED] = ""
+    """File of word vectors (GloVe's or word2vec's text, word2vec's binary format) that the embedding starts with."""
+    positive: Annotated[str, Text(1000), FREE] = ""
+    """Of two classes, the one whose F1 is told; by default the second."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "task")
+        if not self.pooling:
+            raise refuse("task.pooling", self.pooling, "name one at least")
+        if self.word_dropout and not self.mask:
+            raise refuse(
+                "task.word_dropout", self.word_dropout, "without task.mask nothing is passed over, leave it at 0"
+            )

@@ -1,0 +1,49 @@
+"""A body, poolings side by side and a head make a classifier."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Bool, Float, Float32, Int
+
+from jaxseq.nn.heads import ClassificationHead
+from jaxseq.nn.pooling import POOLINGS
+from jaxseq.ops.shapes import Array
+
+
+class Classifier(nn.Module):
+    """Logits of texts.
+
+    Attributes:
+        body: `(tokens, mask=, train=) -> (features [b, t, d], carry)`, any of `jaxseq.models`.
+        pooling: Names in `nn.pooling.POOLINGS`: what of the features along time the head sees, side by side.
+    """
+
+    body: Any
+    head: ClassificationHead
+    pooling: tuple[str, ...] = ("mean",)
+
+    @property
+    def classes(self) -> int:
+        """How many there are."""
+        return self.head.classes
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        """The type of activations and of matrix products."""
+        return jnp.dtype(self.body.dtype)
+
+    def setup(self) -> None:
+        self.poolings = [POOLINGS[name](name=f"pooling_{name}") for name in self.pooling]
+
+    def __call__(
+        self, tokens: Int[Array, "b t"], *, mask: Bool[Array, "b t"] | None = None, train: bool = False
+    ) -> Float32[Array, "b {self.classes}"]:
+        """Logits; those of a row that is all padding follow from the biases."""
+        return self.head(self._pooled(tokens, mask, train).astype(self.dtype), train=train)
+
+    def _pooled(self, tokens: Array, mask: Array | None, train: bool) -> Float[Array, "b d"]:
+        if self.pooling == ("mean",) and hasattr(self.body, "mean"):  # without the vectors in memory
+            return self.body.mean(tokens, mask=mask)
+        features, _ = self.body(tokens, mask=mask, train=train)
+        return jnp.concatenate([pooling(features, mask=mask) for pooling in self.poolings], axis=-1)

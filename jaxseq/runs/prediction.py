@@ -1,0 +1,60 @@
+"""What a trained model says of texts."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Literal
+
+from jaxseq import console
+from jaxseq.data.arriving import as_they_come
+from jaxseq.data.records import RecordFormat, open_records
+from jaxseq.data.sources import waits
+from jaxseq.runs.load import load_run
+from jaxseq.signals import Poll, never
+from jaxseq.tasks.capabilities import Prediction, Predicts, capable
+
+_AHEAD = 4096
+"""Texts that are read before those that came first are predicted."""
+
+
+def read_texts(
+    source: str, *, form: RecordFormat | None = None, text_column: str = "text", encoding: str = "utf-8"
+) -> Iterator[str]:
+    """The texts of a file or of standard input ("-"): one for each line or record, empty ones too.
+
+    Raises:
+        InputError: there is no such file, or a record cannot be read; its line is named.
+    """
+    return open_records(source, form=form, text_column=text_column, encoding=encoding)
+
+
+def come_slowly(source: str) -> bool:
+    """Whether texts may keep one waiting, and who sends them wait for what is said of them: those of standard input
+    and of pipes."""
+    return waits(source)
+
+
+def predict_run(
+    run_dir: Path,
+    texts: Iterable[str],
+    *,
+    checkpoint: Literal["best", "newest"] = "best",
+    waiting: Callable[[], AbstractContextManager[Any]] | None = None,
+    poll: Poll = never,
+) -> Iterator[Prediction]:
+    """What the model of a run says of each text, in order.
+
+    Args:
+        waiting: of texts that may keep one waiting: entered while they do. What has come is then predicted at once.
+
+    Raises:
+        InputError: the run cannot be read, or its task predicts nothing.
+    """
+    run = load_run(run_dir, checkpoint=checkpoint)
+    for line in run.skipped:
+        console.tell(f"skipped a checkpoint: {line}")
+    task = capable(run.task, Predicts, run=run_dir)
+    if waiting is None:
+        return task.predict(run.variables, texts, poll=poll)
+    groups = as_they_come(texts, most=_AHEAD, waiting=waiting)
+    return (made for group in groups for made in task.predict(run.variables, group, poll=poll))

@@ -1,0 +1,85 @@
+"""What only some tasks can do, each the business of a command."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+
+from jaxseq.decoding.protocol import AutoregressiveModel
+from jaxseq.errors import InputError
+from jaxseq.memory import Part
+from jaxseq.signals import Poll, never
+from jaxseq.text.tokenizers import Tokenizer
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """Goes on from a prompt, token by token."""
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def model(self) -> AutoregressiveModel: ...
+
+    @property
+    def prompt(self) -> str:
+        """What is gone on from, unless said otherwise."""
+        ...
+
+    @property
+    def sample_length(self) -> int:
+        """Tokens of a sample, unless said otherwise."""
+        ...
+
+    @property
+    def temperature(self) -> float:
+        """Of sampling, unless said otherwise."""
+        ...
+
+    def sampling_memory(self, *, rows: int, length: int) -> list[Part]:
+        """What is held while `rows` samples of `length` tokens are made at once."""
+        ...
+
+
+class Prediction(NamedTuple):
+    """What a model says of a text."""
+
+    text: str
+    label: str
+    """The most probable class."""
+    probabilities: Mapping[str, float]
+    """Of each class."""
+    unknown: Sequence[str]
+    """Words of the text that the vocabulary does not know."""
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """Says something of each text: a record in, a record out."""
+
+    def predict(
+        self, variables: Mapping[str, Any], texts: Iterable[str], *, poll: Poll = never
+    ) -> Iterator[Prediction]:
+        """A prediction for every text, in order."""
+        ...
+
+
+COMMANDS: dict[type, tuple[str, str]] = {
+    Generates: ("sample", "generates no text"),
+    Predicts: ("predict", "predicts nothing of a text"),
+}
+"""The command of each capability, and what is said of a task without it."""
+
+Capability = TypeVar("Capability")
+
+
+def capable(task: object, capability: type[Capability], *, run: object) -> Capability:
+    """`task`, which has the capability.
+
+    Raises:
+        InputError: it has not; the command that fits is named.
+    """
+    if isinstance(task, capability):
+        return task
+    fitting = [command for other, (command, _) in COMMANDS.items() if isinstance(task, other)]
+    instead = f"`jaxseq {fitting[0]}`" if fitting else "`jaxseq evaluate`"
+    raise InputError(f"the model in {run} {COMMANDS[capability][1]}: use {instead}")

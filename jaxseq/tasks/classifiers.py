@@ -1,0 +1,76 @@
+"""Classifiers of any family, and their loss."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxseq.config import BagConfig, ClassificationConfig, EncoderConfig, ModelConfig, NBSVMConfig, RNNConfig
+from jaxseq.errors import ConfigError
+from jaxseq.models import NBSVM, Bag, Recurrent, TransformerEncoder
+from jaxseq.nn.classifier import Classifier
+from jaxseq.nn.heads import ClassificationHead
+from jaxseq.ops.dropout import dropout_mask
+from jaxseq.ops.losses import cross_entropy
+from jaxseq.ops.objective import LossContext, LossFn, LossOutput
+from jaxseq.tasks.task import Variables
+
+_BODIES = {RNNConfig: Recurrent, BagConfig: Bag, EncoderConfig: TransformerEncoder, NBSVMConfig: NBSVM}
+
+
+def build_classifier(
+    task: ClassificationConfig, model: ModelConfig, *, vocabulary_size: int, classes: int, dtype: str = "float32"
+) -> Classifier:
+    """The classifier that both sections describe; `dtype` is the type of activations.
+
+    Raises:
+        ConfigError: a model of this kind is no body of a classifier, or the head does not fit what is pooled.
+    """
+    if type(model) not in _BODIES:
+        choice = ", ".join(kind.kind for kind in _BODIES)
+        raise ConfigError(f"model.kind is {model.kind!r}: a classifier is one of {choice}")
+    head = ClassificationHead(classes, hidden=task.hidden, dropout=task.dropout, linear=task.head == "linear")
+    # An NBSVM's one vector a token is its part of the logits.
+    options = {"features": head.to_learn} if isinstance(model, NBSVMConfig) else dataclasses.asdict(model)
+    body = _BODIES[type(model)](vocabulary_size=vocabulary_size, dtype=jnp.dtype(dtype), **options)
+    classifier = Classifier(body, head, pooling=task.pooling)
+    try:
+        jax.eval_shape(lambda: init_classifier(classifier, jax.random.key(0)))
+    except ValueError as error:  # of widths that do not fit, so only without a linear layer
+        raise ConfigError(
+            f"task.head is 'bias' and {error}: set task.hidden to that, or model.features with one task.pooling; or "
+            "take the head linear"
+        ) from error
+    return classifier
+
+
+def init_classifier(model: Classifier, key: jax.Array) -> Variables:
+    """Fresh parameters, nested dicts of float32 arrays under "params"."""
+    return jax.jit(model.init)(key, jnp.zeros((1, 1), jnp.int32))
+
+
+def with_ratios(variables: Variables, ratios: np.ndarray) -> Variables:
+    """The variables of a classifier whose body is `NBSVM`, with its log-count ratios [v, n]."""
+    return {**variables, "statistics": {"body": {"ratios": jnp.asarray(ratios)}}}
+
+
+def classification_loss(model: Classifier, *, masked: bool = True, word_dropout: float = 0.0) -> LossFn:
+    """The loss for batches of `jaxseq.data.examples`: cross-entropy in nats ("loss") and hits ("accuracy").
+
+    Args:
+        masked: pass over padding; without it padding is read as the token 0.
+        word_dropout: share of the tokens that training passes over as if they were padding.
+    """
+
+    def loss_fn(variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
+        mask = batch.mask if masked else None
+        words = context.rngs("words")
+        if mask is not None and words is not None and word_dropout:
+            mask &= dropout_mask(words["words"], word_dropout, mask.shape) > 0
+        logits: Any = model.apply(variables, batch.inputs, mask=mask, train=context.train, rngs=context.rngs("dropout"))
+        loss, hits = cross_entropy(logits, batch.labels, batch.valid)
+        return LossOutput({"loss": loss, "accuracy": hits})
+
+    return loss_fn

@@ -1,0 +1,177 @@
+"""From the data section of a configuration to labelled sequences of token ids, part by part."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxseq.config import LabelledConfig
+from jaxseq.data.corpus import SPLITS
+from jaxseq.data.distinct import distinct_tokens
+from jaxseq.data.examples import ExampleLoader, Sequences, join_sequences
+from jaxseq.data.labelled import Labelled, split_off
+from jaxseq.data.labelled_sources import read_labelled
+from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
+from jaxseq.data.ngrams import with_ngrams
+from jaxseq.text.characters import CharTokenizer
+from jaxseq.text.jamo import JamoTokenizer
+from jaxseq.text.tokenizers import Tokenizer
+from jaxseq.text.utf8 import ByteTokenizer
+from jaxseq.text.word_options import WordOptions
+from jaxseq.text.words import PADDING, WordTokenizer
+
+_SHORTEST = 16
+"""Tokens of a batch so short that another one half as long is not worth its compilation."""
+
+
+class Part(NamedTuple):
+    """The labelled texts of a split as token ids."""
+
+    examples: Labelled
+    tokens: Sequences
+    """Truncated, n-grams and all."""
+    labels: np.ndarray
+    """[k] int32 class ids."""
+    lengths: LengthReport
+    """What truncation and padding do to them, n-grams not counted."""
+
+
+def read_parts(config: LabelledConfig, *, poll: Callable[[], None]) -> dict[str, Labelled]:
+    """The labelled texts by the parts that the source has.
+
+    Raises:
+        InputError: the source cannot be used.
+    """
+    return read_labelled(
+        config.source,
+        test_source=config.test_source,
+        text_column=config.text_column,
+        label_column=config.label_column,
+        encoding=config.encoding,
+        poll=poll,
+    )
+
+
+def with_validation(parts: Mapping[str, Labelled], config: LabelledConfig, *, seed: int) -> dict[str, Labelled]:
+    """The parts by split; validation is drawn from those to train on where there is none, or left out."""
+    splits = dict(parts)
+    if config.has_validation and "validation" not in splits:
+        splits["train"], splits["validation"] = split_off(splits["train"], share=config.validation, seed=seed)
+    elif not config.has_validation:
+        splits.pop("validation", None)
+    return {name: splits[name] for name in SPLITS if name in splits}
+
+
+def train_tokenizer(config: LabelledConfig, texts: Iterable[str]) -> Tokenizer:
+    """A tokenizer that reads any text, whose id 0 is that of padding.
+
+    Raises:
+        InputError: there is no text.
+    """
+    shortened = (shorten(text, config) for text in texts)
+    if config.tokenizer == "word":
+        options = WordOptions(
+            splitter=config.splitter,
+            max_words=config.max_words or None,
+            min_count=config.min_count,
+            unknown="buckets" if config.buckets else "unk",
+            buckets=config.buckets,
+        )
+        return WordTokenizer.train(shortened, normalize=config.normalize, options=options)
+    if config.tokenizer == "byte":
+        return ByteTokenizer.train(shortened, normalize=config.normalize, specials=(PADDING,))
+    kind = CharTokenizer if config.tokenizer == "char" else JamoTokenizer
+    return kind.train(
+        shortened, normalize=config.normalize, specials=(PADDING,), unknown=True, min_count=config.min_count
+    )
+
+
+def shorten(text: str, config: LabelledConfig) -> str:
+    """The part of a text that is read."""
+    return text[: config.characters] if config.characters else text
+
+
+def table_size(config: LabelledConfig, tokenizer: Tokenizer) -> int:
+    """Rows of the embedding: ids of tokens and of n-grams."""
+    return tokenizer.vocabulary_size + (config.ngram_buckets if config.ngrams > 1 else 0)
+
+
+def encode(config: LabelledConfig, tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Sequences, LengthReport]:
+    """The token ids of texts, truncated, with their n-grams behind them; each once where the configuration says so."""
+    shortened = (shorten(text, config) for text in texts)
+    if isinstance(tokenizer, WordTokenizer):
+        encoded = tokenizer.encode_texts(shortened)
+    else:
+        encoded = [tokenizer.encode(text) for text in shortened]
+    report = length_report(np.array([len(ids) for ids in encoded], np.int64), config.length)
+    kept = slice(-config.length, None) if config.truncating == "pre" else slice(config.length)
+    sequences = join_sequences(ids[kept] for ids in encoded)
+    first = tokenizer.vocabulary_size
+    sequences = with_ngrams(sequences, most=config.ngrams, first_id=first, buckets=config.ngram_buckets)
+    return distinct_tokens(sequences) if config.distinct else sequences, report
+
+
+def longest(config: LabelledConfig) -> int:
+    """Tokens of the longest sequence there can be, n-grams and all."""
+    return sum(max(0, config.length - n) for n in range(config.ngrams))
+
+
+def lengths_for(config: LabelledConfig, sequences: Sequences) -> tuple[int, ...]:
+    """The lengths of batches for these sequences."""
+    if config.lengths == 1:
+        return (longest(config),)
+    return choose_lengths(sequences.lengths, count=config.lengths, longest=longest(config))
+
+
+def by_own_length(config: LabelledConfig, sequences: Sequences) -> Iterator[tuple[np.ndarray, Sequences, int]]:
+    """Sequences by the length of their batch, which follows from no others: which ones, they themselves, that length.
+
+    It is the longest, its half and so on.
+    """
+    lengths = [longest(config)]
+    while config.lengths > 1 and lengths[0] > _SHORTEST:
+        lengths.insert(0, -(-lengths[0] // 2))
+    padded_to = np.searchsorted(lengths, sequences.lengths)
+    for number in np.unique(padded_to):
+        which = np.flatnonzero(padded_to == number)
+        starts, ends = sequences.offsets[which], sequences.offsets[which + 1]
+        parts = (sequences.ids[start:end] for start, end in zip(starts, ends, strict=True))
+        yield which, join_sequences(parts), lengths[number]
+
+
+def example_loader(
+    config: LabelledConfig,
+    sequences: Sequences,
+    labels: np.ndarray,
+    *,
+    rows: int,
+    lengths: Sequence[int] | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+    pad: bool = True,
+) -> ExampleLoader:
+    """Batches of `rows` sequences, padded as the configuration says, to `lengths` or those that suit them best."""
+    return ExampleLoader(
+        sequences,
+        labels,
+        lengths=lengths or lengths_for(config, sequences),
+        batch_size=rows,
+        padding=config.padding,
+        truncating=config.truncating,
+        shuffle=shuffle,
+        seed=seed,
+        pad=pad,
+    )
+
+
+def told(report: LengthReport, config: LabelledConfig) -> str:
+    """A report on lengths in words."""
+    return (
+        f"{report.truncated:,} of {report.texts:,} texts truncated to {config.length:,} tokens, {report.padded:,} "
+        f"padded, {report.exact:,} exact; {report.mean_length:,.1f} tokens on average"
+    )
+
+
+def fingerprint_parts(parts: Mapping[str, Labelled]) -> Mapping[str, Labelled]:
+    """The parts that a run hangs on: the test split may come and go."""
+    return {name: part for name, part in parts.items() if name != "test"}

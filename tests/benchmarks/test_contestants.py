@@ -1,0 +1,96 @@
+"""Contestants on small works, in the tests' own process."""
+
+import importlib
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from benchmarks import data
+from benchmarks.check import expected_parameters
+from benchmarks.workers import jaxseq_worker
+from benchmarks.workers.prediction import sorted_batches
+from benchmarks.works import WORKS, Model, Work
+
+GRU = Model("gru", vocabulary=50, features=8, layers=2, embedding=8, label=True)
+BOTH_WAYS = Model("lstm", vocabulary=50, features=8, layers=1, embedding=8, directions=2, label=True)
+
+
+def small(monkeypatch, tmp_path, work: Work) -> None:
+    """Makes it the work "small", and its data."""
+    monkeypatch.setitem(WORKS, "small", work)
+    data.prepare("small", tmp_path)
+
+
+@pytest.mark.parametrize("model", [GRU, BOTH_WAYS])
+def test_a_classifier_of_the_benchmarks_trains_in_the_loop_of_jaxseq(model, monkeypatch, tmp_path):
+    small(monkeypatch, tmp_path, Work("", "train", 4, 16, model))
+    job = jaxseq_worker.Training(WORKS["small"], tmp_path, "cpu")
+    assert job.parameters == model.parameters
+    losses = job.losses(3)
+    assert losses[0] == pytest.approx(np.log(2), rel=0.03)
+    assert len(losses) == 3
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def read(weights, direction, ids):
+    """h [d] after an LSTM has read ids, the gates written down one by one."""
+    into, recurrent, bias = (
+        weights[f"{direction}_{part}"].astype(np.float64) for part in ("input", "recurrent", "bias")
+    )
+    h = c = np.zeros(len(recurrent))
+    for token in ids:
+        i, f, g, o = np.split(weights["embedding"][token] @ into + h @ recurrent + bias, 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+    return h
+
+
+def probability(weights, ids):
+    both = np.concatenate([read(weights, "forward", ids), read(weights, "backward", ids[::-1])])
+    return sigmoid(both @ weights["head_kernel"][:, 0] + weights["head_bias"][0])
+
+
+@pytest.mark.parametrize("peer", ["jaxseq", "torch", "keras", "flax"])
+def test_every_contestant_predicts_what_a_plain_loop_does_in_the_order_of_the_texts(peer, monkeypatch, tmp_path):
+    small(monkeypatch, tmp_path, Work("", "predict", 11, 16, BOTH_WAYS))
+    monkeypatch.setattr("benchmarks.workers.prediction.ROWS", 6)
+    worker = importlib.import_module(f"benchmarks.workers.{peer}_worker")
+    if peer == "torch":  # how many threads it has is chosen by the clock, for the whole process
+        monkeypatch.setattr(worker.Prediction, "choose_threads", lambda self: None)
+    job = worker.Prediction(WORKS["small"], tmp_path, *(["cpu"] if peer == "torch" else []))
+    assert job.parameters == expected_parameters(BOTH_WAYS, peer)
+    assert job.units_per_call == 11
+    weights, ids, offsets = (np.load(tmp_path / name) for name in ("weights.npz", "ids.npy", "offsets.npy"))
+    wanted = [probability(weights, ids[start:stop]) for start, stop in pairwise(offsets)]
+    assert np.ptp(wanted) > 0.3  # they tell texts apart
+    np.testing.assert_allclose(job.probabilities(), wanted, atol=2e-6)
+
+
+def test_the_texts_to_predict_for_are_of_all_lengths_and_the_same_each_time(monkeypatch, tmp_path):
+    small(monkeypatch, tmp_path, Work("", "predict", 500, 48, BOTH_WAYS))
+    ids, offsets = np.load(tmp_path / "ids.npy"), np.load(tmp_path / "offsets.npy")
+    lengths = np.diff(offsets)
+    assert set(lengths) == set(range(WORKS["small"].shortest, 49))
+    assert offsets[0] == 0
+    assert offsets[-1] == len(ids)
+    assert 0 < ids.min() <= ids.max() < BOTH_WAYS.vocabulary
+    data.prepare("small", tmp_path)
+    np.testing.assert_array_equal(np.load(tmp_path / "ids.npy"), ids)
+
+
+def test_batches_from_short_to_long_hold_every_text_once_and_no_more_padding_than_they_need():
+    texts = [[5, 6, 7], [8], [1, 2, 3, 4], [9, 9], [3]]
+    offsets = np.cumsum([0, *map(len, texts)])
+    order, batches = sorted_batches(np.concatenate(texts).astype(np.int32), offsets, 2)
+    assert order.tolist() == [1, 4, 3, 0, 2]
+    assert [batch.tolist() for batch in batches] == [[[8], [3]], [[9, 9, 0], [5, 6, 7]], [[1, 2, 3, 4]]]
+    assert {batch.dtype for batch in batches} == {np.dtype(np.int32)}
+
+
+def test_there_are_weights_for_the_model_of_the_prediction_alone(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="there are no weights"):
+        small(monkeypatch, tmp_path, Work("", "predict", 4, 16, GRU))
