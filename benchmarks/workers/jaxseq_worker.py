@@ -28,12 +28,13 @@ from jaxseq.config import AdamConfig, ExperimentConfig, TrainConfig, load_config
 from jaxseq.data import RowLoader, WindowLoader
 from jaxseq.data.examples import Sequences
 from jaxseq.decoding import generate
-from jaxseq.reporting.reporter import Silent
+from jaxseq.reporting.reporter import Reporter, Silent
 from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.tasks import language_model as task
 from jaxseq.text import CharTokenizer
 from jaxseq.text.hangul import decompose
-from jaxseq.training.loop import fit
+from jaxseq.training import loop
+from jaxseq.training.evaluate import Evaluate
 from jaxseq.training.optim import make_optimizer
 from jaxseq.training.state import init_state
 
@@ -104,26 +105,19 @@ class Training:
         self.params, self.carry = model.init(jax.random.key(0), self.loader(0)[0])["params"], None
         self.loss_fn, self.train, self.optimizer = classifier_loss(model), training(), ADAM
 
-    def _fit(self, **options: Any) -> None:
-        train = dataclasses.replace(self.train, checkpoint_every=ENDLESS, **options.pop("train"))
-        optimizer = make_optimizer(self.optimizer, steps=train.steps)
+    def _fit(self, *, evaluate: Evaluate | None = None, reporter: Reporter | None = None, **train: Any) -> None:
+        config = dataclasses.replace(self.train, checkpoint_every=ENDLESS, **train)
+        optimizer = make_optimizer(self.optimizer, steps=config.steps)
         state = init_state({"params": self.params}, optimizer, key=jax.random.key(1), carry=self.carry)
+        training = loop.Training(self.loss_fn, state, self.loader, optimizer, evaluate)
         with tempfile.TemporaryDirectory() as run_dir:
-            fit(
-                self.loss_fn,
-                state,
-                self.loader,
-                optimizer=optimizer,
-                config=train,
-                run_dir=Path(run_dir),
-                store=CheckpointStore(Path(run_dir) / "checkpoints"),
-                **options,
-            )
+            storage = loop.Storage(Path(run_dir), CheckpointStore(Path(run_dir) / "checkpoints"))
+            loop.fit(training, storage, config, reporter=reporter)
 
     def _train(self) -> None:
         self.go.acquire()
         try:
-            self._fit(evaluate=self._gate, train={"steps": ENDLESS, "evaluate_every": self.units_per_call})
+            self._fit(evaluate=self._gate, steps=ENDLESS, evaluate_every=self.units_per_call)
         except BaseException as error:
             self.error = error
             self.done.release()
@@ -145,7 +139,7 @@ class Training:
 
     def losses(self, steps: int) -> list[float]:
         reporter = _Losses()
-        self._fit(train={"steps": steps, "steps_per_dispatch": 1}, reporter=reporter)
+        self._fit(reporter=reporter, steps=steps, steps_per_dispatch=1)
         return reporter.values
 
 

@@ -34,7 +34,7 @@ from jaxseq.storage.snapshot import Snapshot
 from jaxseq.tasks.task import Task, Workspace, task_of
 from jaxseq.training.devices import choose_devices
 from jaxseq.training.intervals import total_steps
-from jaxseq.training.loop import Result, fit
+from jaxseq.training.loop import Result, Storage, Training, fit
 from jaxseq.training.optim import Optimizer, make_optimizer
 from jaxseq.training.state import init_state
 
@@ -225,21 +225,11 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
     carry = task.initial_carry(loader.batch_size)
     state = init_state(task.init(key), optimizer, key=jax.random.fold_in(key, 1), carry=carry)
     stop.poll()  # from here on there is something to save
-    return fit(
-        task.loss,
-        state,
-        loader,
-        optimizer=optimizer,
-        config=config.train,
-        run_dir=run_dir,
-        store=CheckpointStore(run_dir / "checkpoints", keep=config.train.keep),
-        evaluate=evaluate,
-        metrics=task.metrics,
-        reporter=Reporters(Console(task.metrics, counted=task.counted), TensorBoard(run_dir)),
-        meta={DATA: task.fingerprint()},
-        files={CONFIG: described, **task.artifacts()},
-        stop=stop,
-    )
+    training = Training(task.loss, state, loader, optimizer, evaluate, task.metrics)
+    store = CheckpointStore(run_dir / "checkpoints", keep=config.train.keep)
+    storage = Storage(run_dir, store, {DATA: task.fingerprint()}, {CONFIG: described, **task.artifacts()})
+    reporter = Reporters(Console(task.metrics, counted=task.counted), TensorBoard(run_dir))
+    return fit(training, storage, config.train, reporter=reporter, stop=stop)
 
 
 def _finish(

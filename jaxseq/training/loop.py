@@ -65,46 +65,58 @@ class Result(NamedTuple):
         return 130 if self.stopped == "signal" and self.signal == Signals.SIGINT else 0
 
 
+class Training(NamedTuple):
+    """What is trained."""
+
+    loss_fn: LossFn
+    state: TrainState
+    """From `init_state`; copied, so it stays usable."""
+    loader: TrainLoader
+    optimizer: Optimizer
+    evaluate: Evaluate | None = None
+    """Called where the configuration asks for it; None trains without validation."""
+    metrics: Sequence[Metric] = (LOSS,)
+    """What is measured, a column each in metrics.csv. The one that `TrainConfig.metric` names, or the first, selects
+    the best checkpoint and is what `TrainConfig.patience` waits for."""
+
+
+class Storage(NamedTuple):
+    """Where a run is kept."""
+
+    run_dir: Path
+    """Gets metrics.csv."""
+    store: CheckpointStore
+    meta: Mapping[str, Any] = {}
+    """Goes into every checkpoint, beside "training", "devices" and "evaluation_due", which are the loop's."""
+    files: Mapping[str, str | bytes] = {}
+    """Small files that go into every checkpoint, by name."""
+
+
 def fit(
-    loss_fn: LossFn,
-    state: TrainState,
-    loader: TrainLoader,
-    *,
-    optimizer: Optimizer,
+    training: Training,
+    storage: Storage,
     config: TrainConfig,
-    run_dir: Path,
-    store: CheckpointStore,
-    evaluate: Evaluate | None = None,
+    *,
     reporter: Reporter | None = None,
-    meta: Mapping[str, Any] | None = None,
-    files: Mapping[str, str | bytes] | None = None,
-    metrics: Sequence[Metric] = (LOSS,),
     stop: StopRequest | None = None,
 ) -> Result:
-    """Trains from `state`, or from the newest checkpoint in `store`, to the end or until it is told to stop.
+    """Trains from the state given, or from the newest checkpoint in the store, to the end or until it is told to stop.
 
-    Writes checkpoints and run_dir/metrics.csv. SIGTERM, SIGHUP and Ctrl-C end the run with a checkpoint after the steps
-    under way; a second Ctrl-C ends it at once. An evaluation that raises `Stopped` is made anew when the run goes on.
+    Writes checkpoints and metrics.csv. SIGTERM, SIGHUP and Ctrl-C end the run with a checkpoint after the steps under
+    way; a second Ctrl-C ends it at once. An evaluation that raises `Stopped` is made anew when the run goes on.
 
     Args:
-        state: from `init_state`; copied, so it stays usable.
-        evaluate: called where `config` asks for it; None trains without validation.
-        meta: goes into every checkpoint, beside "training", "devices" and "evaluation_due", which are this function's.
-        files: small files that go into every checkpoint, by name.
-        metrics: what is measured, a column each in metrics.csv. The one that `config.metric` names, or the first,
-            selects the best checkpoint and is what `config.patience` waits for.
         stop: what signals are noted by, entered; by default one of its own.
 
     Raises:
         InputError: a setting cannot work here, something cannot be written, or the run keeps diverging.
     """
-    if config.patience and evaluate is None:
+    if config.patience and training.evaluate is None:
         raise InputError(f"train.patience is {config.patience} and there is no validation split: set it to 0")
     reporter = reporter or Silent()
-    file = MetricsFile(run_dir / METRICS_CSV, [metric.name for metric in metrics], say=reporter.say)
-    run = _Run(
-        loss_fn, state, loader, optimizer, config, store, evaluate, reporter, metrics, file, meta or {}, files or {}
-    )
+    columns = [metric.name for metric in training.metrics]
+    file = MetricsFile(storage.run_dir / METRICS_CSV, columns, say=reporter.say)
+    run = _Run(training, storage, config, reporter, file)
     try:
         with own_unless(stop) as stop:
             return run.go(stop)
@@ -114,28 +126,24 @@ def fit(
 
 @dataclasses.dataclass
 class _Run:
-    loss_fn: LossFn
-    state: TrainState
-    loader: TrainLoader
-    optimizer: Optimizer
+    training: Training
+    storage: Storage
     config: TrainConfig
-    store: CheckpointStore
-    evaluate: Evaluate | None
     reporter: Reporter
-    metrics: Sequence[Metric]
     file: MetricsFile
-    meta: Mapping[str, Any]
-    files: Mapping[str, str | bytes]
 
     def __post_init__(self) -> None:
-        self.selecting = choose_metric(self.metrics, self.config.metric)
+        self.state, self.loader = self.training.state, self.training.loader
+        self.selecting = choose_metric(self.training.metrics, self.config.metric)
         self.template = jax.eval_shape(lambda: self.state)
-        self.restored = self.store.restore(self.template)
+        self.restored = self.storage.store.restore(self.template)
         self.parallel, note = choose_devices(self.devices_wanted(), self.loader.batch_size)
         if note:
             self.reporter.say(note)
         self.intervals = Intervals.of(self.config, self.loader.steps_per_epoch, uniform=self.loader.uniform)
-        self.compiled = compile_training(self.loss_fn, self.optimizer, parallel=self.parallel, most=self.intervals.most)
+        self.compiled = compile_training(
+            self.training.loss_fn, self.training.optimizer, parallel=self.parallel, most=self.intervals.most
+        )
         self.step, self.saved, self.record, self.due = 0, -1, RunRecord(), False
         self.validation: Mapping[str, float] | None = None
 
@@ -166,7 +174,7 @@ class _Run:
             for line in restored.skipped:
                 self.reporter.say(f"skipped a checkpoint: {line}")
             self.adopt(restored)
-            self.store.tidy(self.spare | {self.step})
+            self.storage.store.tidy(self.spare | {self.step})
             self.reporter.say(f"going on from step {self.step}")
         self.reporter.begin(self.step, self.intervals.total)
         if self.due:
@@ -191,7 +199,7 @@ class _Run:
             self.reporter.say(f"stopped at step {self.step} and saved: the same command goes on from there")
         if stopped == "early":
             # They stay in the checkpoint: an update now would be one that was never evaluated.
-            left = self.step % self.optimizer.accumulate
+            left = self.step % self.training.optimizer.accumulate
             note = f"; the gradients of the last {left} batches, too few for an update, are not used" if left else ""
             self.reporter.say(
                 f"no better validation {self.selecting.name} since step {self.record.best_step}: stopped at step "
@@ -241,19 +249,19 @@ class _Run:
         total, tokens = (float(np.sum(part, dtype=np.float64)) for part in loss)
         self.reporter.advance(step, total / tokens if tokens else float("nan"), tokens)
         if self.intervals.logs_at(step):
-            self.row(step, "train", self.record.close_interval(self.metrics))
+            self.row(step, "train", self.record.close_interval(self.training.metrics))
 
     def halt(self) -> None:
         """Evaluates and saves, where due. An evaluation that is stopped stays due."""
         better = False
-        if self.evaluate is not None and self.intervals.evaluates_at(self.step):
+        if self.training.evaluate is not None and self.intervals.evaluates_at(self.step):
             before = dataclasses.replace(self.record)
             try:
-                self.validation = self.evaluate(self.state.variables, False)
+                self.validation = self.training.evaluate(self.state.variables, False)
                 better = self.record.judge(self.validation[self.selecting.name], self.step, self.selecting)
                 over = self.exhausted or self.step == self.intervals.total
                 if over and self.config.evaluate_batches:
-                    self.validation = self.evaluate(self.state.variables, True)
+                    self.validation = self.training.evaluate(self.state.variables, True)
             except Stopped:
                 self.record, self.due, self.saved = before, True, -1
                 return
@@ -276,10 +284,10 @@ class _Run:
         if regular and not self.record.skipped_in_a_row:
             self.record.candidate = self.step
         self.file.sync()
-        meta = {**self.meta, "training": self.record.to_json(), DEVICES: self.parallel.mesh.size}
+        meta = {**self.storage.meta, "training": self.record.to_json(), DEVICES: self.parallel.mesh.size}
         meta |= {EVALUATION_DUE: True} if self.due else {}
-        files = {**self.files, METRICS_CSV: self.file.content}
-        self.store.save(self.step, self.state, meta, files=files, best=best, spare=self.spare)
+        files = {**self.storage.files, METRICS_CSV: self.file.content}
+        self.storage.store.save(self.step, self.state, meta, files=files, best=best, spare=self.spare)
         self.saved = self.step
 
     def adopt(self, restored: Restored) -> None:
@@ -298,7 +306,7 @@ class _Run:
         there = {(int(row["step"]), row["split"]) for row in self.file.cut(self.step)}
         steps = range(1, self.step + 1)
         due = {(step, "train") for step in steps if self.intervals.logs_at(step)}
-        if self.evaluate is not None:
+        if self.training.evaluate is not None:
             due |= {(step, "validation") for step in steps if self.intervals.evaluates_at(step)}
         if lost := len(due - there):
             self.reporter.say(
@@ -315,7 +323,7 @@ class _Run:
                 f"{what}; train.max_rollbacks ({rollbacks - 1}) is used up: lower optimizer.learning_rate, set "
                 "optimizer.clip_norm, or find the cause with --train.debug-nonfinite"
             )
-        restored = self.store.restore(self.template, up_to=good)
+        restored = self.storage.store.restore(self.template, up_to=good)
         if restored is None:
             raise InputError(f"{what}, and the checkpoint of step {good} to go back to is gone: start anew")
         for line in restored.skipped:
@@ -332,5 +340,5 @@ class _Run:
         if np.any(jax.device_get(tallies[SKIPPED].total)):
             # A skipped step leaves parameters and carry as they were: only the step is to be set back.
             before = jax.device_get(self.state)._replace(step=np.int32(self.step - 1))
-            told = explain_nonfinite(self.loss_fn, before, self.loader(self.step - 1), self.parallel.mesh.size)
+            told = explain_nonfinite(self.training.loss_fn, before, self.loader(self.step - 1), self.parallel.mesh.size)
             raise InputError(f"loss or gradient is not finite at step {self.step}: {told}")

@@ -22,7 +22,7 @@ from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.storage.manifest import seal
 from jaxseq.storage.metrics_file import read_metrics
 from jaxseq.training import loop
-from jaxseq.training.loop import fit
+from jaxseq.training.loop import Storage, Training, fit
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -299,17 +299,9 @@ def test_patience_without_validation_is_refused(tmp_path):
 def test_meta_and_files_go_into_every_checkpoint(tmp_path):
     optimizer = toy_optimizer(2)
     store = CheckpointStore(tmp_path)
-    fit(
-        loss_fn,
-        toy_state(optimizer, carried=False),
-        ToyLoader(),
-        optimizer=optimizer,
-        config=TrainConfig(steps=2, devices=1),
-        run_dir=tmp_path,
-        store=store,
-        meta={"tokenizer": "abc"},
-        files={"config.json": "{}"},
-    )
+    training = Training(loss_fn, toy_state(optimizer, carried=False), ToyLoader(), optimizer)
+    storage = Storage(tmp_path, store, meta={"tokenizer": "abc"}, files={"config.json": "{}"})
+    fit(training, storage, TrainConfig(steps=2, devices=1))
     for step in (0, 2):
         opened = store.open(step)
         assert opened is not None

@@ -12,7 +12,7 @@ from jaxseq.config import TrainConfig
 from jaxseq.metrics.perplexity import TOKEN_METRICS
 from jaxseq.reporting.reporter import Silent
 from jaxseq.storage.checkpoint import CheckpointStore
-from jaxseq.training.loop import fit
+from jaxseq.training.loop import Storage, Training, fit
 
 TOTAL = 13
 PLAN = {"steps": TOTAL, "log_every": 5, "checkpoint_every": 4, "evaluate_every": 6, "steps_per_dispatch": 2}
@@ -48,19 +48,9 @@ def run(directory, *, loader=None, evaluate=norm_as_loss, options=None, notes=No
     config = TrainConfig(**{**PLAN, "devices": 1, **plan})
     toy_devices(config.devices)
     optimizer = make_optimizer(config.steps, warmup_steps=3, schedule="cosine", **(options or {"accumulate": 3}))
-    return fit(
-        loss,
-        toy_state(optimizer),
-        loader or ToyLoader(),
-        optimizer=optimizer,
-        config=config,
-        run_dir=directory,
-        store=CheckpointStore(directory / "checkpoints"),
-        evaluate=evaluate,
-        metrics=TOKEN_METRICS,
-        reporter=notes,
-        stop=stop,
-    )
+    training = Training(loss, toy_state(optimizer), loader or ToyLoader(), optimizer, evaluate, TOKEN_METRICS)
+    storage = Storage(directory, CheckpointStore(directory / "checkpoints"))
+    return fit(training, storage, config, reporter=notes, stop=stop)
 
 
 def assert_same_run(directory, result, other_directory, other):
