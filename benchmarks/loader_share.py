@@ -5,7 +5,8 @@
 
 The loader's time is that of cutting the batches of one dispatch and stacking them, on one core; the step's is that of
 the transfer of these batches and of the compiled function. Both are medians over dispatches taken in turn, so the order
-of a shuffled epoch, drawn once, does not show. In `jaxseq train` the next batches are cut while the devices compute.
+of a shuffled epoch, drawn once, does not show; batches of a length that is new, for which a program is compiled, do not
+count. In `jaxseq train` the next batches are cut while the devices compute.
 
 Texts are looked for as the configurations say, beneath the current directory.
 """
@@ -27,6 +28,7 @@ from jaxseq.sharding import STACKED_SHARDED
 from jaxseq.tasks import Workspace, task_of
 from jaxseq.training.devices import choose_devices, put_state
 from jaxseq.training.dispatch import compile_training, stack_batches
+from jaxseq.training.intervals import Intervals
 from jaxseq.training.optim import make_optimizer
 from jaxseq.training.state import init_state
 
@@ -40,22 +42,27 @@ def seconds_per_step(path: Path, *, dispatches: int) -> tuple[float, float]:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, memory_map=False))
     task = task_of(config).create(config, Workspace())
     loader = task.loader("train", train=True)
-    most = config.train.steps_per_dispatch
+    most = Intervals.of(config.train, loader.steps_per_epoch, uniform=loader.uniform).most
     optimizer = make_optimizer(config.optimizer, steps=most * dispatches)
     parallel, _ = choose_devices(config.train.devices, loader.batch_size)
     run = compile_training(task.loss, optimizer, parallel=parallel, most=most)
     variables, carry = task.init(jax.random.key(config.train.seed)), task.initial_carry(loader.batch_size)
     state = put_state(parallel, init_state(variables, optimizer, key=jax.random.key(1), carry=carry))
     loading, training = [], []
-    for number in range(dispatches + 1):
+    step, compiled = 0, set()
+    while len(training) < dispatches:
         start = time.perf_counter()
-        batches = stack_batches(loader, number * most, most, most)
+        batches = stack_batches(loader, step, most, most)
         loaded = time.perf_counter()
         state, tallies = run(state, parallel.put(batches, STACKED_SHARDED), np.int32(most))
         jax.block_until_ready((state, tallies))
-        loading.append((loaded - start) / most)
-        training.append((time.perf_counter() - loaded) / most)
-    return statistics.median(loading[1:]), statistics.median(training[1:])  # the first compiles
+        trained = time.perf_counter()
+        shapes = tuple(leaf.shape for leaf in jax.tree.leaves(batches))
+        if shapes in compiled:
+            loading.append((loaded - start) / most)
+            training.append((trained - loaded) / most)
+        step, compiled = step + most, compiled | {shapes}
+    return statistics.median(loading), statistics.median(training)
 
 
 def main() -> int:

@@ -18,6 +18,17 @@ config = ExperimentConfig(
 """
 
 
+CLASSIFIER = """
+from jaxseq.config import BagConfig, ClassificationConfig, ExperimentConfig, LabelledConfig
+
+config = ExperimentConfig(
+    task=ClassificationConfig(pooling=("mean",)),
+    data=LabelledConfig(source={source!r}, length=40, lengths=4, batch_size=4),
+    model=BagConfig(features=8),
+)
+"""
+
+
 def small_config(folder: Path, source: Path) -> str:
     path = folder / "small.py"
     path.write_text(CONFIG.format(source=str(source)), encoding="utf-8")
@@ -43,6 +54,15 @@ def test_it_tells_the_times_and_their_ratio(run, tmp_path, capsys):
     assert float(loader) > 0
     assert float(step) > 0
     assert float(share.rstrip("%")) / 100 == pytest.approx(float(loader) / 1000 / float(step), rel=0.3)
+
+
+def test_batches_of_several_lengths_go_one_to_a_call(run, tmp_path, capsys):
+    rows = [f"{'word ' * length}\t{length % 2}" for length in range(1, 41)]
+    (tmp_path / "texts.tsv").write_text("\n".join(["text\tlabel", *rows]), encoding="utf-8")
+    path = tmp_path / "classifier.py"
+    path.write_text(CLASSIFIER.format(source=str(tmp_path / "texts.tsv")), encoding="utf-8")
+    assert run(str(path), "--dispatches", "6") == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[0] == "classifier"
 
 
 def test_a_missing_text_is_one_line(run, tmp_path, capsys):
