@@ -1,13 +1,14 @@
 """What a person sees of a classifier: a report in plain text, and two pictures."""
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from jaxseq.console import escaped_line
 from jaxseq.metrics.classification import Classified, Reliability
 from jaxseq.reporting.classification_pictures import CALIBRATION, CONFUSION, calibration_picture, confusion_picture
+from jaxseq.reporting.pictures import is_picture
 
 REPORT = "report.txt"
 """Name of the file of a report."""
@@ -69,6 +70,14 @@ def report(
 def is_report(begin: bytes) -> bool:
     """Whether a file that begins so is a `report`."""
     return begin.startswith(_BEGIN.encode())
+
+
+SHOWCASE_FILES: Mapping[str, Callable[[bytes], bool]] = {
+    REPORT: is_report,
+    CONFUSION: is_picture,
+    CALIBRATION: is_picture,
+}
+"""The files of a `showcase`, and how each is known by its first thousand bytes."""
 
 
 def _figures(found: Classified, names: Sequence[str], lengths: str, trained: str) -> Iterator[str]:

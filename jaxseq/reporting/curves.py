@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxseq.metrics.metric import Metric
-from jaxseq.reporting.pictures import SOFTWARE, new_figure, png_of, set_title
+from jaxseq.reporting.pictures import PNG, is_picture, new_figure, png_of, set_title
 from jaxseq.storage.atomic import write_atomic
 from jaxseq.storage.metrics_file import read_metrics
 
@@ -54,10 +54,8 @@ def _draw(figure: "Figure", rows: list[dict[str, str]], metric: Metric, title: s
         axes.legend(frameon=False)
 
 
-def is_picture(begin: bytes) -> bool:
+def is_curves(begin: bytes) -> bool:
     """Whether the first thousand bytes of a file are those of a picture of `draw_curves`, an earlier version's too."""
-    if not begin.startswith(b"\x89PNG\r\n\x1a\n"):
-        return False
     size = (int.from_bytes(begin[16:20]), int.from_bytes(begin[20:24]))
-    by_version_1 = size == (960, 600) and b"tEXtSoftware\0Matplotlib version" in begin
-    return b"tEXtSoftware\0" + SOFTWARE.encode() in begin or by_version_1
+    by_version_1 = begin.startswith(PNG) and size == (960, 600) and b"tEXtSoftware\0Matplotlib version" in begin
+    return is_picture(begin) or by_version_1

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SOFTWARE = "jaxseq"
 """What a picture says it was made by."""
+PNG = b"\x89PNG\r\n\x1a\n"
+"""What every PNG begins with."""
 DOTS = 120
 """In an inch."""
 _LONGEST_TITLE = 120
@@ -58,6 +60,11 @@ def png_of(figure: "Figure", **about: str) -> bytes:
     png = io.BytesIO()
     figure.savefig(png, format="png", metadata={"Software": SOFTWARE, **about})
     return png.getvalue()
+
+
+def is_picture(begin: bytes) -> bool:
+    """Whether a file that begins so is one of `png_of`."""
+    return begin.startswith(PNG) and b"tEXtSoftware\0" + SOFTWARE.encode() in begin
 
 
 class Lettering(NamedTuple):

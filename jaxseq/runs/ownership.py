@@ -13,12 +13,11 @@ import numpy as np
 from jaxseq.config import read_config
 from jaxseq.errors import InputError
 from jaxseq.opening import open_regular, read_bytes
-from jaxseq.reporting.classification import REPORT, is_report
-from jaxseq.reporting.classification_pictures import CALIBRATION, CONFUSION
-from jaxseq.reporting.curves import is_picture
+from jaxseq.reporting.curves import is_curves
 from jaxseq.reporting.event_file import EVENT_FILE, is_event_file
 from jaxseq.storage.listing import free_name
 from jaxseq.storage.lock import is_lock
+from jaxseq.tasks.task import is_of_showcase, showcase_names
 from jaxseq.text.tokenizers import tokenizer_from_text
 
 CONFIG, TOKENS, LOCK = "config.json", "tokens.npy", "lock"
@@ -54,19 +53,14 @@ def _is_record(path: Path) -> bool:
     return _fits(_begins(path, 100), b"step,epoch,split,")
 
 
-def _is_sample(path: Path) -> bool:
-    begin = _begins(path, 100)
-    return begin is not None and (begin == b"" or re.match(rb"step \d+, temperature [-+.\de]+\n\n", begin) is not None)
-
-
-def _is_picture(path: Path) -> bool:
+def _is_curves(path: Path) -> bool:
     begin = _begins(path, 1000)
-    return begin is not None and (begin == b"" or is_picture(begin))
+    return begin is not None and (begin == b"" or is_curves(begin))
 
 
-def _is_report(path: Path) -> bool:
-    begin = _begins(path, 100)
-    return begin is not None and (begin == b"" or is_report(begin))
+def _is_of_showcase(path: Path) -> bool:
+    begin = _begins(path, 1000)
+    return begin is not None and (begin == b"" or is_of_showcase(path.name, begin))
 
 
 def _is_partial(path: Path) -> bool:
@@ -107,11 +101,7 @@ def is_token_file(path: Path) -> bool:
 
 _OURS: dict[str, Callable[[Path], bool]] = {
     "metrics.csv": _is_record,
-    "curves.png": _is_picture,
-    "samples.txt": _is_sample,
-    REPORT: _is_report,
-    CONFUSION: _is_picture,
-    CALIBRATION: _is_picture,
+    "curves.png": _is_curves,
 }
 _OF_EARLIER_VERSIONS: dict[str, Callable[[Path], bool]] = {"tokenizer.json": _is_tokenizer}
 _LEFT_IN_THE_FIRST_SECOND: dict[str, Callable[[Path], bool]] = {
@@ -120,7 +110,11 @@ _LEFT_IN_THE_FIRST_SECOND: dict[str, Callable[[Path], bool]] = {
     f"{TOKENS}.partial": _is_partial,
     f".{CONFIG}.tmp": _is_first_temporary,
 }
-_TEMPORARY = frozenset(f".{name}.tmp" for name in (CONFIG, *_OURS, *_OF_EARLIER_VERSIONS))
+
+
+def _ours() -> dict[str, Callable[[Path], bool]]:
+    """The files of any run and those that runs of some task end with, and how each is known."""
+    return {**_OURS, **dict.fromkeys(showcase_names(), _is_of_showcase)}
 
 
 def written(run_dir: Path) -> Iterator[Path]:
@@ -150,7 +144,7 @@ def strangers(run_dir: Path) -> list[str]:
 def make_way(run_dir: Path) -> Iterator[str]:
     """Moves aside whatever stands in `run_dir` under the name of a file that a run writes, and is not one; tells each
     in a line."""
-    for name, is_ours in ((CONFIG, _is_config), *_OURS.items()):
+    for name, is_ours in ((CONFIG, _is_config), *_ours().items()):
         path = run_dir / name
         with suppress(FileNotFoundError):
             path.lstat()
@@ -161,16 +155,17 @@ def make_way(run_dir: Path) -> Iterator[str]:
 
 
 def _is_written(path: Path) -> bool:
-    if path.name in _TEMPORARY:
+    known = {**_ours(), **_OF_EARLIER_VERSIONS}
+    if path.name in {f".{name}.tmp" for name in (CONFIG, *known)}:
         return not path.is_dir()
     if EVENT_FILE.fullmatch(path.name):
         return is_event_file(path)
     if path.name == f"{TOKENS}.partial":
         return _is_partial(path)
-    is_ours = {**_OURS, **_OF_EARLIER_VERSIONS}.get(path.name)
+    is_ours = known.get(path.name)
     return is_ours is not None and is_ours(path)
 
 
 def _is_aside(path: Path) -> bool:
     name, _, rest = path.name.partition(".aside")
-    return name in (CONFIG, *_OURS) and re.fullmatch(r"(-\d+)?", rest) is not None and ".aside" in path.name
+    return name in (CONFIG, *_ours()) and re.fullmatch(r"(-\d+)?", rest) is not None and ".aside" in path.name

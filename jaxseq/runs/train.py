@@ -239,6 +239,10 @@ def _finish(
     stop.patience = PATIENCE  # all of the training is saved
     run = load_run(run_dir)  # its best checkpoint may be of before a prompt was changed
     shown = task.showcase(run.variables, jax.random.key(config.train.seed), step=run.step, poll=stop.poll)
+    if undeclared := sorted(shown.files.keys() - task.showcase_files.keys()):
+        raise ValueError(
+            f"{type(task).__name__}.showcase gives {undeclared[0]}, which its showcase_files does not name"
+        )
     for name, content in shown.files.items():
         write_atomic(run_dir / name, content)
     console.show()

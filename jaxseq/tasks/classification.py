@@ -70,6 +70,7 @@ class Classification(TaskDefaults):
 
     metrics: ClassVar[tuple[Metric, ...]] = CLASSIFICATION_METRICS
     counted: ClassVar[str] = "texts"
+    showcase_files: ClassVar = reporting.SHOWCASE_FILES
 
     @classmethod
     def create(cls, experiment: ExperimentConfig, workspace: Workspace) -> Self:

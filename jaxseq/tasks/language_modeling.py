@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ from jaxseq.tasks.language_model import (
     make_loss_fn,
     validation,
 )
-from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, Variables, Workspace, register_task
+from jaxseq.tasks.task import Evaluation, IsOurs, LayerOutputs, Showcase, Variables, Workspace, register_task
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 
 TOKENIZER, TOKENS, SAMPLES = "tokenizer.json", "tokens.npy", "samples.txt"
@@ -66,6 +67,9 @@ class LanguageModeling:
 
     metrics: ClassVar[tuple[Metric, ...]] = TOKEN_METRICS
     counted: ClassVar[str] = "tokens"
+    showcase_files: ClassVar[Mapping[str, IsOurs]] = {
+        SAMPLES: lambda begin: re.match(rb"step \d+, temperature [-+.\de]+\n\n", begin) is not None
+    }
 
     @classmethod
     def create(cls, experiment: ExperimentConfig, workspace: Workspace) -> Self:

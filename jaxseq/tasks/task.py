@@ -20,6 +20,8 @@ from jaxseq.metrics.metric import Metric
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
 
+IsOurs = Callable[[bytes], bool]
+"""Whether a file that begins with these bytes, the first thousand, is one that a task has made."""
 Variables = Mapping[str, Any]
 """{"params": ...} and other collections, as Flax's `apply` takes them."""
 
@@ -70,7 +72,7 @@ class Showcase(NamedTuple):
     """What a run ends with."""
 
     files: Mapping[str, bytes]
-    """By name, without folders. Texts (.txt) are printed as well."""
+    """By name, each one of the task's `showcase_files`. Texts (.txt) are printed as well."""
     invitation: str = ""
     """What the command is for: "sample more with"."""
     command: Sequence[str] = ()
@@ -95,6 +97,9 @@ class Task(Protocol):
     """Columns of metrics.csv. The first one selects checkpoints, unless train.metric names another."""
     counted: ClassVar[str]
     """What a loss is the mean of: "tokens"."""
+    showcase_files: ClassVar[Mapping[str, IsOurs]]
+    """By name, the files that `showcase` may give, and how one is told from somebody's own of that name, which is moved
+    aside and never overwritten."""
 
     @classmethod
     def create(cls, experiment: ExperimentConfig, workspace: Workspace) -> Self:
@@ -196,6 +201,7 @@ class TaskDefaults:
 
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("loss"),)
     counted: ClassVar[str] = "examples"
+    showcase_files: ClassVar[Mapping[str, IsOurs]] = {}
 
     def artifacts(self) -> dict[str, bytes]:
         """Nothing beside the configuration is needed."""
@@ -260,3 +266,13 @@ def task_of(experiment: ExperimentConfig) -> type[Task]:
     if kind not in _TASKS:
         raise ConfigError(f"task.kind is {kind!r}: there is no task for it, choose {', '.join(_TASKS)}")
     return _TASKS[kind]
+
+
+def showcase_names() -> frozenset[str]:
+    """Names of the files that runs of any task end with."""
+    return frozenset(name for task in _TASKS.values() for name in task.showcase_files)
+
+
+def is_of_showcase(name: str, begin: bytes) -> bool:
+    """Whether a file of this name that begins so is what a run of some task ends with."""
+    return any(task.showcase_files[name](begin) for task in _TASKS.values() if name in task.showcase_files)

@@ -9,7 +9,7 @@ import pytest
 from command_line import arrays_of, assert_same_arrays, jaxseq, refused
 
 from jaxseq.config import kinds
-from jaxseq.runs import load_run
+from jaxseq.runs import load_run, ownership
 from jaxseq.runs.load import files_of
 from jaxseq.tasks import task
 
@@ -47,6 +47,28 @@ def test_it_trains_and_ends_with_what_its_task_shows(folder):
     code, again, err = jaxseq("train", "line.py", *seldom, folder=folder)
     assert (code, again) == (0, out)
     assert "going on from step" in err
+
+
+def test_what_it_ends_with_is_cleared_and_somebody_s_own_of_that_name_is_moved_aside(folder):
+    run = folder / "runs" / "line"
+    words = ("train", "line.py", "--train.steps", "2")
+    assert jaxseq(*words, folder=folder).code == 0
+    (run / "line.txt").write_text("a line of mine", encoding="utf-8")
+    assert {"raw.bin"} < {path.name for path in ownership.written(run)}
+    assert run / "line.txt" not in set(ownership.written(run))
+    code, _, err = jaxseq(*words, "--fresh", folder=folder)
+    assert code == 0, err
+    assert "runs/line/line.txt is none that jaxseq wrote, or damaged: it is line.txt.aside now" in err
+    assert (run / "line.txt.aside").read_text(encoding="utf-8") == "a line of mine"
+    assert {"line.txt", "raw.bin"} < {path.name for path in ownership.written(run)}
+
+
+def test_a_file_that_a_task_has_not_declared_is_not_written(folder):
+    text = (folder / "line.py").read_text(encoding="utf-8").replace('"raw.bin": lambda', '"row.bin": lambda')
+    (folder / "line.py").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"Line\.showcase gives raw\.bin, which its showcase_files does not name"):
+        jaxseq("train", "line.py", "--train.steps", "2", folder=folder)
+    assert not (folder / "runs" / "line" / "line.txt").exists()
 
 
 def test_it_goes_on_as_if_it_had_never_stopped(folder):

@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from jaxseq.metrics.classification import classified
-from jaxseq.reporting.classification import is_report, report, showcase
+from jaxseq.reporting.classification import SHOWCASE_FILES, report, showcase
 from jaxseq.reporting.classification_pictures import calibration_picture, confusion_picture
-from jaxseq.reporting.curves import is_picture
-from jaxseq.reporting.pictures import lettering_for
+from jaxseq.reporting.pictures import is_picture, lettering_for
 
 
 def found_of(n, c, *, seed=0):
@@ -92,7 +91,7 @@ def reported(**options):
 
 def test_the_report_has_every_figure():
     text = reported(lengths="1 of 5 texts truncated to 64 tokens", trained="none of 9 truncated")
-    assert is_report(text.encode())
+    assert SHOWCASE_FILES["report.txt"](text.encode())
     lines = [line.split() for line in text.splitlines()]
     assert text.startswith("classification of the test split: 4 texts\n")
     assert ["accuracy", "50.00%"] in lines
@@ -140,6 +139,5 @@ def test_a_run_ends_with_a_report_and_two_pictures():
     found = found_of(30, 2)
     files = showcase(found, names=["no", "yes"], texts=["x"] * 30, split="validation split")
     assert sorted(files) == ["calibration.png", "confusion.png", "report.txt"]
-    assert is_report(files["report.txt"])
-    assert not is_report(b"a report of somebody")
-    assert all(is_picture(files[name][:1000]) for name in files if name.endswith(".png"))
+    assert all(SHOWCASE_FILES[name](content[:1000]) for name, content in files.items())
+    assert not any(is_ours(b"a report of somebody") for is_ours in SHOWCASE_FILES.values())

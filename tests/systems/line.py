@@ -32,7 +32,7 @@ from jaxseq.metrics.metric import Metric
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.objective import LossContext, LossOutput
 from jaxseq.signals import Poll, never
-from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, Variables, Workspace, register_task
+from jaxseq.tasks.task import Evaluation, IsOurs, LayerOutputs, Showcase, Variables, Workspace, register_task
 
 
 @register("task")
@@ -99,6 +99,10 @@ class Line:
 
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("loss"), Metric("near", better="higher", form=".0%"))
     counted: ClassVar[str] = "points"
+    showcase_files: ClassVar[Mapping[str, IsOurs]] = {
+        "line.txt": lambda begin: begin.startswith(b"y = "),
+        "raw.bin": lambda begin: begin == b"\xff",
+    }
 
     @classmethod
     def create(cls, experiment: ExperimentConfig, workspace: Workspace) -> Self:
