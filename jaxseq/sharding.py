@@ -25,6 +25,11 @@ class DataParallel(NamedTuple):
         """The first `count` devices."""
         return cls(Mesh(np.array(jax.devices()[:count]), (AXIS,)))
 
+    @classmethod
+    def sharing(cls, rows: int, *, fewest: int) -> "DataParallel":
+        """As many devices as `rows` divide evenly among, each with `fewest` of them or more; one at least."""
+        return cls.over(devices_for(rows, most=max(1, min(len(jax.devices()), rows // fewest))))
+
     @property
     def axis(self) -> str | None:
         """Name of the mesh axis the batch is split over; None on one device."""

@@ -217,7 +217,7 @@ def build(work: Work, folder: Path, device: str) -> Job:
         runtime.configure(devices=1 if work.batch < 16 else 0)  # as `jaxseq sample` does
         return Generation(work)
     if work.kind == "predict":
-        runtime.configure(devices=1)  # as `jaxseq predict` does
+        runtime.configure()  # as `jaxseq predict` does
         return Prediction(work, folder)
     return Windows(work, folder) if work.kind == "windows" else Text(work, folder)
 

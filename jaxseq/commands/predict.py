@@ -53,7 +53,7 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
     """Parses, predicts, prints; returns the exit code."""
     arguments = parse(PredictArguments, argv, program=program)
     arguments = dataclasses.replace(arguments, run=run_path(arguments.run))
-    runtime.configure(devices=1)
+    runtime.configure()
     with own_unless(stop) as stop:
         stop.patience = PATIENCE
         try:

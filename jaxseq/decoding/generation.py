@@ -14,7 +14,7 @@ from jaxseq.decoding.filters import PLAIN, Filters, Sampling
 from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.decoding.sampling import NO_TOKEN, sample_tokens, usable
 from jaxseq.errors import NonFiniteError
-from jaxseq.sharding import SHARDED, DataParallel, devices_for
+from jaxseq.sharding import SHARDED, DataParallel
 
 _READ_AT_ONCE = 256
 """Most tokens of a prompt that one call of the model reads: bounds the memory its logits take."""
@@ -138,11 +138,9 @@ def _begin(model: AutoregressiveModel, params: Any, prompt: NDArray[np.int32]) -
 
 def _shared_among_devices(weights: Any, logits: Array, carry: Any) -> tuple[Any, Array, Any]:
     """The same, the rows split evenly over the devices where each gets enough of them to be worth it."""
-    rows = len(logits)
-    count = devices_for(rows, most=max(1, min(len(jax.devices()), rows // _FEWEST_ROWS)))
-    if count == 1:
+    parallel = DataParallel.sharing(len(logits), fewest=_FEWEST_ROWS)
+    if parallel.axis is None:
         return weights, logits, carry
-    parallel = DataParallel.over(count)
     return parallel.put(weights), *parallel.put((logits, carry), SHARDED)
 
 

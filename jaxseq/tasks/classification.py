@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig, NBSVMConfig
-from jaxseq.data.examples import ExampleLoader, Sequences
+from jaxseq.data.examples import ExampleLoader
 from jaxseq.data.labelled import Labelled, class_ids, find_classes, labelled_fingerprint
 from jaxseq.data.ratios import log_count_ratios
 from jaxseq.errors import ConfigError, InputError
@@ -26,10 +26,10 @@ from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.reporting import classification as reporting
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import Prediction
+from jaxseq.tasks.class_probabilities import ROWS, ClassProbabilities
 from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier, with_ratios
 from jaxseq.tasks.labelled_texts import (
     Part,
-    by_own_length,
     encode,
     example_loader,
     fingerprint_parts,
@@ -47,8 +47,6 @@ from jaxseq.text.words import WordTokenizer
 
 TOKENIZER, CLASSES = "tokenizer.json", "classes.json"
 
-_ROWS = 256
-"""Texts of a batch that is not trained on."""
 _AT_ONCE = 4096
 """Texts that are predicted before the next ones are read."""
 
@@ -199,7 +197,7 @@ class Classification(TaskDefaults):
         """Batches of a split: shuffled as for training, or each text once, from short to long."""
         part, data = self.part(split), self.data
         if not train:
-            return example_loader(data, part.tokens, part.labels, rows=rows or _ROWS)
+            return example_loader(data, part.tokens, part.labels, rows=rows or ROWS)
         seed = self.experiment.train.seed
         return example_loader(
             data, part.tokens, part.labels, rows=data.batch_size, shuffle=data.shuffle, seed=seed, pad=False
@@ -308,58 +306,20 @@ class Classification(TaskDefaults):
         positive = self.classes.index(self.section.positive) if self.section.positive else 1
         return classified(part.labels, probabilities, positive=positive)
 
-    def probabilities(
-        self,
-        variables: Variables,
-        tokens: Sequences,
-        *,
-        rows: int = _ROWS,
-        lengths: Sequence[int] | None = None,
-        poll: Poll = never,
-    ) -> np.ndarray:
-        """Of each class for each of n sequences: [n, c] float32, in their order, however they are put in batches.
-
-        Args:
-            rows: of a batch.
-            lengths: those that batches can have; by default those with the least padding.
-        """
-        count = len(tokens.offsets) - 1
-        found = np.zeros((count, len(self.classes)), np.float32)
-        if not count:
-            return found
-        loader = example_loader(self.data, tokens, np.zeros(count, np.int32), rows=rows, lengths=lengths)
-        for step in range(loader.steps_per_epoch):
-            poll()
-            batch, which = loader(step), loader.rows(step)
-            found[which] = np.asarray(self._apply(variables, batch.inputs, batch.mask))[: len(which)]
-        return found
-
     @cached_property
-    def _apply(self) -> Any:
-        masked = self.section.mask
-
-        def apply(variables: Variables, tokens: jax.Array, mask: jax.Array) -> jax.Array:
-            logits: Any = self.model.apply(variables, tokens, mask=mask if masked else None)
-            return jax.nn.softmax(logits)
-
-        return jax.jit(apply)
+    def probabilities(self) -> ClassProbabilities:
+        """Of each class for each of n sequences [n, c]."""
+        return ClassProbabilities(self.model, self.data, len(self.classes), masked=self.section.mask)
 
     def predict(self, variables: Variables, texts: Iterable[str], *, poll: Poll = never) -> Iterator[Prediction]:
         """A prediction for every text, in order; texts are read some thousands at a time."""
         remaining = iter(texts)
         while chunk := list(islice(remaining, _AT_ONCE)):
             tokens, _ = encode(self.data, self.tokenizer, chunk)
-            for text, row in zip(chunk, self._each_alone(variables, tokens, poll), strict=True):
+            for text, row in zip(chunk, self.probabilities.each_alone(variables, tokens, poll=poll), strict=True):
                 best = int(row.argmax())
                 probabilities = dict(zip(self.classes, map(float, row), strict=True))
                 yield Prediction(text, self.classes[best], probabilities, self._unknown(text))
-
-    def _each_alone(self, variables: Variables, tokens: Sequences, poll: Poll) -> np.ndarray:
-        """The same, with a padding that follows from each sequence alone: to the last bit, others change nothing."""
-        found = np.zeros((len(tokens.offsets) - 1, len(self.classes)), np.float32)
-        for which, some, length in by_own_length(self.data, tokens):
-            found[which] = self.probabilities(variables, some, lengths=(length,), poll=poll)
-        return found
 
     def _unknown(self, text: str) -> list[str]:
         return self.tokenizer.unknown_words(text) if isinstance(self.tokenizer, WordTokenizer) else []

@@ -15,7 +15,8 @@ from jaxseq.errors import ConfigError
 from jaxseq.runs import load_run
 from jaxseq.runs.prediction import read_texts
 from jaxseq.runs.train import train_run
-from jaxseq.tasks import Classification, Workspace
+from jaxseq.sharding import DataParallel
+from jaxseq.tasks import Classification, Workspace, class_probabilities
 from jaxseq.tasks import classification as classification_module
 from jaxseq.tasks.labelled_texts import encode, example_loader
 
@@ -39,13 +40,30 @@ def test_a_prediction_is_to_the_last_bit_that_of_the_text_alone(name, tables):
     task = Classification.create(experiment(tables, name, lengths=4, length=150), Workspace())
     variables = task.init(jax.random.key(0))
     texts = [" ".join(["good film"] * (number * 7)) for number in range(9)]
+    compiled = class_probabilities._probabilities._cache_size
+    before = compiled()
     alone = [next(task.predict(variables, [text])) for text in texts]
     assert list(task.predict(variables, texts)) == alone
     assert list(task.predict(variables, reversed(texts))) == alone[::-1]
-    assert task._apply._cache_size() <= 5  # and no text that is new takes a program of its own
+    assert compiled() <= before + 5  # and no text that is new takes a program of its own
     part = encode(task.data, task.tokenizer, texts)[0]
     expected = task.probabilities(variables, part)
     np.testing.assert_allclose([list(each.probabilities.values()) for each in alone], expected, atol=1e-6)
+
+
+@every_model
+def test_texts_are_shared_among_devices_and_come_out_the_same(name, tables, monkeypatch):
+    if len(jax.devices()) < 2:
+        pytest.skip("needs 2 devices")
+    task = Classification.create(experiment(tables, name, lengths=4), Workspace())
+    variables, tokens = perturbed(task.init(jax.random.key(0)), 0.3), task.part("test").tokens
+    meshes = []
+    sharing = DataParallel.sharing
+    monkeypatch.setattr(DataParallel, "sharing", lambda *a, **k: meshes.append(sharing(*a, **k)) or meshes[-1])
+    shared = task.probabilities(variables, tokens)
+    monkeypatch.setattr(class_probabilities, "_FEWEST_ROWS", 1000)
+    np.testing.assert_allclose(task.probabilities(variables, tokens), shared, atol=1e-6)
+    assert [each.mesh.size for each in meshes] == [min(4, len(jax.devices())), 1]
 
 
 @pytest.mark.parametrize("padding", ["pre", "post"])

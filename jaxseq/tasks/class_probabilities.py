@@ -1,0 +1,97 @@
+"""What a classifier makes of texts: the probability of each class, however the texts are put in batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+
+from jaxseq.config import LabelledConfig
+from jaxseq.data.examples import ExampleLoader, Sequences
+from jaxseq.nn.classifier import Classifier
+from jaxseq.sharding import REPLICATED, SHARDED, DataParallel
+from jaxseq.signals import Poll, never
+from jaxseq.tasks.labelled_texts import by_own_length, example_loader
+from jaxseq.tasks.task import Variables
+
+ROWS = 256
+"""Texts of a batch that is not trained on."""
+_FEWEST_ROWS = 8
+"""Rows that a device is worth taking for."""
+
+
+@dataclass(frozen=True)
+class ClassProbabilities:
+    """The probabilities that `model` gives sequences, padded as `data` says; rows of a batch are shared among the
+    devices that JAX has."""
+
+    model: Classifier
+    data: LabelledConfig
+    classes: int
+    masked: bool
+    """Whether the model is told of padding."""
+
+    def __call__(
+        self,
+        variables: Variables,
+        tokens: Sequences,
+        *,
+        rows: int = ROWS,
+        lengths: Sequence[int] | None = None,
+        poll: Poll = never,
+    ) -> np.ndarray:
+        """Of each class for each of n sequences: [n, c] float32, in their order.
+
+        Args:
+            rows: of a batch.
+            lengths: those that batches can have; by default those with the least padding.
+            poll: called before each batch.
+        """
+        found = self._none(tokens)
+        if len(found):
+            loader = example_loader(self.data, tokens, np.zeros(len(found), np.int32), rows=rows, lengths=lengths)
+            self._fill(found, variables, loader, poll)
+        return found
+
+    def each_alone(self, variables: Variables, tokens: Sequences, *, poll: Poll = never) -> np.ndarray:
+        """The same, with a padding that follows from each sequence alone: to the last bit, others change nothing."""
+        found = self._none(tokens)
+        for which, some, length in by_own_length(self.data, tokens):
+            found[which] = self(variables, some, lengths=(length,), poll=poll)
+        return found
+
+    def _none(self, tokens: Sequences) -> np.ndarray:
+        return np.zeros((len(tokens.lengths), self.classes), np.float32)
+
+    def _fill(self, found: np.ndarray, variables: Variables, loader: ExampleLoader, poll: Poll) -> None:
+        parallel = DataParallel.sharing(loader.batch_size, fewest=_FEWEST_ROWS)
+        variables, waiting = parallel.put(variables), None
+        for step in range(loader.steps_per_epoch):
+            poll()
+            batch, which = loader(step), loader.rows(step)
+            inputs, mask = parallel.put((batch.inputs, batch.mask), SHARDED)
+            made = _probabilities(self.model, variables, inputs, mask, masked=self.masked, parallel=parallel)
+            if waiting is not None:  # one batch behind, so that the devices never wait for the host
+                _put_down(found, *waiting)
+            waiting = which, made
+        if waiting is not None:
+            _put_down(found, *waiting)
+
+
+@partial(jax.jit, static_argnums=0, static_argnames=("masked", "parallel"))
+def _probabilities(
+    model: Classifier, variables: Variables, tokens: Array, mask: Array, *, masked: bool, parallel: DataParallel
+) -> Array:
+    def apply(variables: Variables, tokens: Array, mask: Array) -> Array:
+        logits: Any = model.apply(variables, tokens, mask=mask if masked else None)
+        return jax.nn.softmax(logits)
+
+    specs = (REPLICATED, SHARDED, SHARDED)
+    return parallel.shard(apply, in_specs=specs, out_specs=SHARDED)(variables, tokens, mask)
+
+
+def _put_down(found: np.ndarray, which: np.ndarray, made: Array) -> None:
+    found[which] = np.asarray(made)[: len(which)]
