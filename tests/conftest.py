@@ -16,6 +16,10 @@ import pytest
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "4")
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
+# Compiling is most of what the tests cost, and optimising a good part of that. Set to 0, programs are those that users
+# have: .ci/run does so where it has 64-bit types switched on.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 # What one test has compiled serves the others, and the processes they start; the user's own cache is left alone.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxseq-tests-")

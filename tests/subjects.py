@@ -26,11 +26,6 @@ class Way(Protocol):
         ...
 
 
-def quick_jit(function: Callable[..., Any]) -> Any:
-    """Compiled in half the time: compiling is nearly all of what the laws cost."""
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
-
-
 class AtOnce:
     """All tokens in one call."""
 
@@ -40,8 +35,8 @@ class AtOnce:
             _, vjp = jax.vjp(lambda floats: partition(run(*_merge(floats, rest), mask, reset))[0], floats)
             return vjp(d)[0]
 
-        self.run = quick_jit(run) if compiled else run
-        self.pull = quick_jit(pull) if compiled else pull
+        self.run = jax.jit(run) if compiled else run
+        self.pull = jax.jit(pull) if compiled else pull
 
 
 class InChunks:
@@ -202,7 +197,7 @@ class Subject:
     @functools.cached_property
     def one_step(self) -> Run:
         assert self.step is not None
-        return quick_jit(self.step)
+        return jax.jit(self.step)
 
     @functools.cached_property
     def summed_loss(self) -> AtOnce:

@@ -50,15 +50,6 @@ MASK, RESET = (np.random.default_rng(1).random((2, 2, 6)) < np.array([0.7, 0.3])
 RULE = SGDConfig(momentum=0.9, schedule="cosine", warmup_steps=2, clip_norm=1.0)
 
 
-@pytest.fixture(autouse=True)
-def compile_quickly():
-    """Compiling is nearly all of what these tests cost."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
 def of_model(model) -> dict:
     """Fresh parameters, and what the model computes with them, gradients included."""
     params, carry = init_params(model, seed=0), model.initial_carry(2)

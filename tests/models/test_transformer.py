@@ -18,8 +18,8 @@ SIZE = {"features": 8, "heads": 2, "layers": 2, "mlp_ratio": 2}
 MODELS = {
     # Every kind of position, context below, just below and above the laws' 6 steps, biases, both kinds of head.
     "rotary": transformer_model(**SIZE, context=4),
-    "learned": transformer_model(**SIZE, context=5, positions="learned", bias=True),
-    "sinusoidal": transformer_model(**SIZE, context=9, positions="sinusoidal", tied=False),
+    "learned": transformer_model(**{**SIZE, "layers": 1}, context=5, positions="learned", bias=True),
+    "sinusoidal": transformer_model(**{**SIZE, "layers": 1}, context=9, positions="sinusoidal", tied=False),
 }
 SUBJECTS = {name: subjects.of_model(name, model) for name, model in MODELS.items()}
 # Positions and the context reach into these; in the others the models differ in nothing.

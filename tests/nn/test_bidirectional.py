@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import noncausal_laws
 import numpy as np
 import pytest
-from subjects import perturbed, quick_jit
+from subjects import perturbed
 
 from jaxseq.nn.bidirectional import Bidirectional, BidirectionalCarry
 from jaxseq.nn.recurrent import GRU, LSTM, LSTMCarry, SimpleRNN
@@ -84,7 +84,7 @@ def ours(layer, params, mask, x=X):
         outputs, carry = layer.apply({"params": params}, x, mask=mask)
         return (outputs * WEIGHTS).sum() + sum((part**2).sum() for part in jax.tree.leaves(carry)), (outputs, carry)
 
-    gradients, values = quick_jit(jax.grad(objective, argnums=(0, 1), has_aux=True))(params, x)
+    gradients, values = jax.jit(jax.grad(objective, argnums=(0, 1), has_aux=True))(params, x)
     return values, gradients
 
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from subjects import quick_jit
 
 from jaxseq.nn.pooling import POOLINGS
 from jaxseq.ops import pooling
@@ -42,7 +41,7 @@ def pooled(name, x, mask):
     return POOLINGS[name]().apply(PARAMS[name], x, mask=mask)
 
 
-@quick_jit
+@jax.jit
 def everything(x, mask, d):
     """{name: (pooled, gradients of x and of parameters)}."""
     found = {}
@@ -126,7 +125,7 @@ def test_bfloat16_stays_bfloat16_and_adds_up_in_float32(name):
 @pytest.mark.parametrize("name", POOLINGS)
 def test_a_pooling_maps_over_one_more_axis(name):
     x, mask = vectors(0, (2, ROWS, STEPS, WIDTH)), np.random.default_rng(0).random((2, ROWS, STEPS)) < 0.6
-    mapped = quick_jit(jax.vmap(lambda x, mask: pooled(name, x, mask)))(x, mask)
+    mapped = jax.jit(jax.vmap(lambda x, mask: pooled(name, x, mask)))(x, mask)
     np.testing.assert_allclose(mapped, [pooled(name, *one) for one in zip(x, mask, strict=True)], rtol=1e-6)
 
 
@@ -156,12 +155,12 @@ def test_the_mean_of_a_lookup_is_that_of_its_vectors(steps, scaled):
     dirty = np.where(mask, ids, rng.choice([-1, 7, 2**31 - 1], ids.shape)).astype(np.int32)
     d = vectors(1, (2, WIDTH))
 
-    @quick_jit
+    @jax.jit
     def fused(table):
         y, pull = jax.vjp(lambda table: pooling.mean(Lookup(jnp.asarray(dirty), table, WIDTH, scale), mask), table)
         return y, pull(d)[0]
 
-    @quick_jit
+    @jax.jit
     def plain(table):
         y, pull = jax.vjp(
             lambda table: pooling.mean(Lookup(jnp.asarray(ids), table, WIDTH, scale).vectors(), mask), table
