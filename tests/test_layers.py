@@ -30,7 +30,7 @@ PIECES = {
 WHOLES = {
     "nn": {"errors", "ops"},
     "models": {"errors", "nn", "ops"},
-    "decoding": {"errors", "sharding"},
+    "decoding": {"errors", "sharding", "text"},
     "metrics": {"errors", "ops"},
     "storage": {"config", "errors", "opening"},
     "interop": {"data", "errors"},

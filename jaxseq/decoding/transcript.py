@@ -7,14 +7,7 @@ from numpy.typing import ArrayLike
 
 from jaxseq.decoding.prompts import TextReader, readable
 from jaxseq.decoding.stopping import StopFilter
-
-
-class StreamDecoder(Protocol):
-    """Text from ids that come a few at a time: only text that later ids cannot change."""
-
-    def push(self, ids: ArrayLike) -> str: ...
-
-    def flush(self) -> str: ...
+from jaxseq.text.streaming import StreamDecoder
 
 
 class TextCodec(TextReader, Protocol):
