@@ -40,7 +40,7 @@ WHOLES = {
 TASKS = {
     "tasks": {
         *("config", "data", "decoding", "errors", "interop", "memory", "metrics", "models", "nn", "ops"),
-        *("reporting", "signals", "text"),
+        *("reporting", "sharding", "signals", "text"),
     },
 }
 RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}
