@@ -15,8 +15,9 @@ Transformer (w5gpu: its GPU setting), W4 and birnn of classifiers of padded text
 directions, predict is prediction with the latter, W6 the generation of 1,000 characters with the models of W1 and W2,
 W7 tokenization and windows. A training step is forward, backward and Adam, in float32, from batches in host memory.
 jaxseq runs the loop that `jaxseq train` runs, with the loader, the dispatch and the metrics file inside the clock; the
-peers' batches are cut beforehand. A prediction goes from token ids to probabilities in the texts' order: in jaxseq by
-the function that `jaxseq predict` calls, while the peers are given their texts sorted by length.
+peers' batches are cut beforehand. A prediction goes from token ids to probabilities in the texts' order: in jaxseq as
+the report of a training has it (`jaxseq predict` pads each text to a length that follows from that text alone), while
+the peers are given their texts sorted by length.
 
 How. Every contestant has a process of its own, with and without a tuned allocator ("+m"). All are built and warmed up,
 then each works for about `--seconds` in turn, A B C D B C D A ..., the others waiting; a matmul opens every round. So
