@@ -35,7 +35,7 @@ def test_padding_reaches_nothing_whatever_tells_the_positions(name):
 def test_every_token_sees_every_other_of_its_text_and_knows_their_order(name):
     model, params = MODELS[name], SUBJECTS[name].params
     tokens, mask = np.array([[1, 2, 3, 4, 0]], np.int32), np.array([[True, True, False, True, True]])
-    run = subjects.quick_jit(lambda tokens: model.apply({"params": params}, tokens, mask=mask)[0])
+    run = jax.jit(lambda tokens: model.apply({"params": params}, tokens, mask=mask)[0])
 
     def change(other):
         return np.abs(np.asarray(run(np.array([other], np.int32)) - run(tokens))).max(-1)[0]
@@ -57,7 +57,7 @@ def test_with_padding_it_equals_pytorchs_encoder_on_values_and_gradients():
         features, _ = model.apply({"params": params}, tokens, mask=mask)
         return (features * d).sum(), features
 
-    gradient, features = subjects.quick_jit(jax.grad(objective, has_aux=True))(params)
+    gradient, features = jax.jit(jax.grad(objective, has_aux=True))(params)
     assert not np.asarray(features)[~mask].any()
 
     layers = [
