@@ -5,14 +5,14 @@
 The data are the Naver sentiment movie corpus (github.com/e9t/nsmc), 150,000 short reviews to train on and 50,000 to
 test, looked for in data/nsmc/: ratings_train.txt and ratings_test.txt, compressed or not.
 
-Bidirectional LSTM 96 over embedded jamo, maximum and mean over time side by side, one logit.
+Bidirectional GRU 128 over embedded jamo, maximum and mean over time side by side, one logit.
 """
 
 from jaxseq.config import AdamConfig, ClassificationConfig, ExperimentConfig, LabelledConfig, RNNConfig, TrainConfig
 
 config = ExperimentConfig(
     name="nsmc_jamo",
-    task=ClassificationConfig(pooling=("max", "mean"), dropout=0.3),
+    task=ClassificationConfig(pooling=("max", "mean"), dropout=0.2),
     data=LabelledConfig(
         source="data/nsmc/ratings_*.txt*",
         text_column="document",
@@ -22,9 +22,9 @@ config = ExperimentConfig(
         length=300,
         lengths=8,
         validation=0.05,
-        batch_size=128,
+        batch_size=64,
     ),
-    model=RNNConfig(cell="lstm", features=96, bidirectional=True, embedding=48),
-    optimizer=AdamConfig(learning_rate=2e-3, clip_norm=1.0),
-    train=TrainConfig(epochs=5, log_every=200, patience=2, metric="accuracy"),
+    model=RNNConfig(cell="gru", features=128, bidirectional=True, embedding=64),
+    optimizer=AdamConfig(learning_rate=3e-3, schedule="cosine", warmup_steps=200, clip_norm=1.0),
+    train=TrainConfig(epochs=6, log_every=200, metric="accuracy"),
 )
