@@ -7,7 +7,8 @@ train on and 25,000 to test, looked for in data/aclImdb/: the archive as it is (
 unpacked folder; `--data.source tfds:imdb_reviews` fetches it.
 
 Bidirectional LSTM 64 over embedded words, maximum and mean over time side by side, one logit; six words in ten are
-dropped in training. Of a review the last 600 words are read: its end says what it comes to.
+dropped in training. Of a review the last 600 words are read: its end says what it comes to. Test accuracy over seeds 0,
+1 and 2: 89.61 %, standard deviation 0.13 (89.76, 89.51, 89.57); 7 min each, on one core that others shared.
 """
 
 from jaxseq.config import AdamConfig, ClassificationConfig, ExperimentConfig, LabelledConfig, RNNConfig, TrainConfig
