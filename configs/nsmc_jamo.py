@@ -5,7 +5,8 @@
 The data are the Naver sentiment movie corpus (github.com/e9t/nsmc), 150,000 short reviews to train on and 50,000 to
 test, looked for in data/nsmc/: ratings_train.txt and ratings_test.txt, compressed or not.
 
-Bidirectional GRU 128 over embedded jamo, maximum and mean over time side by side, one logit.
+Bidirectional GRU 128 over embedded jamo, maximum and mean over time side by side, one logit. Test accuracy over seeds
+0, 1 and 2: 85.55 %, standard deviation 0.28 (85.23, 85.75, 85.68); 17 min each, on one core that others shared.
 """
 
 from jaxseq.config import AdamConfig, ClassificationConfig, ExperimentConfig, LabelledConfig, RNNConfig, TrainConfig
