@@ -57,7 +57,8 @@ class ClassProbabilities:
         return found
 
     def each_alone(self, variables: Variables, tokens: Sequences, *, poll: Poll = never) -> np.ndarray:
-        """The same, with a padding that follows from each sequence alone: to the last bit, others change nothing."""
+        """The same, with a padding that follows from each sequence alone: to the last bit, others change nothing (the
+        number of devices may)."""
         found = self._none(tokens)
         for which, some, length in by_own_length(self.data, tokens):
             found[which] = self(variables, some, lengths=(length,), poll=poll)
