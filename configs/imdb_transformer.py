@@ -6,7 +6,8 @@ The data are the Large Movie Review Dataset (Maas et al. 2011; ai.stanford.edu/~
 train on and 25,000 to test, looked for in data/aclImdb/: the archive as it is (aclImdb_v1.tar.gz, or repacked), or the
 unpacked folder; `--data.source tfds:imdb_reviews` fetches it.
 
-Two blocks, 4 heads, 64 wide, attention pooling, one logit; half of the words are dropped in training.
+Two blocks, 4 heads, 64 wide, attention pooling, one logit; half of the words are dropped in training. Test accuracy
+over seeds 0, 1 and 2: 86.85 %, standard deviation 0.26 (87.15, 86.66, 86.74); 21 min on one core.
 """
 
 from jaxseq.config import (
