@@ -19,6 +19,7 @@ from jaxseq.config import (
     ExperimentConfig,
     LabelledConfig,
     LanguageModelingConfig,
+    LinesConfig,
     NBSVMConfig,
     RNNConfig,
     TrainConfig,
@@ -31,7 +32,7 @@ from jaxseq.training.optim import make_optimizer
 
 ROOT = Path(__file__).parents[1] / "jaxseq"
 READ_BY_RUNS = (
-    *(CorpusConfig, LabelledConfig, TrainConfig),
+    *(CorpusConfig, LinesConfig, LabelledConfig, TrainConfig),
     *(LanguageModelingConfig, ClassificationConfig, NBSVMConfig),
     *kinds_of("optimizer").values(),
 )
@@ -65,6 +66,10 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     source = ("--data.source", "a.txt", "--train.steps", "4")
     for more in (["--data.layout", "windows"], ["--data.memory-map", "--train.patience", "1"]):
         assert train.main([*source, *more, "--name", more[-1], *TINY], program="train.py") == 0
+    lines = ["--data.kind", "lines", "--data.tokenizer", "word", "--data.layout", "packed", "--name", "lines"]
+    assert train.main([*source, *lines, *TINY], program="train.py") == 0
+    own = ["--data.split", "1", "0", "0", "--data.validation-source", "a.txt", "--data.test-source", "a.txt"]
+    assert train.main([*source, *lines[2:4], *own, "--name", "words", *TINY], program="train.py") == 0
     diverging = [
         "--optimizer.learning-rate",
         "3e38",

@@ -23,6 +23,7 @@ from jaxseq.ops.objective import LossContext
 from jaxseq.runs import train_model
 from jaxseq.runs.evaluation import SplitEvaluator
 from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier
+from jaxseq.tasks.corpora import row_loader
 from jaxseq.tasks.language_model import evaluation, init_params, make_loss_fn
 from jaxseq.training.optim import make_optimizer
 
@@ -92,7 +93,7 @@ def of_package(model) -> dict:
     loader = RowLoader(IDS, length=6, batch_size=2, document_starts=np.array([0, 50]))
     prompt, sampling = IDS[:6].reshape(2, 3), Sampling(temperature=0.9, top_k=5, top_p=0.9, min_p=0.01)
     data, corpus = CorpusConfig(length=6, batch_size=2), Corpus(IDS, np.array([0]))
-    evaluate = SplitEvaluator(evaluation(model, data, corpus, how="carried", rows=2))
+    evaluate = SplitEvaluator(evaluation(model, row_loader(data, corpus, rows=2)))
     return {
         "trained": train_model(
             make_loss_fn(model, loader),

@@ -11,12 +11,13 @@ import tyro
 
 from jaxseq import console, runtime
 from jaxseq.commands.arguments import parse
-from jaxseq.errors import InputError
+from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.paths import run_path
 from jaxseq.signals import PATIENCE, Poll, Stopped, StopRequest, own_unless
 
 if TYPE_CHECKING:
     from jaxseq.decoding import Transcript
+    from jaxseq.decoding.prompts import TextReader
 
 
 def _of_the_run(metavar: str) -> Any:
@@ -51,6 +52,8 @@ class SampleArguments:
     """Samples, made at once in one batch."""
     stop: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="TEXT")] = ()
     """End a sample before this text."""
+    forbid: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="TOKEN")] = ()
+    """Never choose this token, named as --next names it: "<unk>"."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """One JSON object a line for each sample: index, prompt, text (what follows it, to the letter), finish_reason,
     seed."""
@@ -133,7 +136,7 @@ def _output(arguments: SampleArguments, poll: Poll) -> Iterator[str]:
         top_p=arguments.top_p,
         min_p=arguments.min_p,
         greedy=arguments.greedy,
-    )
+    )  # complains of them before anything is read
     loaded = load_run(arguments.run, checkpoint=arguments.checkpoint)
     for line in loaded.skipped:
         console.tell(f"skipped a checkpoint: {line}")
@@ -144,8 +147,9 @@ def _output(arguments: SampleArguments, poll: Poll) -> Iterator[str]:
     remarks = [prompt_remark(tokenizer, prompt), *(stop_remark(tokenizer, stop) for stop in arguments.stop)]
     for remark in filter(None, remarks):
         console.tell(remark)
+    forbidden = (*task.forbidden, *(_token(name, tokenizer) for name in arguments.forbid))
     if arguments.next:
-        tokens, probabilities = next_tokens(model, params, ids, count=arguments.next)
+        tokens, probabilities = next_tokens(model, params, ids, count=arguments.next, forbidden=forbidden)
         symbols = [tokenizer.vocabulary.symbols[token] for token in tokens]
         likeliest = list(zip(symbols, tokens.tolist(), probabilities.tolist(), strict=True))
         poll()
@@ -156,17 +160,19 @@ def _output(arguments: SampleArguments, poll: Poll) -> Iterator[str]:
         )
         return
 
+    sampling = dataclasses.replace(sampling, forbidden=forbidden)
     if arguments.temperature is None:
         sampling = dataclasses.replace(sampling, temperature=task.temperature)
+    stops = (*arguments.stop, *task.stop)
     seed = random.SystemRandom().getrandbits(32) if arguments.seed is None else arguments.seed
     length = task.sample_length if arguments.length is None else arguments.length
     for rows, option in ((1, "--length"), (arguments.num_samples, "--num-samples")):
-        parts = task.sampling_memory(rows=rows, length=0 if arguments.stop else length)
+        parts = task.sampling_memory(rows=rows, length=0 if stops else length)
         require_memory(f"making {rows:,} samples of {length:,} tokens", parts, remedy=f"lower {option}")
     transcripts = []
     for _ in range(arguments.num_samples):
         poll()
-        transcripts.append(Transcript(tokenizer, prompt, stop=arguments.stop))
+        transcripts.append(Transcript(tokenizer, prompt, stop=stops))
     chunks = stream(
         model,
         params,
@@ -176,6 +182,14 @@ def _output(arguments: SampleArguments, poll: Poll) -> Iterator[str]:
         sampling=sampling,
     )
     yield from _as_json(transcripts, chunks, seed) if arguments.json else _as_text(transcripts, chunks)
+
+
+def _token(name: str, tokenizer: "TextReader") -> int:
+    """The id of the token that is called so."""
+    try:
+        return tokenizer.vocabulary.id_of(name)
+    except UnknownSymbolError as error:
+        raise InputError(f"--forbid: {error}") from error
 
 
 def _as_text(transcripts: list["Transcript"], chunks: Iterable[Any]) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Experiments: what can be chosen, and how a choice is written down."""
 
-from jaxseq.config.corpus import CorpusConfig, NormalizerName
+from jaxseq.config.corpus import CorpusConfig
 from jaxseq.config.experiment import ExperimentConfig
 from jaxseq.config.kinds import SECTIONS, DataConfig, ModelConfig, TaskConfig, kinds_of, register
 from jaxseq.config.labelled import LabelledConfig
+from jaxseq.config.lines import LinesConfig
 from jaxseq.config.models import BagConfig, EncoderConfig, NBSVMConfig, RNNConfig, TransformerConfig
 from jaxseq.config.optimizers import AdadeltaConfig, AdamConfig, AdamWConfig, OptimizerConfig, RMSpropConfig, SGDConfig
+from jaxseq.config.running_text import NormalizerName, RunningTextConfig
 from jaxseq.config.serialization import (
     differences,
     from_dict,
@@ -31,12 +33,14 @@ __all__ = [
     "ExperimentConfig",
     "LabelledConfig",
     "LanguageModelingConfig",
+    "LinesConfig",
     "ModelConfig",
     "NBSVMConfig",
     "NormalizerName",
     "OptimizerConfig",
     "RMSpropConfig",
     "RNNConfig",
+    "RunningTextConfig",
     "SECTIONS",
     "SGDConfig",
     "TaskConfig",

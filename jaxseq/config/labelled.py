@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from jaxseq.config.corpus import NormalizerName
 from jaxseq.config.fields import FIXED, FREE, Bounds, Items, Text, check_fields, refuse
 from jaxseq.config.kinds import DataConfig, register
 from jaxseq.config.limits import Count, CountOrZero, Length
+from jaxseq.config.running_text import NormalizerName, SplitterName
 
-SplitterName = Literal["filters", "whitespace", "words", "words_and_marks", "pieces", "treebank"]
 Side = Literal["pre", "post"]
 
 

@@ -1,16 +1,18 @@
 """From a source of text to batches of token ids. NumPy only."""
 
 from jaxseq.data.batching import Batch, Loader
-from jaxseq.data.corpus import SPLITS, Corpus, TokenChunk, join_chunks, require_ids, take_split
+from jaxseq.data.corpus import SPLITS, Corpus, TokenChunk, join_chunks, require_ids, take_split, with_splits
 from jaxseq.data.examples import ExampleLoader, LabelledBatch, Sequences, join_sequences
 from jaxseq.data.labelled import Labelled, class_ids, find_classes, labelled_fingerprint, split_off
 from jaxseq.data.labelled_sources import read_labelled, read_test_part
 from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
+from jaxseq.data.line_loader import LineLoader
 from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.padding import pad_sequences, padding_mask
 from jaxseq.data.records import open_records, read_records, record_format
 from jaxseq.data.sources import read_documents, read_pieces, source_fingerprint
 from jaxseq.data.text_files import TextPiece
+from jaxseq.data.text_lines import lines_of
 from jaxseq.data.token_file import DamagedTokenFileError, StaleTokenFileError, open_token_file, write_token_file
 from jaxseq.data.windows import (
     contiguous_rows,
@@ -33,6 +35,7 @@ __all__ = [
     "Labelled",
     "LabelledBatch",
     "LengthReport",
+    "LineLoader",
     "Loader",
     "RowLoader",
     "SPLITS",
@@ -52,6 +55,7 @@ __all__ = [
     "join_sequences",
     "labelled_fingerprint",
     "length_report",
+    "lines_of",
     "next_token_windows",
     "open_records",
     "open_token_file",
@@ -72,5 +76,6 @@ __all__ = [
     "split_off",
     "take_split",
     "window_starts",
+    "with_splits",
     "write_token_file",
 ]

@@ -1,5 +1,6 @@
 """A corpus: all token ids in one array, and where its documents begin."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ class Corpus(NamedTuple):
     """Every id is known to be below it; None where nobody has looked."""
     checksum: int | None = None
     """CRC-32 of the bytes of `ids` where it has been worked out."""
+    bounds: tuple[tuple[int, int], ...] | None = None
+    """Where each of `SPLITS` begins and ends, where that does not follow from shares alone."""
 
 
 class DocumentStarts:
@@ -86,8 +89,32 @@ def join_chunks(chunks: Iterable[TokenChunk], *, vocab_size: int | None = None) 
     return Corpus(np.concatenate(arrays), starts.array(), vocab_size)
 
 
+def with_splits(parts: Sequence[Corpus | None], shares: Sequence[float]) -> Corpus:
+    """One corpus of three: the first is cut by `shares`, the others are the validation and the test split.
+
+    Args:
+        parts: None where a split is a share of the first.
+    """
+    first, *others = parts
+    assert first is not None
+    cut = split_bounds(len(first.ids), shares)
+    bounds, there, end = [*itertools.pairwise(cut)], [first], len(first.ids)
+    starts = [first.document_starts]
+    for split, part in enumerate(others, 1):
+        if part is not None:
+            bounds[split] = (end, end + len(part.ids))
+            starts.append(part.document_starts + end)
+            there.append(part)
+            end += len(part.ids)
+    return Corpus(
+        np.concatenate([part.ids for part in there]), np.concatenate(starts), first.vocab_size, bounds=tuple(bounds)
+    )
+
+
 def take_split(corpus: Corpus, shares: Sequence[float], name: str) -> Corpus:
-    """The part of `corpus` called "train", "validation" or "test", cut in this order by three `shares`; views.
+    """The part of `corpus` called "train", "validation" or "test"; views.
+
+    Where it has no `bounds` of its own it is cut in this order by three `shares`.
 
     Every token is in one split. The token after a split's last one is in the next split, and is no target here.
 
@@ -96,8 +123,8 @@ def take_split(corpus: Corpus, shares: Sequence[float], name: str) -> Corpus:
     """
     if name not in SPLITS:
         raise InputError(f"there is no split {name!r}: choose {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
-    bounds = split_bounds(len(corpus.ids), shares)
-    start, stop = bounds[SPLITS.index(name)], bounds[SPLITS.index(name) + 1]
+    bounds = corpus.bounds or tuple(itertools.pairwise(split_bounds(len(corpus.ids), shares)))
+    start, stop = bounds[SPLITS.index(name)]
     if start == stop:
         raise InputError(
             f"the split {name!r} is empty, data.split is {tuple(shares)} of {len(corpus.ids)} tokens: "

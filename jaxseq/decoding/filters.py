@@ -1,4 +1,4 @@
-"""Which tokens may be sampled: temperature, top-k, top-p and min-p.
+"""Which tokens may be sampled: those that are not forbidden, temperature, top-k, top-p and min-p.
 
 The thresholds of top-k and top-p are found without sorting, by building the bits of the threshold one after the other,
 the highest first, each with one pass over the logits. The result is exact, ties included, and on a CPU it takes a
@@ -37,6 +37,8 @@ class Sampling:
     """Keep tokens at least this fraction as probable as the most probable one; 0 keeps all."""
     greedy: bool = False
     """Always take the most probable token; of several, the one with the lowest id."""
+    forbidden: tuple[int, ...] = ()
+    """Ids of tokens that are never chosen, greedily neither; the others' probabilities keep their proportions."""
 
     def __post_init__(self) -> None:
         if not _COLDEST <= self.temperature <= _HOTTEST:
@@ -70,25 +72,42 @@ class Filters(NamedTuple):
     """float32 scalar."""
     min_p: jax.typing.ArrayLike | None = None
     """float32 scalar."""
+    forbidden: jax.typing.ArrayLike | None = None
+    """[v] bool."""
 
     @classmethod
     def of(cls, sampling: Sampling, *, vocabulary_size: int) -> "Filters":
-        """What of `sampling` has an effect on the logits of a vocabulary of that size."""
+        """What of `sampling` has an effect on the logits of a vocabulary of that size.
+
+        Raises:
+            InputError: every token is forbidden, or one that there is not.
+        """
+        forbidden = None
+        if sampling.forbidden:
+            forbidden = np.zeros(vocabulary_size, np.bool_)
+            for token in sampling.forbidden:
+                if not 0 <= token < vocabulary_size:
+                    raise InputError(f"token {token} is forbidden: the ids go from 0 to {vocabulary_size - 1}")
+                forbidden[token] = True
+            if forbidden.all():
+                raise InputError(f"all {vocabulary_size} tokens are forbidden: leave one at least")
         if sampling.greedy:
-            return cls(None)
+            return cls(None, forbidden=forbidden)
         return cls(
             np.float32(1) / np.float32(sampling.temperature),
             np.float32(sampling.top_k) if 0 < sampling.top_k < vocabulary_size else None,
             np.float32(sampling.top_p) if sampling.top_p < 1 else None,
             np.float32(sampling.min_p) if sampling.min_p > 0 else None,
+            forbidden,
         )
 
 
 def filter_logits(logits: Array, sampling: Sampling | Filters) -> Array:
     """Logits [..., v] over the temperature, float32, with -inf for tokens that may not be sampled.
 
-    In the order of Hugging Face's warpers, each on what the one before left: temperature, top-k, top-p, min-p. Where
-    p_i is the probability of token i, renormalised over the tokens left,
+    Forbidden tokens are left out first; a greedy choice has no other filter. Then, in the order of Hugging Face's
+    warpers, each on what the one before left: temperature, top-k, top-p, min-p. Where p_i is the probability of token
+    i, renormalised over the tokens left,
 
     - top-k keeps i if fewer than k tokens have a higher logit;
     - top-p keeps i if the tokens with a higher logit have a probability of less than top_p together;
@@ -100,6 +119,8 @@ def filter_logits(logits: Array, sampling: Sampling | Filters) -> Array:
     logits = jnp.asarray(logits, jnp.float32)
     if isinstance(sampling, Sampling):
         sampling = Filters.of(sampling, vocabulary_size=logits.shape[-1])
+    if sampling.forbidden is not None:
+        logits = jnp.where(sampling.forbidden, -jnp.inf, logits)
     if sampling.scale is None:
         return logits
     logits = logits * sampling.scale  # as XLA itself divides by a constant, to the last bit

@@ -1,6 +1,6 @@
 """From a model, its parameters and a prompt to tokens: all at once, or as they are made."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -67,12 +67,13 @@ def stream(
 
 
 def next_tokens(
-    model: AutoregressiveModel, params: Any, prompt: ArrayLike, *, count: int
+    model: AutoregressiveModel, params: Any, prompt: ArrayLike, *, count: int, forbidden: Sequence[int] = ()
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """The `count` likeliest tokens after prompt [b, t], likeliest first, and their probabilities: both [b, count].
 
     For a prompt [t] both are [count]. There are fewer where the vocabulary is smaller. Of equally likely tokens the one
-    with the lower id comes first.
+    with the lower id comes first. Those `forbidden` are passed over; the others keep the probabilities that the model
+    gives them.
 
     Raises:
         ValueError: as `generate`, of `count`.
@@ -85,7 +86,8 @@ def next_tokens(
     logits = np.asarray(logits, np.float64)
     probabilities = np.exp(logits - logits.max(-1, keepdims=True))
     probabilities /= probabilities.sum(-1, keepdims=True)
-    ids = np.argsort(-probabilities, axis=-1, kind="stable")[:, :count]
+    allowed = np.delete(np.arange(probabilities.shape[-1]), list(forbidden))
+    ids = allowed[np.argsort(-probabilities[:, allowed], axis=-1, kind="stable")[:, :count]]
     shape = (*np.shape(prompt)[:-1], ids.shape[-1])
     return ids.astype(np.int32).reshape(shape), np.take_along_axis(probabilities, ids, axis=-1).reshape(shape)
 

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxseq.errors import UnknownSymbolError
+from jaxseq.text.common import comes_back, unknown_symbols
 
 _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+_MOST_NAMED = 5
 
 
 class TextReader(Protocol):
@@ -30,10 +32,10 @@ def readable(tokenizer: TextReader, text: str) -> str:
     The same letters come in several forms: a Mac gives "é" as "e" and an accent, "한" as three conjoining jamo. Of
     equally good forms the first is taken, so a text that can be read stays as it is.
     """
-    if _is_known(tokenizer, text):
+    if comes_back(tokenizer, text):
         return text
     forms = (text, *(unicodedata.normalize(form, text) for form in _FORMS))
-    return min(forms, key=lambda form: len(_lacking(tokenizer, form)))
+    return min(forms, key=lambda form: len(unknown_symbols(tokenizer, form)))
 
 
 def prompt_ids(tokenizer: TextReader, prompt: str) -> NDArray[np.int32]:
@@ -46,7 +48,7 @@ def prompt_ids(tokenizer: TextReader, prompt: str) -> NDArray[np.int32]:
     try:
         ids = tokenizer.encode(text)
     except UnknownSymbolError as error:
-        parts = unicodedata.normalize("NFD", "".join(_lacking(tokenizer, text)))
+        parts = unicodedata.normalize("NFD", "".join(unknown_symbols(tokenizer, text)))
         apart = tokenizer.normalize("e\u0301") == "e\u0301" and any(map(_is_part, tokenizer.vocabulary.symbols))
         advice = "; or, as the training text has letters taken apart, train with --data.normalize nfc"
         helps = apart and any(map(_is_part, parts))
@@ -55,8 +57,12 @@ def prompt_ids(tokenizer: TextReader, prompt: str) -> NDArray[np.int32]:
 
 
 def prompt_remark(tokenizer: TextReader, prompt: str) -> str | None:
-    """A line for a person where the prompt is read in another Unicode form than it was given in; else None."""
+    """A line for a person where words of the prompt are read as unknown ones, or it is read in another Unicode form
+    than it was given in; else None."""
     text = readable(tokenizer, prompt)
+    if unknown := unknown_symbols(tokenizer, text):  # which there is an id for, or it could not be read
+        more = f" and {len(unknown) - _MOST_NAMED:,} more" if len(unknown) > _MOST_NAMED else ""
+        return f"the vocabulary does not know {', '.join(map(_shown, unknown[:_MOST_NAMED]))}{more}: read as unknown"
     if text == prompt:
         return None
     form = next(form for form in _FORMS if unicodedata.normalize(form, prompt) == text)
@@ -71,33 +77,24 @@ def stop_remark(tokenizer: TextReader, stop: str) -> str | None:
 
     Where the vocabulary has "<unk>", the U+FFFD that a sample shows for it can be matched, what it stands for cannot.
     """
-    lacking = _lacking(tokenizer, readable(tokenizer, stop))
+    lacking = unknown_symbols(tokenizer, readable(tokenizer, stop))
     if not lacking:
         return None
     meant = [name for name in ("\\n", "\\t", "\\r") if name in stop]
     advice = f": if {meant[0]} was meant as one character, write --stop $'{meant[0]}'" if meant else ""
     return (
-        f"--stop {_shown(stop)} can never match, as {_shown(lacking[0])} (U+{ord(lacking[0]):04X}) is not among the "
+        f"--stop {_shown(stop)} can never match, as {_named(lacking[0])} is not among the "
         f"{len(tokenizer.vocabulary)} symbols of the vocabulary{advice}"
     )
-
-
-def _lacking(tokenizer: TextReader, text: str) -> list[str]:
-    """The characters that no sample can hold, each once, in the order of `text`."""
-    return [symbol for symbol in dict.fromkeys(tokenizer.normalize(text)) if not _is_known(tokenizer, symbol)]
-
-
-def _is_known(tokenizer: TextReader, text: str) -> bool:
-    """Whether ids of the vocabulary make `text`; those of "<unk>" make U+FFFD."""
-    try:
-        return tokenizer.decode(tokenizer.encode(text)) == tokenizer.normalize(text)
-    except UnknownSymbolError:
-        return False
 
 
 def _is_part(symbol: str) -> bool:
     """Whether `symbol` is a mark or a conjoining jamo: what letters are taken apart into."""
     return len(symbol) == 1 and (unicodedata.combining(symbol) > 0 or "\u1100" <= symbol < "\u1200")
+
+
+def _named(symbol: str) -> str:
+    return f"{_shown(symbol)} (U+{ord(symbol):04X})" if len(symbol) == 1 else _shown(symbol)
 
 
 def _shown(text: str) -> str:

@@ -51,7 +51,8 @@ def sample_tokens(
         noise = position_noise(key, rows=rows, start=start, length=length)
 
     def choose(i: Array | int, logits: Array) -> Array:
-        return likeliest(logits) if noise is None else draw(filter_logits(logits, filters), noise[i])
+        logits = filter_logits(logits, filters)
+        return likeliest(logits) if noise is None else draw(logits, noise[i])
 
     # Tokens go round, not logits: there is less to carry.
     def body(i: Array, state: tuple[Array, Array, Any]) -> tuple[Array, Array, Any]:

@@ -13,6 +13,13 @@ def perplexity(loss: float) -> float:
 BITS_PER_CHARACTER = Metric("bits_per_character", heading="bits/char")
 """Of a whole text, by the number of its characters: of models with other tokenizers too."""
 
+PERPLEXITY_PER_WORD = Metric("perplexity_per_word", heading="ppl/word")
+"""Of a whole text, by the number of its words and line ends: of models with other tokenizers too."""
+
+LOSS_WITH_PADDING = Metric("loss_with_padding", "nats per cell", heading="loss with padding")
+"""Of lines padded to one length, the sum over their tokens by the number of all cells: what a mean over padded batches
+comes to where padding itself is predicted without doubt, as it soon is by who learns it."""
+
 TOKEN_METRICS = (
     Metric("loss", "nats per token"),
     Metric("perplexity", from_loss=perplexity, of_tokens=True),

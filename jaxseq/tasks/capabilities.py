@@ -35,6 +35,16 @@ class Generates(Protocol):
         """Of sampling, unless said otherwise."""
         ...
 
+    @property
+    def stop(self) -> Sequence[str]:
+        """Texts that end a sample, beside those asked for."""
+        ...
+
+    @property
+    def forbidden(self) -> Sequence[int]:
+        """Tokens that no sample has, as they stand for no text."""
+        ...
+
     def sampling_memory(self, *, rows: int, length: int) -> list[Part]:
         """What is held while `rows` samples of `length` tokens are made at once."""
         ...

@@ -8,16 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxseq.config import CorpusConfig
-from jaxseq.data.corpus import Corpus, TokenChunk, join_chunks, take_split
+from jaxseq.data.corpus import Corpus, TokenChunk, join_chunks, take_split, with_splits
 from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.sources import read_pieces, source_fingerprint
 from jaxseq.data.text_files import TextPiece
 from jaxseq.data.token_file import StaleTokenFileError, open_token_file, write_token_file
 from jaxseq.errors import UnknownSymbolError
 from jaxseq.signals import Poll, never
-from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer
-
-TextLoader = WindowLoader | RowLoader
+from jaxseq.tasks.text_tokenizers import train_tokenizer
+from jaxseq.text.tokenizers import Tokenizer
 
 
 class Prepared(NamedTuple):
@@ -38,7 +37,7 @@ class Prepared(NamedTuple):
         if self.fingerprint() == fingerprint:
             return True
         ids, at_once = self.corpus.ids, 2**20
-        for kind in (np.dtype(np.int32), np.min_scalar_type(len(self.tokenizer.vocabulary) - 1)):
+        for kind in (np.dtype(np.int32), np.min_scalar_type(self.tokenizer.vocabulary_size - 1)):
             checksum = 0
             for at in range(0, len(ids), at_once):
                 checksum = zlib.crc32(ids[at : at + at_once].astype(kind).tobytes(), checksum)
@@ -59,7 +58,7 @@ def prepare(
     """Reads the source and makes token ids of it.
 
     Args:
-        tokenizer: one that is there already; None trains one on the whole source.
+        tokenizer: one that is there already; None trains one on the whole of `config.source`.
         token_file: where ids are kept with `config.memory_map`; written when it is missing or out of date.
         anew: write it in any case, and do not look at what is there.
         progress: called with the number of tokens written so far.
@@ -75,9 +74,19 @@ def prepare(
             raise ValueError("data.memory_map needs a place for the token file")
         return _prepare_on_disk(config, tokenizer, token_file, anew, progress, poll)
     pieces = list(_polled(read_pieces(config.source, encoding=config.encoding), poll))
-    tokenizer = tokenizer or _train(config, (piece.text for piece in _polled(pieces, poll)))
-    chunks = _encoded(tokenizer, _polled(pieces, poll), config.source)
-    return Prepared(tokenizer, join_chunks(chunks, vocab_size=len(tokenizer.vocabulary)))
+    tokenizer = tokenizer or train_tokenizer(config, (piece.text for piece in _polled(pieces, poll)))
+    corpus = _in_memory(tokenizer, _polled(pieces, poll), config.source)
+    if len(config.sources) == 1:
+        return Prepared(tokenizer, corpus)
+    others = [
+        _in_memory(tokenizer, _polled(read_pieces(source, encoding=config.encoding), poll), source) if source else None
+        for source in (config.validation_source, config.test_source)
+    ]
+    return Prepared(tokenizer, with_splits([corpus, *others], config.split))
+
+
+def _in_memory(tokenizer: Tokenizer, pieces: Iterator[TextPiece], source: str) -> Corpus:
+    return join_chunks(_encoded(tokenizer, pieces, source), vocab_size=tokenizer.vocabulary_size)
 
 
 def _prepare_on_disk(
@@ -94,14 +103,14 @@ def _prepare_on_disk(
         return _polled(read_pieces(config.source, encoding=config.encoding), poll)
 
     source = source_fingerprint(config.source, encoding=config.encoding)
-    tokenizer = tokenizer or _train(config, (piece.text for piece in pieces()))
+    tokenizer = tokenizer or train_tokenizer(config, (piece.text for piece in pieces()))
     ready = None if anew else prepared_before(config, tokenizer, token_file)
     if ready is not None:
         return ready
     write_token_file(
         token_file,
         _encoded(tokenizer, pieces(), config.source),
-        vocab_size=len(tokenizer.vocabulary),
+        vocab_size=tokenizer.vocabulary_size,
         tokenizer=tokenizer.fingerprint,
         source=source,
         progress=progress,
@@ -121,7 +130,7 @@ def prepared_before(config: CorpusConfig, tokenizer: Tokenizer, token_file: Path
         return None
     source = source_fingerprint(config.source, encoding=config.encoding)
     try:
-        size, fingerprint = len(tokenizer.vocabulary), tokenizer.fingerprint
+        size, fingerprint = tokenizer.vocabulary_size, tokenizer.fingerprint
         return Prepared(tokenizer, open_token_file(token_file, tokenizer=fingerprint, source=source, vocab_size=size))
     except StaleTokenFileError:
         return None
@@ -131,11 +140,6 @@ def _polled(pieces: Iterable[TextPiece], poll: Poll) -> Iterator[TextPiece]:
     for piece in pieces:
         poll()
         yield piece
-
-
-def _train(config: CorpusConfig, texts: Iterator[str]) -> Tokenizer:
-    options = {"min_count": config.min_count} if config.min_count != 1 else {}  # not every kind has it
-    return TOKENIZERS[config.tokenizer].train(texts, normalize=config.normalize, **options)
 
 
 def _encoded(tokenizer: Tokenizer, pieces: Iterator[TextPiece], source: str) -> Iterator[TokenChunk]:
@@ -152,12 +156,7 @@ def _encoded(tokenizer: Tokenizer, pieces: Iterator[TextPiece], source: str) -> 
         yield TokenChunk(ids, piece.starts_document)
 
 
-def split_names(config: CorpusConfig) -> list[str]:
-    """The splits that hold text."""
-    return [name for name, share in zip(("train", "validation", "test"), config.split, strict=True) if share > 0]
-
-
-def training_loader(config: CorpusConfig, corpus: Corpus, *, seed: int) -> TextLoader:
+def training_loader(config: CorpusConfig, corpus: Corpus, *, seed: int) -> WindowLoader | RowLoader:
     """Batches of the training split."""
     part = take_split(corpus, config.split, "train")
     sizes = {

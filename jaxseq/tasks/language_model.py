@@ -6,18 +6,18 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jaxseq.config import CorpusConfig, ModelConfig, RNNConfig, TransformerConfig
-from jaxseq.data.corpus import Corpus, require_ids, take_split
-from jaxseq.errors import ConfigError, InputError
+from jaxseq.config import ModelConfig, RNNConfig, TransformerConfig
+from jaxseq.data.corpus import require_ids
+from jaxseq.errors import ConfigError
 from jaxseq.metrics.perplexity import TOKEN_METRICS
 from jaxseq.models.recurrent import Recurrent
 from jaxseq.models.transformer import Transformer
 from jaxseq.nn.heads import BareHead, TiedHead, VocabularyHead
 from jaxseq.nn.language_model import LanguageModel
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
-from jaxseq.tasks.corpora import TextLoader, row_loader, window_loader
 from jaxseq.tasks.layer_table import traced_layers
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Variables
+from jaxseq.tasks.token_splits import TextLoader
 
 _KINDS = {"VocabularyHead": "Linear"}
 """What the table of layers calls a module, where that is not the name of its class."""
@@ -96,43 +96,17 @@ def _from_start(model: LanguageModel, carry: Any, rows: jax.Array) -> Any:
     return jax.tree.map(choose, model.initial_carry(len(rows)), carry)
 
 
-def evaluation(
-    model: LanguageModel, config: CorpusConfig, part: Corpus, *, how: Literal["carried", "windows"], rows: int = 1
-) -> Evaluation:
-    """A pass over the whole of a split.
+def evaluation(model: LanguageModel, loader: TextLoader) -> Evaluation:
+    """The pass of a loader over a split, the carry handed on where it is contiguous.
 
-    "carried": the split as `rows` contiguous rows, the carry handed on to the end. "windows": every window from the
-    initial carry. A model that predicts the last token only is asked for that of each window, or, carried, for every
-    token.
-
-    Carried, every token is predicted but the first, which nothing precedes. In windows those after the last whole
-    window are not either; the loader's `left_out` says so in words.
+    A model that predicts the last token only is asked for that of each window, or, carried, for every token.
     """
-    last_only = model.predict == "last"
-    if how == "carried":
-        model = model.clone(predict="every") if last_only else model
-        loader: TextLoader = row_loader(config, part, rows=rows)
-        return Evaluation(make_loss_fn(model, loader), loader, TOKEN_METRICS, lambda: model.initial_carry(rows))
-    loader = window_loader(config, part, shift=config.shift if last_only else config.length)
-    return Evaluation(make_loss_fn(model, loader), loader, TOKEN_METRICS)
-
-
-def validation(config: CorpusConfig, model: LanguageModel, corpus: Corpus) -> Evaluation | None:
-    """That of the validation split while a model trains, read as the training split is; None without a split.
-
-    Raises:
-        InputError: the split is too short for it.
-    """
-    if not config.has_validation:
-        return None
-    part = take_split(corpus, config.split, "validation")
-    how: Literal["carried", "windows"] = "carried" if config.layout == "rows" else "windows"
-    # As many rows as in training where the split is long enough to fill them.
-    rows = max(1, min(config.batch_size, (len(part.ids) - 1) // config.length))
-    try:
-        return evaluation(model, config, part, how=how, rows=rows)
-    except InputError as error:
-        raise InputError(f"the validation split cannot be used: {error}, or give data.split other shares") from error
+    if not loader.carried:
+        return Evaluation(make_loss_fn(model, loader), loader, TOKEN_METRICS)
+    model = model.clone(predict="every") if model.predict == "last" else model
+    return Evaluation(
+        make_loss_fn(model, loader), loader, TOKEN_METRICS, lambda: model.initial_carry(loader.batch_size)
+    )
 
 
 def layer_outputs(model: LanguageModel, *, batch_size: int, length: int) -> LayerOutputs:

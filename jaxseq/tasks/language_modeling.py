@@ -4,33 +4,34 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, ClassVar, Literal, Self
+from functools import cached_property, partial
+from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
 
-from jaxseq.config import CorpusConfig, ExperimentConfig, LanguageModelingConfig, TransformerConfig
-from jaxseq.data.corpus import Corpus, take_split
-from jaxseq.data.sources import waits
+from jaxseq.config import (
+    CorpusConfig,
+    ExperimentConfig,
+    LanguageModelingConfig,
+    LinesConfig,
+    TransformerConfig,
+)
 from jaxseq.decoding import Sampling, Transcript, prompt_ids, prompt_remark, stream
 from jaxseq.errors import ConfigError, InputError, UnknownSymbolError
 from jaxseq.memory import Part, require_memory, size_of
 from jaxseq.metrics.metric import Metric
-from jaxseq.metrics.perplexity import BITS_PER_CHARACTER, TOKEN_METRICS
+from jaxseq.metrics.perplexity import (
+    BITS_PER_CHARACTER,
+    LOSS_WITH_PADDING,
+    PERPLEXITY_PER_WORD,
+    TOKEN_METRICS,
+    perplexity,
+)
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
-from jaxseq.tasks.corpora import (
-    Prepared,
-    TextLoader,
-    prepare,
-    prepared_before,
-    split_names,
-    training_loader,
-    window_loader,
-)
+from jaxseq.tasks.corpus_splits import CorpusSplits
 from jaxseq.tasks.language_model import (
     LanguageModel,
     build_model,
@@ -38,18 +39,22 @@ from jaxseq.tasks.language_model import (
     init_variables,
     layer_outputs,
     make_loss_fn,
-    validation,
 )
+from jaxseq.tasks.line_splits import LineSplits
 from jaxseq.tasks.task import Evaluation, IsOurs, LayerOutputs, Showcase, Variables, Workspace, register_task
+from jaxseq.tasks.token_splits import Extent, TextLoader, TokenSplits
+from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 
-TOKENIZER, TOKENS, SAMPLES = "tokenizer.json", "tokens.npy", "samples.txt"
+TOKENIZER, SAMPLES = "tokenizer.json", "samples.txt"
 
 _NUMBER = np.dtype(np.float32).itemsize
 _TOKEN = 2 * np.dtype(np.int32).itemsize + 2 * np.dtype(bool).itemsize
 """Bytes of a token in a batch: input, target, mask and reset."""
 _TRANSCRIPT = 600
 """Bytes of a transcript without text in CPython: the object, its decoder and its filter."""
+_LINES_SHOWN = 8
+"""Samples at the end of a run that reads lines."""
 _CHUNK = 64
 """Tokens of a sample that `jaxseq.decoding.stream` makes at a time."""
 
@@ -62,7 +67,7 @@ class LanguageModeling:
     experiment: ExperimentConfig
     tokenizer: Tokenizer
     model: LanguageModel
-    corpus: Corpus | None = field(default=None, compare=False, repr=False)
+    texts: TokenSplits | None = field(default=None, compare=False, repr=False)
     """None where it was restored without data."""
 
     metrics: ClassVar[tuple[Metric, ...]] = TOKEN_METRICS
@@ -73,16 +78,20 @@ class LanguageModeling:
 
     @classmethod
     def create(cls, experiment: ExperimentConfig, workspace: Workspace) -> Self:
-        """Reads the corpus; without artifacts it trains a tokenizer on it.
+        """Reads the texts; without artifacts it trains a tokenizer on them.
 
         Raises:
-            InputError: the source cannot be used, the prompt or the corpus has symbols that the tokenizer does not
-                know, or the sections do not fit each other.
+            InputError: a source cannot be used, the prompt or the texts have symbols that the tokenizer does not know,
+                or the sections do not fit each other.
         """
         task, data = _sections(experiment)
-        tokenizer = None if workspace.artifacts is None else _tokenizer(workspace.artifacts)
-        with workspace.waiting() if waits(data.source) else nullcontext():
-            tokenizer, corpus = _prepared(data, tokenizer, workspace)
+        before = None if workspace.artifacts is None else _tokenizer(workspace.artifacts)
+        texts: TokenSplits
+        if isinstance(data, LinesConfig):
+            texts = LineSplits.create(data, before, workspace)
+        else:
+            texts = CorpusSplits.create(data, before, workspace)
+        tokenizer = texts.tokenizer
         if workspace.artifacts is None and (remark := getattr(tokenizer, "remark", None)):
             workspace.tell(remark)
         try:
@@ -91,7 +100,7 @@ class LanguageModeling:
             raise InputError(f"task.prompt is {task.prompt!r}: {error}") from error
         if remark := prompt_remark(tokenizer, task.prompt):
             workspace.tell(f"task.prompt: {remark}")
-        return dataclasses.replace(cls._of(experiment, tokenizer), corpus=corpus)
+        return dataclasses.replace(cls._of(experiment, tokenizer), texts=texts)
 
     @classmethod
     def restore(cls, experiment: ExperimentConfig, artifacts: Mapping[str, bytes]) -> Self:
@@ -105,7 +114,7 @@ class LanguageModeling:
     @classmethod
     def _of(cls, experiment: ExperimentConfig, tokenizer: Tokenizer) -> Self:
         task, _ = _sections(experiment)
-        size, dtype = len(tokenizer.vocabulary), experiment.train.compute_dtype
+        size, dtype = tokenizer.vocabulary_size, experiment.train.compute_dtype
         return cls(
             experiment,
             tokenizer,
@@ -118,7 +127,7 @@ class LanguageModeling:
         return _sections(self.experiment)[0]
 
     @property
-    def data(self) -> CorpusConfig:
+    def data(self) -> CorpusConfig | LinesConfig:
         """What the experiment says of the data."""
         return _sections(self.experiment)[1]
 
@@ -137,41 +146,46 @@ class LanguageModeling:
         """That of the sample at the end."""
         return self.section.temperature
 
+    @property
+    def stop(self) -> Sequence[str]:
+        """Where lines are read, the end of one."""
+        return ("\n",) if isinstance(self.tokenizer, LineTokenizer) else ()
+
+    @property
+    def forbidden(self) -> Sequence[int]:
+        """Padding and the start of a line, which no text goes on with."""
+        return getattr(self.tokenizer, "silent_ids", ())
+
     def artifacts(self) -> dict[str, bytes]:
         """The tokenizer."""
         return {TOKENIZER: (json.dumps(self.tokenizer.to_json(), ensure_ascii=False) + "\n").encode()}
 
     def fingerprint(self) -> str:
         """Changes when the token ids do."""
-        return Prepared(self.tokenizer, self._corpus).fingerprint()
+        return self._texts.fingerprint()
 
     def has_fingerprint(self, fingerprint: str) -> bool:
-        """Whether these ids had that fingerprint, be it in memory or in a token file."""
-        return Prepared(self.tokenizer, self._corpus).has_fingerprint(fingerprint)
+        """Whether the token ids had it."""
+        return self._texts.has_fingerprint(fingerprint)
 
     def overview(self) -> str:
         """How many tokens, symbols and batches there are."""
         loader = self.training_loader
         batches = f"{loader.steps_per_epoch:,} batches of {loader.batch_size} x {loader.length} an epoch"
-        return f"{len(self._corpus.ids):,} tokens, vocabulary {len(self.tokenizer.vocabulary)}, {batches}"
+        return f"{self._texts.overview()}, vocabulary {self.tokenizer.vocabulary_size:,}, {batches}"
 
     def splits(self) -> Sequence[str]:
         """Those that hold text."""
-        return split_names(self.data)
+        return list(self.data.splits)
 
     @cached_property
     def training_loader(self) -> TextLoader:
-        """Batches of the training split, as `data.layout` cuts them."""
-        return training_loader(self.data, self._corpus, seed=self.experiment.train.seed)
+        """Batches of the training split, as the data section has them."""
+        return self._texts.training_loader(seed=self.experiment.train.seed)
 
     def loader(self, split: str, *, train: bool) -> TextLoader:
-        """Batches of a split; in order they are windows that do not overlap."""
-        if train and split == "train":
-            return self.training_loader
-        part = take_split(self._corpus, self.data.split, split)
-        if train:
-            return training_loader(dataclasses.replace(self.data, split=(1.0, 0.0, 0.0)), part, seed=0)
-        return window_loader(self.data, part, shift=self.data.length)
+        """Batches of a split: drawn as for training, or each token once, in order."""
+        return self.training_loader if train and split == "train" else self._texts.loader(split, train=train)
 
     def init(self, key: jax.Array) -> Variables:
         """Fresh parameters, nested dicts of float32 arrays."""
@@ -195,38 +209,42 @@ class LanguageModeling:
         Raises:
             InputError: the split is too short for it.
         """
-        return validation(self.data, self.model, self._corpus)
+        found = self._texts.validation(last_only=self.section.predict == "last")
+        return None if found is None else evaluation(self.model, found.loader)
 
     def evaluations(self, split: str, *, rows: int | None = None) -> Mapping[str, Evaluation]:
-        """ "carried", in `rows` contiguous rows, 1 by default, and "windows"; see `evaluation`.
+        """The passes that the data have, a corpus "carried" and "windows"; and what a whole text makes of their means.
 
         Raises:
             InputError: there are more rows than tokens, or than fit into memory.
         """
-        part, rows = take_split(self._corpus, self.data.split, split), rows or 1
-        if rows >= len(part.ids):
-            raise InputError(f"--rows is {rows}, the {split} split has {len(part.ids)} tokens: give a lower one")
-        parts = self.evaluation_memory(rows=rows)
-        require_memory(f"reading {rows:,} rows of windows of {self.data.length:,}", parts, remedy="lower --rows")
-        length: int | None = None
+        passes = self._texts.passes(split, rows=rows, last_only=self.section.predict == "last")
+        most = rows or 1
+        parts = self.evaluation_memory(rows=most)
+        require_memory(f"reading {most:,} rows of windows of {self.data.length:,}", parts, remedy="lower --rows")
+        extent: Extent | None = None
 
-        def complete(variables: Variables, means: dict[str, float], poll: Poll) -> dict[str, float]:
-            nonlocal length
-            length = _text_length(self.tokenizer, part.ids, poll) if length is None else length
-            bits = means["bits_per_token"] * len(part.ids) / length
-            return {**means, BITS_PER_CHARACTER.name: bits, "split_tokens": len(part.ids)}
+        def complete(cells: int | None, variables: Variables, means: dict[str, float], poll: Poll) -> dict[str, float]:
+            nonlocal extent
+            extent = self._texts.extent(split, poll=poll) if extent is None else extent
+            padded = {} if cells is None else {LOSS_WITH_PADDING.name: means["loss"] * means["tokens"] / cells}
+            return {
+                **means,
+                **padded,
+                BITS_PER_CHARACTER.name: means["bits_per_token"] * extent.tokens / extent.characters,
+                PERPLEXITY_PER_WORD.name: perplexity(means["loss"] * extent.tokens / max(1, extent.words)),
+                "split_tokens": extent.tokens,
+            }
 
-        titles: dict[Literal["carried", "windows"], str] = {
-            "carried": "carry kept over the split",
-            "windows": "carry reset at every window",
-        }
         shown = [metric for metric in TOKEN_METRICS if metric.name != "bits_per_token"]
-        shown.insert(2, BITS_PER_CHARACTER)
+        shown[2:2] = [PERPLEXITY_PER_WORD, BITS_PER_CHARACTER]
         return {
-            how: evaluation(self.model, self.data, part, how=how, rows=rows)._replace(
-                complete=complete, title=title, shown=shown
+            name: evaluation(self.model, each.loader)._replace(
+                complete=partial(complete, each.cells),
+                title=each.title,
+                shown=shown if each.cells is None else [*shown, LOSS_WITH_PADDING],
             )
-            for how, title in titles.items()
+            for name, each in passes.items()
         }
 
     def describe(self, metrics: Mapping[str, float]) -> str:
@@ -296,38 +314,41 @@ class LanguageModeling:
         Raises:
             InputError: it needs more memory than there is.
         """
-        parts = self.sampling_memory(rows=1, length=self.sample_length)
+        parts = self.sampling_memory(rows=_LINES_SHOWN if self.stop else 1, length=self.sample_length)
         require_memory("the sample at the end", parts, remedy="lower task.sample_length, or the size of the model")
 
     def showcase(self, variables: Variables, key: jax.Array, *, step: int, poll: Poll = never) -> Showcase:
-        """A sample, and the command that makes more."""
-        choice, prompt = Sampling(temperature=self.temperature), self.prompt
-        transcript = Transcript(self.tokenizer, prompt)
-        ids = prompt_ids(self.tokenizer, prompt)
+        """A sample, of lines several, and the command that makes more."""
+        choice, prompt = Sampling(temperature=self.temperature, forbidden=tuple(self.forbidden)), self.prompt
+        rows = _LINES_SHOWN if self.stop else 1
+        transcripts = [Transcript(self.tokenizer, prompt, stop=self.stop) for _ in range(rows)]
+        ids = np.tile(prompt_ids(self.tokenizer, prompt), (rows, 1))
         params, length = variables["params"], self.sample_length
         for chunk in stream(self.model, params, ids, length=length, key=key, sampling=choice):
             poll()
-            transcript.push(chunk)
-        transcript.finish()
-        sample = transcript.prompt + transcript.text
+            for transcript, tokens in zip(transcripts, chunk, strict=True):
+                transcript.push(tokens)
+        for transcript in transcripts:
+            transcript.finish()
+        sample = "\n".join(transcript.prompt + transcript.text for transcript in transcripts)
         text = f"step {step}, temperature {choice.temperature}\n\n{sample}\n"
         begin = prompt or _beginning(sample)
         option = [f"--prompt={begin}"] if begin.startswith("-") else ["--prompt", begin]  # it looks like an option
         return Showcase({SAMPLES: text.encode()}, "sample more with", ("sample", "RUN", *option))
 
     @property
-    def _corpus(self) -> Corpus:
-        if self.corpus is None:
+    def _texts(self) -> TokenSplits:
+        if self.texts is None:
             raise ValueError("this task was restored without data: create it to have some")
-        return self.corpus
+        return self.texts
 
 
-def _sections(experiment: ExperimentConfig) -> tuple[LanguageModelingConfig, CorpusConfig]:
+def _sections(experiment: ExperimentConfig) -> tuple[LanguageModelingConfig, CorpusConfig | LinesConfig]:
     task, data = experiment.task, experiment.data
     if not isinstance(task, LanguageModelingConfig):
         raise ConfigError(f"task.kind is {task.kind!r}: this task is language_modeling")
-    if not isinstance(data, CorpusConfig):
-        raise ConfigError(f"data.kind is {data.kind!r}: language_modeling reads running text, take corpus")
+    if not isinstance(data, CorpusConfig | LinesConfig):
+        raise ConfigError(f"data.kind is {data.kind!r}: language_modeling reads running text, take corpus or lines")
     return task, data
 
 
@@ -335,33 +356,6 @@ def _tokenizer(artifacts: Mapping[str, bytes]) -> Tokenizer:
     if TOKENIZER not in artifacts:
         raise InputError(f"there is no {TOKENIZER}")
     return tokenizer_from_text(artifacts[TOKENIZER])
-
-
-def _prepared(data: CorpusConfig, tokenizer: Tokenizer | None, workspace: Workspace) -> tuple[Tokenizer, Corpus]:
-    kept = workspace.directory and workspace.directory / TOKENS
-    if data.memory_map and workspace.scratch is not None:
-        # A token file that fits is read, and never written: that is for training to do.
-        ready = prepared_before(data, tokenizer, kept) if kept and tokenizer else None
-        if ready is not None:
-            return ready
-        kept = workspace.scratch() / TOKENS
-    return prepare(
-        data,
-        tokenizer=tokenizer,
-        token_file=kept,
-        anew=workspace.anew,
-        progress=lambda count: workspace.progress(f"token file: {count:,} tokens"),
-        poll=workspace.poll,
-    )
-
-
-def _text_length(tokenizer: Tokenizer, ids: np.ndarray, poll: Poll) -> int:
-    """Characters of the text of `ids`, which need not fit into memory."""
-    stream, at_once, length = tokenizer.stream(), 2**20, 0
-    for at in range(0, len(ids), at_once):
-        poll()
-        length += len(stream.push(ids[at : at + at_once]))
-    return length + len(stream.flush())
 
 
 def _beginning(text: str) -> str:

@@ -3,6 +3,7 @@
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.keras_tokenizer import fit_keras_tokenizer, keras_json, read_keras_json
+from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.normalize import NORMALIZERS
 from jaxseq.text.splitters import FILTERS, SPLITTERS
 from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
@@ -19,6 +20,7 @@ __all__ = [
     "FILTERS",
     "HoldBackDecoder",
     "JamoTokenizer",
+    "LineTokenizer",
     "NORMALIZERS",
     "SPLITTERS",
     "StreamDecoder",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxseq.errors import InputError
+from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.text.codepoints import CHUNK
 from jaxseq.text.streaming import StreamDecoder
 from jaxseq.text.vocab import json_fields, json_texts
@@ -36,6 +36,22 @@ def decode_whole(stream: StreamDecoder, ids: NDArray[Any]) -> str:
     """All of `ids` [n] through a fresh `stream`, a piece at a time: the text takes more memory than the work."""
     pieces = [stream.push(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK)]
     return "".join([*pieces, stream.flush()])
+
+
+def unknown_symbols(tokenizer: Any, text: str) -> list[str]:
+    """What of `text`, normalised, has no id of its own, each once: words where the tokenizer reads words, and tells
+    them (`unknown_words`), else characters."""
+    if hasattr(tokenizer, "unknown_words"):
+        return tokenizer.unknown_words(text)
+    return [symbol for symbol in dict.fromkeys(tokenizer.normalize(text)) if not comes_back(tokenizer, symbol)]
+
+
+def comes_back(tokenizer: Any, text: str) -> bool:
+    """Whether ids of the vocabulary make `text`; those of "<unk>" make U+FFFD."""
+    try:
+        return tokenizer.decode(tokenizer.encode(text)) == tokenizer.normalize(text)
+    except UnknownSymbolError:
+        return False
 
 
 def tokenizer_fields(tree: object, kind: str, *more: str) -> tuple[dict[str, Any], tuple[str, ...]]:

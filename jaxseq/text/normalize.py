@@ -80,8 +80,30 @@ def letters_only(text: str) -> str:
     return text_of(codes)
 
 
+def spaced_punctuation(text: str) -> str:
+    """Letters of ASCII, and "?", ".", "!", ",", "¿" with a space on both sides; a space for each other character.
+
+    >>> spaced_punctuation("Hear me, speak!")
+    'Hear me ,  speak ! '
+    """
+    return text.translate(_SPACED)
+
+
+class _Spaced(dict[int, str]):
+    """What `str.translate` puts for each code point in `spaced_punctuation`."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        kept = character if character.isascii() and character.isalpha() else " "
+        self[code] = f" {character} " if character in "?.!,¿" else kept
+        return self[code]
+
+
+_SPACED = _Spaced()
+
+
 class _Kept(dict[int, str]):
-    """What `str.translate` puts for each code point."""
+    """What `str.translate` puts for each code point in `letters_only`."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -102,7 +124,10 @@ def _letters() -> NDArray[np.bool_]:
 
 NORMALIZERS: dict[str, Normalizer] = {
     function.__name__: function
-    for function in (lowercase, nfc, nfkc, unix_newlines, collapse_whitespace, breaks_to_spaces, letters_only)
+    for function in (
+        *(lowercase, nfc, nfkc, unix_newlines, collapse_whitespace, breaks_to_spaces),
+        *(letters_only, spaced_punctuation),
+    )
 }
 """By the names that configurations use."""
 
@@ -114,6 +139,7 @@ _LOSSES: dict[str, tuple[str, ...]] = {
     "collapse_whitespace": ("white space",),
     "breaks_to_spaces": ("line breaks of HTML",),
     "letters_only": ("line breaks of HTML", "punctuation", "digits", "marks", "white space"),
+    "spaced_punctuation": ("punctuation", "digits", "marks", "letters beyond ASCII", "white space"),
 }
 
 
@@ -142,13 +168,14 @@ def normalizer(names: Sequence[str]) -> Normalizer:
 
     Raises:
         InputError: there is no normaliser of that name; there are more than 16; or "collapse_whitespace" comes after
-            "letters_only", whose spaces it would join across the places where a long text is read in parts.
+            one that makes spaces, which it would join across the places where a long text is read in parts.
     """
     if len(names) > _MOST:
         raise InputError(f"there are {len(names)} normalisers: name {_MOST} at most, to be applied one after another")
     for name in names:
         if name not in NORMALIZERS:
             raise InputError(f"there is no normaliser {reprlib.repr(name)}: choose among {', '.join(NORMALIZERS)}")
-    if "letters_only" in names and "collapse_whitespace" in names[names.index("letters_only") :]:
-        raise InputError("normaliser collapse_whitespace comes after letters_only: leave it out, or put it before")
+    for name in ("letters_only", "spaced_punctuation"):
+        if name in names and "collapse_whitespace" in names[names.index(name) :]:
+            raise InputError(f"normaliser collapse_whitespace comes after {name}: leave it out, or put it before")
     return compose(*(NORMALIZERS[name] for name in names))

@@ -13,6 +13,7 @@ _SPACES = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
 _WORD = re.compile(r"\w+")
 _WORD_OR_MARKS = re.compile(r"\w+|[^\w\s]+")
 _PIECE = re.compile(r"\w+|\W")
+_WORD_OR_LINE_END = re.compile(r"\n|\S+")
 
 
 class Splitter(NamedTuple):
@@ -30,6 +31,15 @@ class Splitter(NamedTuple):
 def whitespace_words(text: str) -> list[str]:
     """What stands between white space, as `str.split`."""
     return text.split()
+
+
+def words_and_line_ends(text: str) -> list[str]:
+    """What stands between white space, and each line's end.
+
+    >>> words_and_line_ends("to be,\\nor")
+    ['to', 'be,', '\\n', 'or']
+    """
+    return _WORD_OR_LINE_END.findall(text)
 
 
 def words(text: str) -> list[str]:
@@ -87,6 +97,7 @@ def filtering(filters: str, split: str) -> Splitter:
 SPLITTERS: dict[str, Splitter] = {
     "filters": filtering(FILTERS, " "),
     "whitespace": Splitter(whitespace_words, " ", ("white space",), " " + _SPACES),
+    "lines": Splitter(words_and_line_ends, " ", ("white space",)),
     "words": Splitter(words, " ", ("punctuation", "white space")),
     "words_and_marks": Splitter(words_and_marks, " ", ("white space",)),
     "pieces": Splitter(pieces, "", ()),

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from jaxseq.errors import InputError
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
+from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.streaming import StreamDecoder
 from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.vocab import Vocabulary
@@ -100,6 +101,7 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     "jamo": JamoTokenizer,
     "byte": ByteTokenizer,
     "word": WordTokenizer,
+    "lines": LineTokenizer,
 }
 """By kind."""
 

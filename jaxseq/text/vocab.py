@@ -4,7 +4,7 @@ import hashlib
 import json
 import reprlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -118,6 +118,13 @@ class Vocabulary:
             ranked=json_texts(fields["symbols"], where="a vocabulary's symbols"),
             specials=json_texts(fields["specials"], where="a vocabulary's specials"),
         )
+
+
+def unlike(name: str, symbols: Container[str]) -> str:
+    """`name`, in as many brackets more as make it none of the symbols."""
+    while name in symbols:
+        name = f"<{name}>"
+    return name
 
 
 def fingerprint_of(tree: Any) -> str:

@@ -1,7 +1,7 @@
 """The tokenizer of words."""
 
 import reprlib
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -16,7 +16,7 @@ from jaxseq.text.common import checked_ids, decode_whole, tokenizer_fields
 from jaxseq.text.hashing import bucket_of
 from jaxseq.text.normalize import Normalizer, losses, normalizer
 from jaxseq.text.streaming import JoiningDecoder, StreamDecoder
-from jaxseq.text.vocab import UNKNOWN, Vocabulary, fingerprint_of, json_texts
+from jaxseq.text.vocab import UNKNOWN, Vocabulary, fingerprint_of, json_texts, unlike
 from jaxseq.text.word_counts import WordCounts, count_words
 from jaxseq.text.word_options import WordOptions
 from jaxseq.text.word_table import PIECE, Separators, WordTable
@@ -102,6 +102,11 @@ class WordTokenizer:
     def vocabulary_size(self) -> int:
         """The number of ids: padding, the unknown word, words and buckets, as the options have them."""
         return self.options.reserved + len(self.words) + self.options.buckets
+
+    @property
+    def silent_ids(self) -> tuple[int, ...]:
+        """Ids that stand for no text: that of padding, where it is kept."""
+        return (0,) if self.options.padding else ()
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -255,8 +260,8 @@ class WordTokenizer:
         specials = [PADDING] * self.options.padding + [UNKNOWN] * (self.options.unknown == "unk")
         buckets = [f"<bucket {number}>" for number in range(self.options.buckets)]
         return Vocabulary(
-            ranked=(*self.words, *(_unlike(name, known) for name in buckets)),
-            specials=tuple(_unlike(name, known) for name in specials),
+            ranked=(*self.words, *(unlike(name, known) for name in buckets)),
+            specials=tuple(unlike(name, known) for name in specials),
         )
 
     @cached_property
@@ -278,10 +283,3 @@ class WordTokenizer:
         unknown = self.options.unknown_text
         reserved = [None] * self.options.padding + [unknown] * (self.options.unknown == "unk")
         return [*reserved, *self.words, *[unknown] * self.options.buckets]
-
-
-def _unlike(name: str, words: Container[str]) -> str:
-    """`name`, in as many brackets more as make it none of the words."""
-    while name in words:
-        name = f"<{name}>"
-    return name

@@ -61,15 +61,16 @@ def test_the_table_has_a_line_with_the_carry_and_one_without(trained):
     code, out, err = jaxseq("evaluate", "runs/tiny", folder=trained[0])
     assert (code, err) == (0, "")
     heading, *lines = out.splitlines()
-    assert heading.split() == ["loss", "perplexity", "bits/char", "accuracy", "tokens"]
+    assert heading.split() == ["loss", "perplexity", "ppl/word", "bits/char", "accuracy", "tokens"]
     for line, name, how in zip(
         lines, ["carry kept over the split", "carry reset at every window"], results, strict=True
     ):
         assert line.startswith(name)
-        figures = line.removeprefix(name).split(maxsplit=4)
+        figures = line.removeprefix(name).split(maxsplit=5)
         assert float(figures[0]) == pytest.approx(results[how]["loss"], abs=1e-4)
-        assert float(figures[2]) == pytest.approx(results[how]["bits_per_character"], abs=1e-4)
-        assert figures[4] == f"{results[how]['tokens']} of 200"
+        assert float(figures[2]) == pytest.approx(results[how]["perplexity_per_word"], rel=1e-4)
+        assert float(figures[3]) == pytest.approx(results[how]["bits_per_character"], abs=1e-4)
+        assert figures[5] == f"{results[how]['tokens']} of 200"
 
 
 def test_it_says_how_many_tokens_of_the_split_each_pass_has_measured(trained):

@@ -26,7 +26,8 @@ PARAMS = MODEL.init(0)
 
 def loaded(*, params=PARAMS, skipped=(), **task):
     """An opened run whose task generates."""
-    fields = {"tokenizer": TOKENIZER, "model": MODEL, "prompt": "", "sample_length": 20, "temperature": 0.8, **task}
+    fields = {"tokenizer": TOKENIZER, "model": MODEL, "prompt": "", "sample_length": 20, "temperature": 0.8}
+    fields |= {"stop": (), "forbidden": (), **task}
     generating = SimpleNamespace(**fields, sampling_memory=lambda *, rows, length: [])
     assert isinstance(generating, Generates)
     return SimpleNamespace(task=generating, params=params, skipped=list(skipped))

@@ -36,7 +36,7 @@ EVEN = {
     "model.features": {"heads": 1, "positions": "learned"},
 }
 """What makes the ends of the bounds of a field possible beside the other fields."""
-TOGETHER = {"train.epochs": {"steps": 1}}
+TOGETHER: dict[str, dict[str, Any]] = {"train.epochs": {"steps": 1}, "data.max_words": {"tokenizer": "word"}}
 
 
 @pytest.mark.parametrize(("section", "kind", "name", "rule"), FIELDS)

@@ -142,10 +142,7 @@ def test_filters_that_are_off_leave_no_trace():
     assert Filters.of(Sampling(), vocabulary_size=5) == Filters(1.0)
     assert Filters.of(Sampling(top_k=5), vocabulary_size=5) == Filters(1.0)
     assert Filters.of(Sampling(greedy=True, temperature=0.5, top_k=2, top_p=0.5, min_p=0.5), vocabulary_size=5) == (
-        None,
-        None,
-        None,
-        None,
+        *(None, None, None, None, None),
     )
 
 

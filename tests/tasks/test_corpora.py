@@ -19,7 +19,7 @@ from jaxseq.data import (
     write_token_file,
 )
 from jaxseq.errors import InputError
-from jaxseq.tasks.corpora import prepare, prepared_before, row_loader, split_names, training_loader, window_loader
+from jaxseq.tasks.corpora import prepare, prepared_before, row_loader, training_loader, window_loader
 from jaxseq.text import TOKENIZERS, CharTokenizer
 
 TEXT = "abcabc abd\n" * 40
@@ -117,11 +117,6 @@ def test_the_fingerprint_changes_with_any_id(config, tmp_path):
     assert one.fingerprint() == prepare(config).fingerprint()
     (tmp_path / "a.txt").write_text(TEXT.replace("abd", "adb", 1))
     assert prepare(config).fingerprint() != one.fingerprint()
-
-
-def test_only_splits_that_hold_text_are_named():
-    assert split_names(CorpusConfig()) == ["train", "validation", "test"]
-    assert split_names(CorpusConfig(split=(0.9, 0.0, 0.1))) == ["train", "test"]
 
 
 def test_the_layout_decides_on_the_loader(config):
@@ -247,3 +242,41 @@ def test_loaders_know_the_vocabulary_of_their_ids(config):
         window_loader(config, corpus, shift=8),
     ]
     assert [loader.vocab_size for loader in loaders] == [6] * 4
+
+
+def test_splits_of_their_own_lie_behind_the_source_and_teach_the_tokenizer_nothing(tmp_path, config):
+    for name, text in (("v", "cab\n"), ("t", "abcd")):
+        (tmp_path / f"{name}.txt").write_text(text)
+    own = {"validation_source": str(tmp_path / "v.txt"), "test_source": str(tmp_path / "t.txt")}
+    whole = dataclasses.replace(config, split=(1.0, 0.0, 0.0), **own)
+    tokenizer, corpus = prepare(whole)
+    assert tokenizer == CharTokenizer.train(TEXT)
+    parts = {name: take_split(corpus, whole.split, name) for name in whole.splits}
+    assert {name: tokenizer.decode(part.ids) for name, part in parts.items()} == {
+        "train": TEXT,
+        "validation": "cab\n",
+        "test": "abcd",
+    }
+    assert all(part.document_starts.tolist() == [0] for part in parts.values())
+    (tmp_path / "t.txt").write_text("x")
+    with pytest.raises(InputError, match=r"t\.txt, document 1: 'x'"):
+        prepare(whole)
+
+
+def test_a_share_is_left_to_the_source_where_one_split_has_its_own(tmp_path, config):
+    (tmp_path / "v.txt").write_text("cab\n")
+    half = dataclasses.replace(config, split=(0.5, 0.0, 0.5), validation_source=str(tmp_path / "v.txt"))
+    tokenizer, corpus = prepare(half)
+    read = {name: tokenizer.decode(take_split(corpus, half.split, name).ids) for name in half.splits}
+    assert read == {"train": TEXT[:220], "validation": "cab\n", "test": TEXT[220:]}
+
+
+def test_words_are_all_known_or_the_rarer_ones_one_symbol(tmp_path):
+    (tmp_path / "a.txt").write_text("to be or\nnot to be\n")
+    words = CorpusConfig(source=str(tmp_path / "a.txt"), tokenizer="word")
+    tokenizer, corpus = prepare(words)
+    assert tokenizer.vocabulary.symbols == ("to", "be", "\n", "or", "not")
+    assert corpus.ids.tolist() == [0, 1, 3, 2, 4, 0, 1, 2]
+    tokenizer, corpus = prepare(dataclasses.replace(words, max_words=2))
+    assert tokenizer.vocabulary.symbols == ("<unk>", "to", "be")
+    assert corpus.ids.tolist() == [1, 2, 0, 0, 0, 1, 2, 0]

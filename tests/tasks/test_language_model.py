@@ -18,14 +18,23 @@ from jaxseq.nn import BareHead, TiedHead, VocabularyHead
 from jaxseq.ops.objective import EVALUATION, LossContext
 from jaxseq.reporting.summary import layers_of
 from jaxseq.runs.evaluation import SplitEvaluator, Validation
+from jaxseq.tasks.corpora import row_loader, window_loader
+from jaxseq.tasks.corpus_splits import CorpusSplits
 from jaxseq.tasks.language_model import (
     build_model,
     evaluation,
     init_params,
     layer_outputs,
     make_loss_fn,
-    validation,
 )
+from jaxseq.text import CharTokenizer
+
+
+def validation(config, model, corpus):
+    """The pass over the validation split of a corpus while a model trains."""
+    tokenizer = CharTokenizer.train("".join(map(chr, range(97, 97 + SYMBOLS))))
+    found = CorpusSplits(config, tokenizer, corpus).validation(last_only=model.predict == "last")
+    return None if found is None else evaluation(model, found.loader)
 
 
 def mean_loss(model, params, pieces) -> float:
@@ -82,7 +91,7 @@ def test_parameters_depend_on_the_seed_and_are_float32(config):
 def test_a_carried_evaluation_is_that_of_the_rows_in_one_piece(config, rows, starts):
     model, params = model_and_params(config)
     corpus = corpus_of(100, starts)
-    evaluator = SplitEvaluator(evaluation(model, CorpusConfig(length=8), corpus, how="carried", rows=rows), devices=1)
+    evaluator = SplitEvaluator(evaluation(model, row_loader(CorpusConfig(length=8), corpus, rows=rows)), devices=1)
     bounds = [0, 99] if rows == 1 else [0, 33, 66, 99]
     cuts = sorted({*bounds, *starts})
     pieces = [corpus.ids[start : stop + 1] for start, stop in itertools.pairwise(cuts)]
@@ -97,7 +106,7 @@ def test_an_evaluation_by_windows_is_that_of_each_window_alone(config):
     model, params = model_and_params(config)
     corpus = corpus_of(100)
     evaluator = SplitEvaluator(
-        evaluation(model, CorpusConfig(length=8, batch_size=5), corpus, how="windows"), devices=1
+        evaluation(model, window_loader(CorpusConfig(length=8, batch_size=5), corpus, shift=8)), devices=1
     )
     pieces = [corpus.ids[start : start + 9] for start in range(0, 92, 8)]
     assert evaluator({"params": params})["loss"] == pytest.approx(mean_loss(model, params, pieces), rel=1e-5)
@@ -107,7 +116,7 @@ def test_several_devices_measure_the_same_as_one():
     if jax.device_count() < 4:
         pytest.skip("needs 4 devices")
     model, params = model_and_params(MODELS["lstm"])
-    rows = evaluation(model, CorpusConfig(length=8), corpus_of(100), how="carried", rows=4)
+    rows = evaluation(model, row_loader(CorpusConfig(length=8), corpus_of(100), rows=4))
     one, four = (SplitEvaluator(rows, devices=count)({"params": params}) for count in (1, 4))
     assert one == pytest.approx(four, rel=1e-5)
 
@@ -172,8 +181,8 @@ def test_validation_has_the_layout_of_training_and_its_first_batches_are_for_in_
     assert validated is not None
     evaluate = Validation(SplitEvaluator(validated, devices=1), config.train.evaluate_batches)
     part = Corpus(corpus.ids[120:], np.array([], np.int64))
-    how, rows = ("carried", 4) if layout == "rows" else ("windows", 1)
-    whole = evaluation(model, config.data, part, how=how, rows=rows)
+    own = row_loader(config.data, part, rows=4) if layout == "rows" else window_loader(config.data, part, shift=8)
+    whole = evaluation(model, own)
     same = SplitEvaluator(whole, devices=1)
     assert evaluate({"params": params}, True) == same({"params": params})
     assert whole.loader.steps_per_epoch == batches

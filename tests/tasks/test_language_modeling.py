@@ -27,6 +27,7 @@ from jaxseq.errors import ConfigError, InputError, UnknownSymbolError
 from jaxseq.ops.objective import EVALUATION
 from jaxseq.tasks import LanguageModeling, Workspace, task_of
 from jaxseq.tasks.capabilities import Generates, capable
+from jaxseq.tasks.corpus_splits import CorpusSplits
 from jaxseq.tasks.language_modeling import _beginning
 from jaxseq.text import CharTokenizer
 
@@ -55,8 +56,8 @@ def made(tmp_path):
 
 
 def ids_of(task: LanguageModeling) -> np.ndarray:
-    assert task.corpus is not None
-    return np.asarray(task.corpus.ids)
+    assert isinstance(task.texts, CorpusSplits)
+    return np.asarray(task.texts.corpus.ids)
 
 
 def test_it_is_a_value_made_of_the_experiment_and_the_tokenizer(made):
@@ -78,7 +79,7 @@ def test_what_is_restored_from_its_artifacts_alone_is_the_same_but_for_the_data(
     restored = LanguageModeling.restore(task.experiment, artifacts)
     assert (restored, hash(restored)) == (task, hash(task))
     assert restored.artifacts() == artifacts
-    assert restored.corpus is None
+    assert restored.texts is None
     shapes = [jax.eval_shape(each.init, jax.random.key(0)) for each in (task, restored)]
     assert shapes[0] == shapes[1]
     for needs_data in (restored.fingerprint, restored.overview, restored.validation):
@@ -204,10 +205,12 @@ def test_bits_per_character_are_those_of_all_tokens_by_the_length_of_the_text(ma
     carried = task.evaluations("test")["carried"]
     part = ids_of(task)[round(0.9 * len(ids_of(task))) :]
     text = task.tokenizer.decode(part)
-    found = carried.complete({}, {"bits_per_token": 2.0}, lambda: None)
+    found = carried.complete({}, {"bits_per_token": 2.0, "loss": 2.0 * math.log(2)}, lambda: None)
     assert found["bits_per_character"] == pytest.approx(2.0 * len(part) / len(text))
     assert found["split_tokens"] == len(part)
     assert found["bits_per_token"] == 2.0
+    words = len(text.split()) + text.count("\n")
+    assert found["perplexity_per_word"] == pytest.approx(2.0 ** (2.0 * len(part) / words))
 
 
 def test_a_run_ends_with_a_sample_and_the_command_that_makes_more(made):

@@ -20,7 +20,8 @@ modest = settings(deadline=None, max_examples=100)
 
 def may_follow(names: list[str]) -> bool:
     """Whether `normalizer` takes the names in this order."""
-    return "letters_only" not in names or "collapse_whitespace" not in names[names.index("letters_only") :]
+    making_spaces = [names.index(name) for name in ("letters_only", "spaced_punctuation") if name in names]
+    return all("collapse_whitespace" not in names[at:] for at in making_spaces)
 
 
 NAMES = st.lists(st.sampled_from(sorted(NORMALIZERS)), max_size=3).filter(may_follow)

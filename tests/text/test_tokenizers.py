@@ -39,7 +39,7 @@ every = pytest.mark.parametrize("tokenizer", EVERY, ids=lambda tokenizer: tokeni
 
 def test_every_kind_stands_under_its_name() -> None:
     assert {name: kind.kind for name, kind in TOKENIZERS.items()} == {
-        name: name for name in ("char", "jamo", "byte", "word")
+        name: name for name in ("char", "jamo", "byte", "word", "lines")
     }
 
 
@@ -150,8 +150,8 @@ CHAR = {"kind": "char", "normalize": [], "vocabulary": {"specials": [], "symbols
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ([], "a tokenizer in JSON must have a 'kind' among char, jamo, byte, word, not None"),
-        ({**CHAR, "kind": "morse"}, "must have a 'kind' among char, jamo, byte, word, not 'morse'"),
+        ([], "a tokenizer in JSON must have a 'kind' among char, jamo, byte, word, lines, not None"),
+        ({**CHAR, "kind": "morse"}, "must have a 'kind' among char, jamo, byte, word, lines, not 'morse'"),
         ({**CHAR, "kind": ["char"]}, "must have a 'kind' among"),
         ({"kind": "char", "normalize": []}, "a char tokenizer in JSON lacks 'vocabulary'"),
         ({**CHAR, "mark": "|"}, "a char tokenizer in JSON has a strange field 'mark'"),
