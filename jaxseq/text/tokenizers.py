@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from jaxseq.errors import InputError
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
+from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
 from jaxseq.text.streaming import StreamDecoder
 from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.vocab import Vocabulary
@@ -53,6 +54,7 @@ class Tokenizer(Protocol):
 
         Names are those of `jaxseq.text.normalize.losses`, "quotation marks", which become others, and for symbols that
         come back as the same sign all of them "unknown symbols" or "unknown words".
+        "morphemes joined": words are made of their morphemes by rules, which may make others than were written.
         """
         ...
 
@@ -100,6 +102,7 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     "jamo": JamoTokenizer,
     "byte": ByteTokenizer,
     "word": WordTokenizer,
+    "morpheme": MorphemeTokenizer,
 }
 """By kind."""
 
