@@ -77,7 +77,7 @@ def tag_texts(texts: Iterable[str]) -> Iterator[list[Morpheme]]:
 
 
 def analyser() -> Any:
-    """The one Kiwi of this process, which all threads may use; loading it takes a second and 600 MB of memory.
+    """The one Kiwi of this process, which all threads may use; loading it takes 2 seconds and 500 MB of memory.
 
     Raises:
         InputError: kiwipiepy is not installed.
