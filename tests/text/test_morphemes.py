@@ -121,7 +121,7 @@ def test_lines_and_texts_are_analysed_by_themselves(texts):
 
 
 def test_a_long_line_is_analysed_in_parts_that_end_at_spaces():
-    word = "영화를 보았다 "
+    word = "친구는 집에 갔다. "  # 8,192 is in the middle of one
     assert [morpheme.form for morpheme in tag(word * 3000)] == [morpheme.form for morpheme in tag(word)] * 3000
     assert tag(word * 3000)[-1].end == len(word) * 3000 - 1
     (form, *_), *rest = tag("x" * 20_001)
