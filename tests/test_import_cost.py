@@ -14,6 +14,7 @@ LATE = (
     "orbax",
     "tensorflow_datasets",
     "tensorflow",
+    "kiwipiepy",
     "matplotlib",
     "tensorboardX",
     "tqdm",

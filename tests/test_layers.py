@@ -44,7 +44,10 @@ TASKS = {
     },
 }
 RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}
-COMMANDS = {"commands": {*GROUND, "config", "decoding", "runs", "tasks"}, "__main__": {"commands"}}
+COMMANDS = {
+    "commands": {*GROUND, "config", "data", "decoding", "runs", "storage", "tasks", "text"},
+    "__main__": {"commands"},
+}
 MAY_IMPORT: dict[str, set[str]] = GROUND | PIECES | WHOLES | TASKS | RUNS | COMMANDS
 
 WITHOUT_JAX = ("config", "data", "errors", "opening", "text")

@@ -10,6 +10,7 @@ COMMANDS = {
     "sample": "sample text from a trained model",
     "evaluate": "measure a trained model on a split",
     "predict": "say what a trained model makes of texts",
+    "tag": "find the morphemes of Korean texts",
     "compare": "what several runs have measured, and what differs between them",
 }
 _SMALLER = {

@@ -36,12 +36,12 @@ class RunningTextConfig(DataConfig):
     """Encoding of the files."""
     normalize: Annotated[tuple[NormalizerName, ...], Items(16), FIXED] = ()
     """Normalisers applied to the text, in this order."""
-    tokenizer: Annotated[Literal["char", "jamo", "byte", "word"], FIXED] = "char"
-    """Characters, Hangul taken apart into compatibility jamo, the bytes of UTF-8, or words."""
+    tokenizer: Annotated[Literal["char", "jamo", "byte", "word", "morpheme"], FIXED] = "char"
+    """Characters, Hangul taken apart into compatibility jamo, the bytes of UTF-8, words, or Korean morphemes."""
     splitter: Annotated[SplitterName, FIXED] = "lines"
     """How a text is split into words (tokenizer "word")."""
     max_words: Annotated[CountOrZero, FIXED] = 0
-    """Words that are kept, the most frequent ones; 0 keeps all. Others become <unk>."""
+    """Words or morphemes that are kept, the most frequent ones; 0 keeps all. Others become <unk>."""
     min_count: Annotated[Count, FIXED] = 1
     """Symbols rarer than this become <unk>, as do unknown ones later; with 1 these are an error."""
     split: Annotated[tuple[float, float, float], Bounds(0, 1), FIXED] = (0.9, 0.05, 0.05)
@@ -63,7 +63,7 @@ class RunningTextConfig(DataConfig):
                 raise refuse(f"data.{name}_source", own, f"data.split has a share for {name} too, make it 0")
         if self.min_count != 1 and self.tokenizer == "byte":
             raise refuse("data.min_count", self.min_count, "the byte tokenizer knows every byte, leave it at 1")
-        if self.max_words and self.tokenizer != "word":
+        if self.max_words and self.tokenizer not in ("word", "morpheme"):
             raise refuse(
                 "data.max_words", self.max_words, f"the tokenizer {self.tokenizer} has no words, leave it at 0"
             )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from jaxseq.errors import InputError
 from jaxseq.opening import IrregularFileError, open_new, open_regular
@@ -58,11 +59,32 @@ def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
     Raises:
         InputError: the file cannot be written; what was there before still is.
     """
+    with replacing(path) as file, writing(path):
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """The same for content that is written bit by bit: a file to write to, which takes the place of `path` where all
+    goes well inside, and is removed where not. Errors in writing to it are for `writing`.
+
+    Raises:
+        InputError: as `write_atomic`.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with writing(path):
-            write_synced(temporary, content)
+            file = open_new(temporary)
+        try:
+            yield file
+            with writing(path):
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            with suppress(OSError):  # of what could not be written before
+                file.close()
+        with writing(path):
             os.replace(temporary, path)
             sync(path.parent)
     except BaseException:

@@ -1,7 +1,7 @@
 """Lines as `TokenSplits`: each from its start to its end, read from the initial carry."""
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Self
@@ -55,7 +55,7 @@ class LineSplits:
             lines = {name: own[bounds[at] : bounds[at + 1]] for at, name in enumerate(SPLITS)}
             for name, source in (("validation", config.validation_source), ("test", config.test_source)):
                 if source:
-                    lines[name] = _encoded(tokenizer, _lines(config, source, workspace.poll), source)
+                    lines[name] = _encoded(tokenizer, list(_lines(config, source, workspace.poll)), source)
         for name in config.splits:
             if not lines[name]:
                 raise InputError(
@@ -131,17 +131,12 @@ def _lines(config: LinesConfig, source: str, poll: Poll) -> Iterator[str]:
         yield line
 
 
-def _encoded(tokenizer: LineTokenizer, lines: Iterator[str] | list[str], source: str) -> list[np.ndarray]:
+def _encoded(tokenizer: LineTokenizer, lines: Sequence[str], source: str) -> list[np.ndarray]:
     """The ids of those lines that have any."""
-    found = []
-    for number, line in enumerate(lines, 1):
-        try:
-            ids = tokenizer.encode_line(line)
-        except UnknownSymbolError as error:
-            raise UnknownSymbolError(f"{source}, line {number:,} of those that are read: {error}") from error
-        if len(ids) >= _FEWEST:
-            found.append(ids)
-    return found
+    try:
+        return [ids for ids in tokenizer.encode_lines(lines) if len(ids) >= _FEWEST]
+    except UnknownSymbolError as error:
+        raise UnknownSymbolError(f"{source}, of the lines that are read {error}") from error
 
 
 def _refuse_last_only(last_only: bool) -> None:

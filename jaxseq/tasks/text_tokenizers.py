@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from jaxseq.config import RunningTextConfig
+from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
 from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer
 from jaxseq.text.word_options import WordOptions
 from jaxseq.text.words import WordTokenizer
@@ -17,15 +18,16 @@ def train_tokenizer(config: RunningTextConfig, texts: Iterator[str], *, padding:
     Raises:
         InputError: there is no text.
     """
-    if config.tokenizer == "word":
+    if config.tokenizer in ("word", "morpheme"):
         known = config.min_count == 1 and config.max_words == 0
         options = WordOptions(
-            splitter=config.splitter,
+            splitter=config.splitter if config.tokenizer == "word" else "whitespace",
             max_words=config.max_words or None,
             min_count=config.min_count,
             padding=padding,
             unknown="error" if known else "unk",
         )
-        return WordTokenizer.train(texts, normalize=config.normalize, options=options)
+        kind = WordTokenizer if config.tokenizer == "word" else MorphemeTokenizer
+        return kind.train(texts, normalize=config.normalize, options=options)
     options = {"min_count": config.min_count} if config.min_count != 1 else {}  # not every kind has it
     return TOKENIZERS[config.tokenizer].train(texts, normalize=config.normalize, **options)

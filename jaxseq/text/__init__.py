@@ -4,9 +4,12 @@ from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.keras_tokenizer import fit_keras_tokenizer, keras_json, read_keras_json
 from jaxseq.text.lined import LineTokenizer
+from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
+from jaxseq.text.morphemes import Morpheme, tag, tag_texts
 from jaxseq.text.normalize import NORMALIZERS
 from jaxseq.text.splitters import FILTERS, SPLITTERS
 from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
+from jaxseq.text.tagged import read_tagged, tagged_line
 from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer, tokenizer_from_json, tokenizer_from_text
 from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.vocab import UNKNOWN, Vocabulary
@@ -21,6 +24,8 @@ __all__ = [
     "HoldBackDecoder",
     "JamoTokenizer",
     "LineTokenizer",
+    "Morpheme",
+    "MorphemeTokenizer",
     "NORMALIZERS",
     "SPLITTERS",
     "StreamDecoder",
@@ -35,6 +40,10 @@ __all__ = [
     "fit_keras_tokenizer",
     "keras_json",
     "read_keras_json",
+    "read_tagged",
+    "tag",
+    "tag_texts",
+    "tagged_line",
     "tokenizer_from_json",
     "tokenizer_from_text",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxseq.errors import InputError
+from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.text.common import checked_ids, decode_whole, unknown_symbols
 from jaxseq.text.streaming import StreamDecoder
 from jaxseq.text.vocab import Vocabulary, fingerprint_of, json_fields, unlike
@@ -104,6 +104,27 @@ class LineTokenizer:
             UnknownSymbolError: as `inner`.
         """
         return np.concatenate([[self.start], self.inner.encode(line), [self.end]]).astype(np.int32)
+
+    def encode_lines(self, lines: Sequence[str]) -> list[NDArray[np.int32]]:
+        """`encode_line` of each of `lines`, in less time where `inner` reads many texts together.
+
+        Raises:
+            UnknownSymbolError: as `encode_line`; the message names the line, counted from 1.
+        """
+        together = getattr(self.inner, "encode_texts", None)
+        if together is not None:
+            try:
+                start, end = (np.array([id], np.int32) for id in (self.start, self.end))
+                return [np.concatenate([start, ids, end]) for ids in together(lines)]
+            except UnknownSymbolError:
+                pass  # which line it is in is found one by one
+        found = []
+        for number, line in enumerate(lines, 1):
+            try:
+                found.append(self.encode_line(line))
+            except UnknownSymbolError as error:
+                raise UnknownSymbolError(f"line {number:,}: {error}") from error
+        return found
 
     def decode(self, ids: ArrayLike) -> str:
         """The text of `ids` [n].

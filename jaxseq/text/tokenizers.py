@@ -17,6 +17,7 @@ from jaxseq.errors import InputError
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.lined import LineTokenizer
+from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
 from jaxseq.text.streaming import StreamDecoder
 from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.vocab import Vocabulary
@@ -54,6 +55,7 @@ class Tokenizer(Protocol):
 
         Names are those of `jaxseq.text.normalize.losses`, "quotation marks", which become others, and for symbols that
         come back as the same sign all of them "unknown symbols" or "unknown words".
+        "morphemes joined": words are made of their morphemes by rules, which may make others than were written.
         """
         ...
 
@@ -101,6 +103,7 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     "jamo": JamoTokenizer,
     "byte": ByteTokenizer,
     "word": WordTokenizer,
+    "morpheme": MorphemeTokenizer,
     "lines": LineTokenizer,
 }
 """By kind."""

@@ -139,7 +139,7 @@ def test_texts_that_make_no_lines_are_told_in_one_line(experiment, tmp_path, tex
 
 def test_an_unknown_word_is_named_with_its_line(experiment, tmp_path):
     (tmp_path / "v.txt").write_text("to be\nor go\n")
-    with pytest.raises(UnknownSymbolError, match=r"v\.txt, line 2 of those that are read: 'go', word 2"):
+    with pytest.raises(UnknownSymbolError, match=r"v\.txt, of the lines that are read line 2: 'go', word 2"):
         made(with_data(experiment, max_words=0, split=(1, 0, 0), validation_source=str(tmp_path / "v.txt")))
 
 

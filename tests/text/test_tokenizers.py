@@ -14,6 +14,7 @@ from jaxseq.text import (
     ByteTokenizer,
     CharTokenizer,
     JamoTokenizer,
+    MorphemeTokenizer,
     Tokenizer,
     WordOptions,
     WordTokenizer,
@@ -33,13 +34,14 @@ EVERY = [
     WordTokenizer.train(TEXT, normalize=("lowercase", "letters_only"), options=WordOptions(max_words=2)),
     WordTokenizer.train(TEXT, options=WordOptions(splitter="pieces", padding=False, unknown="error")),
     WordTokenizer.train(TEXT, options=WordOptions(splitter="treebank", unknown="buckets", buckets=5, max_words=3)),
+    MorphemeTokenizer.train(TEXT),
 ]
 every = pytest.mark.parametrize("tokenizer", EVERY, ids=lambda tokenizer: tokenizer.kind)
 
 
 def test_every_kind_stands_under_its_name() -> None:
     assert {name: kind.kind for name, kind in TOKENIZERS.items()} == {
-        name: name for name in ("char", "jamo", "byte", "word", "lines")
+        name: name for name in ("char", "jamo", "byte", "word", "morpheme", "lines")
     }
 
 
@@ -121,6 +123,7 @@ def test_what_is_lost_is_told() -> None:
         ("case", "line breaks of HTML", "punctuation", "digits", "marks", "white space", "unknown words"),
         (),
         ("quotation marks", "white space", "unknown words"),
+        ("Unicode form", "white space", "morphemes joined", "unknown symbols"),
     ]
 
 
@@ -144,14 +147,15 @@ def test_a_batch_of_ids_and_real_numbers_are_refused(tokenizer: Tokenizer) -> No
         tokenizer.decode([0.0, 1.0])
 
 
+KINDS = ", ".join(TOKENIZERS)
 CHAR = {"kind": "char", "normalize": [], "vocabulary": {"specials": [], "symbols": ["a"]}}
 
 
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ([], "a tokenizer in JSON must have a 'kind' among char, jamo, byte, word, lines, not None"),
-        ({**CHAR, "kind": "morse"}, "must have a 'kind' among char, jamo, byte, word, lines, not 'morse'"),
+        ([], f"a tokenizer in JSON must have a 'kind' among {KINDS}, not None"),
+        ({**CHAR, "kind": "morse"}, f"must have a 'kind' among {KINDS}, not 'morse'"),
         ({**CHAR, "kind": ["char"]}, "must have a 'kind' among"),
         ({"kind": "char", "normalize": []}, "a char tokenizer in JSON lacks 'vocabulary'"),
         ({**CHAR, "mark": "|"}, "a char tokenizer in JSON has a strange field 'mark'"),
