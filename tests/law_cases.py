@@ -67,7 +67,7 @@ def start(subject: Subject, case: Case) -> tuple[np.ndarray, Any]:
     carry = subject.initial_carry(ROWS)
     if case.warm:
         flags = rng.random((ROWS, STEPS)) < 0.8, rng.random((ROWS, STEPS)) < 0.1
-        _, carry = subject.at_once.run(subject.params, subject.draw(rng, ROWS, STEPS), carry, *flags)
+        _, carry = subject.at_once.run(subject.params, subject.plain(subject.draw(rng, ROWS, STEPS)), carry, *flags)
     return subject.draw(rng, ROWS, STEPS), carry
 
 

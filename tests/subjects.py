@@ -158,6 +158,7 @@ class Subject:
         rubbish: (generator, b, t) -> inputs that padding may hold: NaN, ids out of range.
         spoil: (inputs, place (b, i), value) -> parameters, inputs without and inputs with the value, NaN or infinity,
             at that place; and [...] bool, True in the elements of an output that it reaches everywhere.
+        plain: inputs -> the same without what `spoil` spoils, for a carry that remembers its inputs.
         run_bfloat16: `run` computing in bfloat16, where there is such a thing.
         loss: (params, inputs, targets, carry, mask, reset) -> (tallies, carry), for a language model.
         takes_reset: Whether `run` heeds a reset.
@@ -172,6 +173,7 @@ class Subject:
     draw: Callable[[np.random.Generator, int, int], np.ndarray]
     rubbish: Callable[[np.random.Generator, int, int], np.ndarray]
     spoil: Callable[[np.ndarray, tuple[int, int], float], tuple[Any, np.ndarray, np.ndarray, Any]]
+    plain: Callable[[np.ndarray], np.ndarray] = lambda inputs: inputs
     run_bfloat16: Run | None = None
     loss: Run | None = None
     takes_reset: bool = True
@@ -237,9 +239,12 @@ def of_model(name: str, model: LanguageModel, *, scale: float = 0.3) -> Subject:
     body: Any = model.body
     narrow = model.clone(body=body.clone(dtype=jnp.bfloat16))
 
+    def plain(tokens: np.ndarray) -> np.ndarray:
+        return np.where(tokens == size - 1, 0, tokens)
+
     def spoil(tokens: np.ndarray, place: tuple[int, int], value: float) -> tuple[Any, np.ndarray, np.ndarray, Any]:
         """The last symbol's row of the embedding, or of the weights that a one-hot vector chooses from."""
-        tokens = np.where(tokens == size - 1, 0, tokens)
+        tokens = plain(tokens)
         tokens[place] = size - 1
         holder, leaf = (params, "embedding") if "embedding" in params else (params["layer_0"], "input_kernel")
         spoilt = {**holder, leaf: jnp.asarray(holder[leaf]).at[size - 1].set(value)}
@@ -254,6 +259,7 @@ def of_model(name: str, model: LanguageModel, *, scale: float = 0.3) -> Subject:
         run=functools.partial(run, model),
         initial_carry=model.initial_carry,
         draw=lambda rng, b, t: rng.integers(0, size, (b, t), dtype=np.int32),
+        plain=plain,
         rubbish=lambda rng, b, t: rng.choice(np.array([-1, -(2**31), size, 2**31 - 1], np.int32), (b, t)),
         run_bfloat16=functools.partial(run, narrow),
         loss=loss,

@@ -24,10 +24,11 @@ from jaxseq.config import (
     RNNConfig,
     TrainConfig,
     TransformerConfig,
+    WindowBagConfig,
     kinds_of,
 )
 from jaxseq.errors import InputError
-from jaxseq.models import Bag, Recurrent, Transformer, TransformerEncoder
+from jaxseq.models import Bag, Recurrent, Transformer, TransformerEncoder, WindowBag
 from jaxseq.training.optim import make_optimizer
 
 ROOT = Path(__file__).parents[1] / "jaxseq"
@@ -37,6 +38,7 @@ READ_BY_RUNS = (
     *kinds_of("optimizer").values(),
 )
 BODIES = {RNNConfig: Recurrent, TransformerConfig: Transformer, BagConfig: Bag, EncoderConfig: TransformerEncoder}
+BODIES[WindowBagConfig] = WindowBag
 TINY = [
     *("--data.length", "8", "--data.batch-size", "4", "--task.sample-length", "4", "--train.devices", "1"),
     *("--model.features", "4"),

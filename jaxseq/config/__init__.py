@@ -5,7 +5,7 @@ from jaxseq.config.experiment import ExperimentConfig
 from jaxseq.config.kinds import SECTIONS, DataConfig, ModelConfig, TaskConfig, kinds_of, register
 from jaxseq.config.labelled import LabelledConfig
 from jaxseq.config.lines import LinesConfig
-from jaxseq.config.models import BagConfig, EncoderConfig, NBSVMConfig, RNNConfig, TransformerConfig
+from jaxseq.config.models import BagConfig, EncoderConfig, NBSVMConfig, RNNConfig, TransformerConfig, WindowBagConfig
 from jaxseq.config.optimizers import AdadeltaConfig, AdamConfig, AdamWConfig, OptimizerConfig, RMSpropConfig, SGDConfig
 from jaxseq.config.running_text import NormalizerName, RunningTextConfig
 from jaxseq.config.serialization import (
@@ -46,6 +46,7 @@ __all__ = [
     "TaskConfig",
     "TrainConfig",
     "TransformerConfig",
+    "WindowBagConfig",
     "differences",
     "from_dict",
     "from_json",

@@ -89,6 +89,24 @@ class BagConfig(ModelConfig):
 
 @register("model")
 @dataclass(frozen=True)
+class WindowBagConfig(ModelConfig):
+    """The mean of the last few embedded tokens, for language models."""
+
+    kind: ClassVar[str] = "window_bag"
+
+    features: Annotated[Width, FIXED] = 8
+    """Width of the embedding."""
+    window: Annotated[int, Bounds(1, 4096), FIXED] = 4
+    """Tokens that are averaged, the current one included."""
+    hidden: Annotated[int, Bounds(0, 65_536), FIXED] = 8
+    """Width of a layer with ReLU on the mean; 0 has none."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+
+
+@register("model")
+@dataclass(frozen=True)
 class NBSVMConfig(ModelConfig):
     """One weight for each token, scaled by its log-count ratio (naive Bayes) in the texts to train on.
 

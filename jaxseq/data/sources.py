@@ -11,6 +11,7 @@ from pathlib import Path
 from jaxseq.data.archives import shown
 from jaxseq.data.encodings import Encoding
 from jaxseq.data.pieces import TextPiece, decode
+from jaxseq.data.text_archives import members_of, read_members
 from jaxseq.data.text_files import find_files, read_file
 from jaxseq.data.tfds_source import read_tfds, tfds_identity
 from jaxseq.errors import InputError
@@ -27,7 +28,8 @@ def read_documents(source: str, *, encoding: str = "utf-8") -> Iterator[str]:
 
     Args:
         source: a file (`.gz`, `.xz`, `.bz2` and `.zip` are read as they are), a pipe, a glob, a folder (its `.txt`
-            files, recursively, sorted), "-" for standard input, "python-manual" for the reference manual that ships
+            files, recursively, sorted), a tar archive (its `.txt` members, or as "a.tar.xz/*/train/*.txt" those with
+            such names), "-" for standard input, "python-manual" for the reference manual that ships
             with Python, or "tfds:NAME[/config][:version][:split][#feature]" for a text data set of tensorflow-datasets.
         encoding: of files and of standard input. Line ends stay as they are; a byte-order mark that a document begins
             with is left out.
@@ -81,6 +83,9 @@ def source_fingerprint(source: str, *, encoding: str = "utf-8") -> str:
         identity: object = _python_manual()
     elif source.startswith(TFDS_PREFIX):
         identity = tfds_identity(source.removeprefix(TFDS_PREFIX))
+    elif (members := members_of(source)) is not None:
+        files = _file_identities([members.archive], source)
+        identity = [_READING, Encoding(encoding).name, files, members.pattern]
     else:
         identity = [_READING, Encoding(encoding).name, _file_identities(find_files(source), source)]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
@@ -115,6 +120,8 @@ def _open_source(source: str, encoding: str, piece_size: int) -> Iterator[TextPi
     elif source.startswith(TFDS_PREFIX):
         for text in read_tfds(source.removeprefix(TFDS_PREFIX)):
             yield TextPiece(text, True)
+    elif (members := members_of(source)) is not None:
+        yield from read_members(members, encoding=encoding, piece_size=piece_size)
     else:
         for file in find_files(source):
             yield from read_file(file, encoding=encoding, piece_size=piece_size)

@@ -5,5 +5,15 @@ from jaxseq.models.encoder import TransformerEncoder
 from jaxseq.models.nbsvm import NBSVM
 from jaxseq.models.recurrent import Recurrent
 from jaxseq.models.transformer import Transformer, TransformerCarry
+from jaxseq.models.window_bag import LastTokens, WindowBag
 
-__all__ = ["Bag", "NBSVM", "Recurrent", "Transformer", "TransformerCarry", "TransformerEncoder"]
+__all__ = [
+    "Bag",
+    "LastTokens",
+    "NBSVM",
+    "Recurrent",
+    "Transformer",
+    "TransformerCarry",
+    "TransformerEncoder",
+    "WindowBag",
+]

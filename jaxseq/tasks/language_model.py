@@ -6,12 +6,13 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jaxseq.config import ModelConfig, RNNConfig, TransformerConfig
+from jaxseq.config import ModelConfig, RNNConfig, TransformerConfig, WindowBagConfig
 from jaxseq.data.corpus import require_ids
 from jaxseq.errors import ConfigError
 from jaxseq.metrics.perplexity import TOKEN_METRICS
 from jaxseq.models.recurrent import Recurrent
 from jaxseq.models.transformer import Transformer
+from jaxseq.models.window_bag import WindowBag
 from jaxseq.nn.heads import BareHead, TiedHead, VocabularyHead
 from jaxseq.nn.language_model import LanguageModel
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
@@ -33,13 +34,15 @@ def build_model(
     Raises:
         ConfigError: a model of this kind is no language model, or reads both ways.
     """
-    if not isinstance(config, RNNConfig | TransformerConfig):
-        raise ConfigError(f"model.kind is {config.kind!r}: a language model is an rnn or a transformer")
+    if not isinstance(config, RNNConfig | TransformerConfig | WindowBagConfig):
+        raise ConfigError(f"model.kind is {config.kind!r}: a language model is rnn, transformer or window_bag")
     fields = {"vocabulary_size": vocabulary_size, "dtype": jnp.dtype(dtype), **dataclasses.asdict(config)}
     if isinstance(config, RNNConfig):
         if config.bidirectional:
             raise ConfigError("model.bidirectional is True: a language model sees no later tokens, leave it out")
         return LanguageModel(Recurrent(**fields), VocabularyHead(vocabulary_size), predict)
+    if isinstance(config, WindowBagConfig):
+        return LanguageModel(WindowBag(**fields), VocabularyHead(vocabulary_size), predict)
     head = TiedHead if fields.pop("tie_embedding") else BareHead
     return LanguageModel(Transformer(**fields), head(vocabulary_size), predict)
 

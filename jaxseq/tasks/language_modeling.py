@@ -264,7 +264,7 @@ class LanguageModeling:
         rows, length, carried = self.data.batch_size, self.data.length, self.training_loader.carried
         section: Any = self.experiment.model
         smaller = "lower data.batch_size, data.length or the size of the model"
-        outputs = section.layers * rows * length * section.features * self.model.dtype.itemsize
+        outputs = getattr(section, "layers", 1) * rows * length * section.features * self.model.dtype.itemsize
         parts = [Part("the outputs of the layers", outputs, smaller)]
         if carried:
             lower = "lower data.batch_size or the size of the model"

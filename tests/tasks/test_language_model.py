@@ -74,7 +74,9 @@ def test_a_kind_of_model_that_is_no_language_model_is_refused():
     class OtherConfig(ModelConfig):
         kind = "other"
 
-    with pytest.raises(ConfigError, match=r"model\.kind is 'other': a language model is an rnn or a transformer"):
+    with pytest.raises(
+        ConfigError, match=r"model\.kind is 'other': a language model is rnn, transformer or window_bag"
+    ):
         build_model(OtherConfig(), vocabulary_size=SYMBOLS)
 
 
