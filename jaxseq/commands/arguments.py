@@ -9,11 +9,14 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import tyro
 
 from jaxseq.console import tell
+from jaxseq.errors import InputError
+from jaxseq.paths import expanded
 
 Arguments = TypeVar("Arguments")
 
@@ -106,3 +109,15 @@ def _one_line(box: str) -> str:
         meant = lines[lines.index("Perhaps you meant:") + 1].split()[0]
         message += f" (perhaps you meant {meant}?)"
     return message
+
+
+def new_file(path: Path) -> Path:
+    """`path`, expanded, of a file to write.
+
+    Raises:
+        InputError: something is there.
+    """
+    path = expanded(path)
+    if os.path.lexists(path):
+        raise InputError(f"{path} is there already: give another name, or remove it")
+    return path

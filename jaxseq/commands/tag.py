@@ -1,6 +1,5 @@
 """`jaxseq tag`: the morphemes of Korean texts, from a file to a tagged one."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -11,13 +10,12 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxseq import console
-from jaxseq.commands.arguments import parse
+from jaxseq.commands.arguments import new_file, parse
 from jaxseq.data.archives import COMPRESSED_SUFFIXES
 from jaxseq.data.arriving import as_they_come
 from jaxseq.data.records import open_records
 from jaxseq.data.sources import waits
 from jaxseq.errors import InputError
-from jaxseq.paths import expanded
 from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
 from jaxseq.storage.atomic import replacing, writing
 from jaxseq.text.morphemes import Morpheme, analyser, tag_texts
@@ -53,7 +51,7 @@ class TagArguments:
 def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) -> int:
     """Parses, tags, writes; returns the exit code."""
     arguments = parse(TagArguments, argv, program=program)
-    output = None if arguments.output is None else _new(expanded(arguments.output))
+    output = None if arguments.output is None else _new(arguments.output)
     with own_unless(stop) as stop:
         stop.patience = PATIENCE
         progress = _Progress(shown=output is not None)
@@ -79,9 +77,8 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
 
 
 def _new(path: Path) -> Path:
-    """`path`, where nothing is that a file would replace."""
-    if os.path.lexists(path):
-        raise InputError(f"{path} is there already: give another --output, or remove it")
+    """`path`, which is not there, and no compressed file by its name."""
+    path = new_file(path)
     if path.suffix.lower() in COMPRESSED_SUFFIXES:
         raise InputError(f"{path} would not be compressed: leave {path.suffix} out of --output, and compress it after")
     return path

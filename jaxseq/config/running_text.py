@@ -26,9 +26,9 @@ class RunningTextConfig(DataConfig):
     """Which text, and how it becomes token ids."""
 
     source: Annotated[str, Text(4096, file=True), FREE] = "python-manual"
-    """A file (.gz, .bz2, .xz and .zip are read as they are), a named pipe, a glob, a folder, a tar archive or members
-    of it ("a.tar.xz/*/train/*.txt"), "-" for standard input, "python-manual", or a text data set of tensorflow-datasets as
-    "tfds:NAME[/config][:version][:split][#feature]"."""
+    """A file (.gz, .bz2, .xz and .zip are read as they are), a named pipe, a glob, a folder, a tar archive or some of
+    its members ("a.tar.xz/*/train/*.txt"), "-" for standard input, "python-manual", or a text data set of
+    tensorflow-datasets as "tfds:NAME[/config][:version][:split][#feature]"."""
     validation_source: Annotated[str, Text(4096, file=True), FREE] = ""
     """The same for a validation split of its own; data.split then has no share for it."""
     test_source: Annotated[str, Text(4096, file=True), FREE] = ""

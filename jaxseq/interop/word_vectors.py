@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from jaxseq.data.archives import DAMAGE, open_streams, shown
 from jaxseq.errors import InputError
+from jaxseq.interop.vector_files import NPZ, read_npz
 from jaxseq.interop.vector_records import Record, VectorFile, fields, is_number, open_vectors
 
 _FIELD = "model.embedding"
@@ -58,7 +59,7 @@ def read_word_vectors(
     field: str = _FIELD,
 ) -> WordVectors:
     """The word vectors in a file, or in a .gz, .bz2, .xz or .zip of one: GloVe's text, word2vec's or fastText's text,
-    or word2vec's binary format, whichever it is.
+    or word2vec's binary format, whichever it is; or in a .npz of `jaxseq vectors`.
 
     Memory follows from the vectors that are kept, not from what the file says of its size.
 
@@ -75,6 +76,8 @@ def read_word_vectors(
     """
     path = Path(path)
     try:
+        if path.suffix.lower() == NPZ:
+            return _from_npz(path, features, words, field)
         return _read(path, features, words, errors, field)
     except (*DAMAGE, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -108,6 +111,17 @@ def table_for(words: Sequence[str], vectors: WordVectors, *, features: int, seed
     table = drawn * np.float32(deviation)
     table[is_known] = known
     return WordTable(table, is_known, vectors.source)
+
+
+def _from_npz(path: Path, features: int | None, words: Collection[str] | None, field: str) -> WordVectors:
+    found, vectors = read_npz(path)
+    if features is not None and vectors.shape[1] != features:
+        raise _other_width([(shown(path), vectors.shape[1])], features, field)
+    rows = {word: row for row, word in reversed([*enumerate(found)]) if words is None or word in words}
+    kept = sorted(rows.items(), key=lambda pair: pair[1])
+    return WordVectors(
+        tuple(word for word, _ in kept), vectors[[row for _, row in kept]], shown(path), len(found) - len({*found})
+    )
 
 
 def _read(path: Path, features: int | None, words: Collection[str] | None, errors: str, field: str) -> WordVectors:

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.errors import InputError
 from jaxseq.memory import Part
@@ -73,9 +76,23 @@ class Predicts(Protocol):
         ...
 
 
+@runtime_checkable
+class HasVectors(Protocol):
+    """Has learned a vector for each of its tokens."""
+
+    def learned_vectors(self, variables: Mapping[str, Any]) -> tuple[Sequence[str], NDArray[np.float32]]:
+        """The tokens by name, and their vectors [v, d].
+
+        Raises:
+            InputError: the model has no table of them.
+        """
+        ...
+
+
 COMMANDS: dict[type, tuple[str, str]] = {
     Generates: ("sample", "generates no text"),
     Predicts: ("predict", "predicts nothing of a text"),
+    HasVectors: ("vectors", "has no vectors of tokens"),
 }
 """The command of each capability, and what is said of a task without it."""
 

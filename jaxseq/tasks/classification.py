@@ -321,6 +321,18 @@ class Classification(TaskDefaults):
                 probabilities = dict(zip(self.classes, map(float, row), strict=True))
                 yield Prediction(text, self.classes[best], probabilities, self._unknown(text))
 
+    def learned_vectors(self, variables: Variables) -> tuple[Sequence[str], np.ndarray]:
+        """The embedding of each token; those of n-grams have no names.
+
+        Raises:
+            InputError: the model reads one-hot vectors, or has no table of that kind.
+        """
+        table = variables["params"]["body"].get("embedding")
+        if table is None:
+            raise InputError("the model has no embedding of tokens: give --model.embedding, or train another kind")
+        symbols = self.tokenizer.vocabulary.symbols
+        return symbols, np.asarray(table["table"] if isinstance(table, Mapping) else table)[: len(symbols)]
+
     def _unknown(self, text: str) -> list[str]:
         return self.tokenizer.unknown_words(text) if isinstance(self.tokenizer, WordTokenizer) else []
 

@@ -308,6 +308,16 @@ class LanguageModeling:
     def _carry_size(self, rows: int) -> int:
         return size_of(jax.eval_shape(lambda: self.model.initial_carry(rows)))
 
+    def learned_vectors(self, variables: Variables) -> tuple[Sequence[str], np.ndarray]:
+        """The embedding of each token.
+
+        Raises:
+            InputError: the model reads one-hot vectors.
+        """
+        if "embedding" not in variables["params"]:
+            raise InputError("the model reads one-hot vectors and has no embedding: train one with --model.embedding")
+        return self.tokenizer.vocabulary.symbols, np.asarray(variables["params"]["embedding"])
+
     def require_showcase_memory(self) -> None:
         """Refuses a sample at the end that cannot fit.
 

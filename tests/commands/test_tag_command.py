@@ -98,7 +98,7 @@ def test_nothing_is_written_over(folder):
     for name in ("lines.txt", "there"):
         (folder / "there").mkdir(exist_ok=True)
         told = refused("tag", "lines.txt", "--output", name, folder=folder)
-        assert told == f"error: {name} is there already: give another --output, or remove it\n"
+        assert told == f"error: {name} is there already: give another name, or remove it\n"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""`jaxseq vectors`: from a run to a file of vectors, and from there to another model's embedding."""
+
+import numpy as np
+import pytest
+from command_line import TINY, jaxseq, refused
+
+from jaxseq.runs.load import load_run
+
+WORDS = ["--data.tokenizer", "word", "--data.max-words", "50", "--model.kind", "window_bag"]
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    (folder / "text.txt").write_text("the film is good and the play is not\n" * 60)
+    outcome = jaxseq("train", "--name", "words", *TINY, *WORDS, folder=folder)
+    assert outcome.code == 0, outcome.err
+    return folder
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.txt"])
+def test_the_vectors_are_the_embedding_and_another_model_starts_from_them(words, tmp_path, name):
+    if name == "a.txt":  # which has no place for a line's end
+        assert "holds white space" in refused("vectors", "runs/words", name, folder=words)
+        return
+    code, out, err = jaxseq("vectors", "runs/words", name, folder=words)
+    assert (code, err) == (0, "")
+    run = load_run(words / "runs/words")
+    assert out == f"{run.task.tokenizer.vocabulary_size} vectors of 16 numbers are in {name}\n"
+    with np.load(words / name) as file:
+        assert tuple(file["words"]) == run.task.tokenizer.vocabulary.symbols
+        np.testing.assert_array_equal(file["vectors"], run.params["embedding"])
+    (words / "films.tsv").write_text("text\tlabel\n" + "a good film\tpos\nnot a film\tneg\n" * 20)
+    more = ["--task.vectors", name, "--data.source", "films.tsv", "--train.steps", "1", "--train.devices", "1"]
+    kinds = ["--task.kind", "classification", "--data.kind", "labelled", "--model.kind", "bag"]
+    code, out, err = jaxseq("train", "--name", "films", *kinds, *more, "--model.features", "16", folder=words)
+    assert code == 0, err
+    assert "words (" in out + err
+    assert "a.npz is there already" in refused("vectors", "runs/films", name, folder=words)
+    assert jaxseq("vectors", "runs/films", "films.txt", folder=words).code == 0
+
+
+def test_one_hot_vectors_and_a_wrong_name_are_one_line(trained, tmp_path):
+    folder = trained[0]
+    assert "reads one-hot vectors and has no embedding" in refused("vectors", "runs/tiny", "b.npz", folder=folder)
+    assert "holds no trained model" in refused("vectors", "runs/none", "b.npz", folder=folder)
