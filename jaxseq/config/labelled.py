@@ -33,6 +33,8 @@ class LabelledConfig(DataConfig):
     validation: Annotated[float, Bounds(0, 0.9), FIXED] = 0.1
     """Share of the texts to train on that is kept for validation, drawn at random from each class; not used where the
     source has a validation part of its own."""
+    examples: Annotated[CountOrZero, FIXED] = 0
+    """Train on so many of the texts at most, drawn at random from each class; 0 takes all."""
     characters: Annotated[CountOrZero, FIXED] = 0
     """Read the first so many characters of a text only, counted before normalising; 0 reads all."""
     normalize: Annotated[tuple[NormalizerName, ...], Items(16), FIXED] = ()

@@ -53,7 +53,13 @@ class ClassificationConfig(TaskConfig):
     mask: Annotated[bool, FIXED] = True
     """Pass over padding. Without it the model reads the padding as if it were text."""
     vectors: Annotated[str, Text(4096, file=True), FIXED] = ""
-    """File of word vectors (GloVe's or word2vec's text, word2vec's binary format) that the embedding starts with."""
+    """File of word vectors (GloVe's or word2vec's text, word2vec's binary format, or a .npz
+    of `jaxseq vectors`) that the embedding starts with."""
+    vocabulary: Annotated[Literal["texts", "vectors"], FIXED] = "texts"
+    """Which words have an id (data.tokenizer "word"): the most frequent ones of the texts to train on, or the first
+    ones of the file of vectors, so that words of no text to train on are known too."""
+    freeze_vectors: Annotated[bool, FIXED] = False
+    """Leave the embedding as it starts: vectors that are given, and those drawn for words without one."""
     positive: Annotated[str, Text(1000), FREE] = ""
     """Of two classes, the one whose F1 is told; by default the second."""
 
@@ -65,3 +71,5 @@ class ClassificationConfig(TaskConfig):
             raise refuse(
                 "task.word_dropout", self.word_dropout, "without task.mask nothing is passed over, leave it at 0"
             )
+        if self.vocabulary == "vectors" and not self.vectors:
+            raise refuse("task.vocabulary", self.vocabulary, "give task.vectors, the file that has the words")

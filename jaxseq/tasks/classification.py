@@ -35,6 +35,7 @@ from jaxseq.tasks.labelled_texts import (
     fingerprint_parts,
     read_parts,
     table_size,
+    tokenizer_of,
     told,
     train_tokenizer,
     with_validation,
@@ -79,7 +80,8 @@ class Classification(TaskDefaults):
             InputError: the source or the file of vectors cannot be used, a label is not among those trained on, or the
                 sections do not fit each other.
         """
-        _, data = _sections(experiment)
+        section, data = _sections(experiment)
+        _require_fit(section, data, experiment)
         if not data.source:
             raise ConfigError("data.source is empty: give labelled texts, a folder, an archive, a table or tfds:NAME")
         parts = read_parts(data, poll=workspace.poll)
@@ -87,8 +89,14 @@ class Classification(TaskDefaults):
         if workspace.artifacts is None:
             # As they were read: of a rare class all texts may be drawn for validation.
             classes = find_classes(parts["train"].labels)
-            task = cls._of(experiment, train_tokenizer(data, texts["train"].texts), classes)
-            task = dataclasses.replace(task, vectors=starting_vectors(task.section, experiment, task.tokenizer))
+            if section.vocabulary == "vectors":
+                vectors = starting_vectors(section, experiment, words=None)
+                tokenizer: Tokenizer = tokenizer_of(data, vectors.words)
+            else:
+                tokenizer = train_tokenizer(data, texts["train"].texts)
+                words = set(tokenizer.vocabulary.symbols)
+                vectors = starting_vectors(section, experiment, words=words) if section.vectors else None
+            task = dataclasses.replace(cls._of(experiment, tokenizer, classes), vectors=vectors)
         else:
             task = cls.restore(experiment, workspace.artifacts)
         for name, part in texts.items():
@@ -113,15 +121,6 @@ class Classification(TaskDefaults):
         if task.positive and (len(classes) != 2 or task.positive not in classes):
             raise ConfigError(
                 f"task.positive is {task.positive!r}: choose one of two classes, these are {_listed(classes)}"
-            )
-        if task.vectors and isinstance(experiment.model, NBSVMConfig):
-            raise ConfigError("task.vectors is given and model.kind is 'nbsvm': it has no embedding, leave them out")
-        if task.vectors and not getattr(experiment.model, "embedding", 1):
-            raise ConfigError("task.vectors is given and model.embedding is 0: give the width of the vectors")
-        if not task.mask and data.lengths > 1:
-            raise ConfigError(
-                f"data.lengths is {data.lengths} and padding is read, so that what is made of a text would depend on "
-                "those beside it: set data.lengths to 1, or leave task.mask as it is"
             )
         model = build_classifier(
             task,
@@ -235,7 +234,10 @@ class Classification(TaskDefaults):
 
     @cached_property
     def _loss(self) -> LossFn:
-        return classification_loss(self.model, masked=self.section.mask, word_dropout=self.section.word_dropout)
+        section = self.section
+        return classification_loss(
+            self.model, masked=section.mask, word_dropout=section.word_dropout, frozen=section.freeze_vectors
+        )
 
     def validation(self) -> Evaluation | None:
         """A pass over the validation split."""
@@ -354,6 +356,22 @@ def _sections(experiment: ExperimentConfig) -> tuple[ClassificationConfig, Label
     if not isinstance(data, LabelledConfig):
         raise ConfigError(f"data.kind is {data.kind!r}: classification reads labelled texts, take labelled")
     return task, data
+
+
+def _require_fit(task: ClassificationConfig, data: LabelledConfig, experiment: ExperimentConfig) -> None:
+    """Refuses fields that mean nothing beside others."""
+    given = "task.vectors is given" if task.vectors else "task.freeze_vectors is True" * task.freeze_vectors
+    if given and isinstance(experiment.model, NBSVMConfig):
+        raise ConfigError(f"{given} and model.kind is 'nbsvm': it has no embedding, leave them out")
+    if given and not getattr(experiment.model, "embedding", 1):
+        raise ConfigError(f"{given} and model.embedding is 0: give the width of the vectors")
+    if task.freeze_vectors and getattr(experiment.optimizer, "weight_decay", 0):
+        raise ConfigError("task.freeze_vectors is True: optimizer.weight_decay would shrink them, leave it at 0")
+    if not task.mask and data.lengths > 1:
+        raise ConfigError(
+            f"data.lengths is {data.lengths} and padding is read, so that what is made of a text would depend on "
+            "those beside it: set data.lengths to 1, or leave task.mask as it is"
+        )
 
 
 def _classes(content: bytes) -> tuple[str, ...]:

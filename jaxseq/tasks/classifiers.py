@@ -56,15 +56,19 @@ def with_ratios(variables: Variables, ratios: np.ndarray) -> Variables:
     return {**variables, "statistics": {"body": {"ratios": jnp.asarray(ratios)}}}
 
 
-def classification_loss(model: Classifier, *, masked: bool = True, word_dropout: float = 0.0) -> LossFn:
+def classification_loss(
+    model: Classifier, *, masked: bool = True, word_dropout: float = 0.0, frozen: bool = False
+) -> LossFn:
     """The loss for batches of `jaxseq.data.examples`: cross-entropy in nats ("loss") and hits ("accuracy").
 
     Args:
         masked: pass over padding; without it padding is read as the token 0.
         word_dropout: share of the tokens that training passes over as if they were padding.
+        frozen: the embedding has no gradient.
     """
 
     def loss_fn(variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
+        variables = _with_frozen_embedding(variables) if frozen else variables
         mask = batch.mask if masked else None
         words = context.rngs("words")
         if mask is not None and words is not None and word_dropout:
@@ -74,3 +78,10 @@ def classification_loss(model: Classifier, *, masked: bool = True, word_dropout:
         return LossOutput({"loss": loss, "accuracy": hits})
 
     return loss_fn
+
+
+def _with_frozen_embedding(variables: Variables) -> Variables:
+    """The variables of a classifier, without a gradient for its embedding."""
+    params = variables["params"]
+    body = {**params["body"], "embedding": jax.lax.stop_gradient(params["body"]["embedding"])}
+    return {**variables, "params": {**params, "body": body}}

@@ -13,13 +13,17 @@ from jaxseq.data.labelled import Labelled, split_off
 from jaxseq.data.labelled_sources import read_labelled
 from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
 from jaxseq.data.ngrams import with_ngrams
+from jaxseq.errors import InputError
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.tokenizers import Tokenizer
 from jaxseq.text.utf8 import ByteTokenizer
+from jaxseq.text.vocab import UNKNOWN
 from jaxseq.text.word_options import WordOptions
 from jaxseq.text.words import PADDING, WordTokenizer
 
+_NO_WORDS = {PADDING, UNKNOWN, "<start>", "<end>"}
+"""Names of ids that a file of vectors may have a vector for, and that stand for no word."""
 _SHORTEST = 16
 """Tokens of a batch so short that another one half as long is not worth its compilation."""
 
@@ -53,13 +57,28 @@ def read_parts(config: LabelledConfig, *, poll: Callable[[], None]) -> dict[str,
 
 
 def with_validation(parts: Mapping[str, Labelled], config: LabelledConfig, *, seed: int) -> dict[str, Labelled]:
-    """The parts by split; validation is drawn from those to train on where there is none, or left out."""
+    """The parts by split; validation is drawn from those to train on where there is none, or left out. Of the others to
+    train on there are `config.examples` at most."""
     splits = dict(parts)
     if config.has_validation and "validation" not in splits:
         splits["train"], splits["validation"] = split_off(splits["train"], share=config.validation, seed=seed)
     elif not config.has_validation:
         splits.pop("validation", None)
+    if 0 < config.examples < (count := len(splits["train"].texts)):
+        _, splits["train"] = split_off(splits["train"], share=config.examples / count, seed=seed)
     return {name: splits[name] for name in SPLITS if name in splits}
+
+
+def tokenizer_of(config: LabelledConfig, words: Iterable[str]) -> WordTokenizer:
+    """A tokenizer of `words`, the first `config.max_words` of them, that reads any text as `train_tokenizer`'s does.
+
+    Raises:
+        InputError: the tokenizer is none of words.
+    """
+    if config.tokenizer != "word":
+        raise InputError(f"task.vocabulary is 'vectors' and data.tokenizer is {config.tokenizer!r}: take word")
+    own = [word for word in words if word not in _NO_WORDS]
+    return WordTokenizer(tuple(own[: config.max_words or None]), _word_options(config), config.normalize)
 
 
 def train_tokenizer(config: LabelledConfig, texts: Iterable[str]) -> Tokenizer:
@@ -70,19 +89,22 @@ def train_tokenizer(config: LabelledConfig, texts: Iterable[str]) -> Tokenizer:
     """
     shortened = (shorten(text, config) for text in texts)
     if config.tokenizer == "word":
-        options = WordOptions(
-            splitter=config.splitter,
-            max_words=config.max_words or None,
-            min_count=config.min_count,
-            unknown="buckets" if config.buckets else "unk",
-            buckets=config.buckets,
-        )
-        return WordTokenizer.train(shortened, normalize=config.normalize, options=options)
+        return WordTokenizer.train(shortened, normalize=config.normalize, options=_word_options(config))
     if config.tokenizer == "byte":
         return ByteTokenizer.train(shortened, normalize=config.normalize, specials=(PADDING,))
     kind = CharTokenizer if config.tokenizer == "char" else JamoTokenizer
     return kind.train(
         shortened, normalize=config.normalize, specials=(PADDING,), unknown=True, min_count=config.min_count
+    )
+
+
+def _word_options(config: LabelledConfig) -> WordOptions:
+    return WordOptions(
+        splitter=config.splitter,
+        max_words=config.max_words or None,
+        min_count=config.min_count,
+        unknown="buckets" if config.buckets else "unk",
+        buckets=config.buckets,
     )
 
 

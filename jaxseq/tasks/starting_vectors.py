@@ -12,17 +12,14 @@ from jaxseq.text.tokenizers import Tokenizer
 
 
 def starting_vectors(
-    task: ClassificationConfig, experiment: ExperimentConfig, tokenizer: Tokenizer
-) -> WordVectors | None:
-    """Those of the words of the vocabulary in the file that is given; None where none is.
+    task: ClassificationConfig, experiment: ExperimentConfig, *, words: set[str] | None
+) -> WordVectors:
+    """Those of `words` in the file that is given, or of all that it has.
 
     Raises:
         InputError: the file cannot be read, or its vectors have another width than the embedding.
     """
-    if not task.vectors:
-        return None
     name, width = _embedding(experiment)
-    words = set(tokenizer.vocabulary.symbols)
     return read_word_vectors(task.vectors, features=width, words=words, field=f"model.{name}")
 
 
