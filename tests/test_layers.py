@@ -23,7 +23,7 @@ GROUND = {
 }
 PIECES = {
     "text": {"errors"},
-    "data": {"errors", "opening", "paths", "signals"},
+    "data": {"errors", "opening", "paths", "signals", "text"},
     "config": {"errors", "opening", "paths"},
     "ops": set(),
 }

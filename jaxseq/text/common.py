@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxseq.errors import InputError
+from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.text.codepoints import CHUNK
 from jaxseq.text.streaming import StreamDecoder
 from jaxseq.text.vocab import json_fields, json_texts
@@ -36,6 +36,22 @@ def decode_whole(stream: StreamDecoder, ids: NDArray[Any]) -> str:
     """All of `ids` [n] through a fresh `stream`, a piece at a time: the text takes more memory than the work."""
     pieces = [stream.push(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK)]
     return "".join([*pieces, stream.flush()])
+
+
+def utf8_of(text: str) -> bytes:
+    """The bytes of `text` in UTF-8.
+
+    Raises:
+        UnknownSymbolError: the text holds half of a surrogate pair, which UTF-8 cannot express.
+    """
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise UnknownSymbolError(
+            f"{half!r} (U+{ord(half):04X}) at offset {error.start} is half of a surrogate pair, which UTF-8 cannot "
+            "express: leave it out"
+        ) from error
 
 
 def tokenizer_fields(tree: object, kind: str, *more: str) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -150,8 +150,8 @@ CHAR = {"kind": "char", "normalize": [], "vocabulary": {"specials": [], "symbols
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ([], "a tokenizer in JSON must have a 'kind' among char, jamo, byte, word, not None"),
-        ({**CHAR, "kind": "morse"}, "must have a 'kind' among char, jamo, byte, word, not 'morse'"),
+        ([], "a tokenizer in JSON must have a 'kind' among char, jamo, byte, word, bpe, wordpiece, unigram, sentencepiece, not None"),
+        ({**CHAR, "kind": "morse"}, "must have a 'kind' among char, jamo, byte, word, bpe, wordpiece, unigram, sentencepiece, not 'morse'"),
         ({**CHAR, "kind": ["char"]}, "must have a 'kind' among"),
         ({"kind": "char", "normalize": []}, "a char tokenizer in JSON lacks 'vocabulary'"),
         ({**CHAR, "mark": "|"}, "a char tokenizer in JSON has a strange field 'mark'"),

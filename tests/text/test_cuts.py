@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxseq.data.cuts import last_cut
 from jaxseq.errors import InputError
+from jaxseq.text.cuts import last_cut
 from jaxseq.text.normalize import NORMALIZERS, normalizer
 
 MARKS = (

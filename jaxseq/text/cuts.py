@@ -30,6 +30,16 @@ def last_cut(text: str) -> int:
     return next((at for at in within if _may_cut(text[at - 1], text[at]) and not _may_be_in_break(text, at)), 0)
 
 
+def all_cuts(text: str) -> list[int]:
+    """Every place, from 1 to `len(text) - 1`, at which `text` may be cut."""
+    breaks = "<" in unicodedata.normalize("NFKD", text)
+    return [
+        at
+        for at in range(1, len(text))
+        if _may_cut(text[at - 1], text[at]) and not (breaks and _may_be_in_break(text, at))
+    ]
+
+
 def _may_cut(left: str, right: str) -> bool:
     return (left.isspace() and _begins_word(right)) or (_stands_alone(left) and _stands_alone(right))
 
