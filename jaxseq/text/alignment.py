@@ -31,7 +31,8 @@ def align(text: str, normalizer: Normalizer) -> Alignment:
     The text is normalised between places where it may be cut, which are those where no character sees the next one. In
     between, characters at both ends that became one each belong together, and all of the rest to all of the rest.
 
-    >>> align("NO  NOES", lambda text: " ".join(text.lower().split())).starts.tolist()
+    >>> from jaxseq.text.normalize import normalizer
+    >>> align("NO  NOES", normalizer(("lowercase", "collapse_whitespace"))).starts.tolist()
     [0, 1, 2, 4, 5, 6, 7]
     """
     normalized = normalizer(text)

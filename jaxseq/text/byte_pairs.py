@@ -63,14 +63,11 @@ class BytePairTokenizer(ChunkedTokenizer):
         if not isinstance(self.pattern, str | None):
             raise InputError(f"pattern of a bpe tokenizer is {self.pattern!r:.60}: it must be a text, or null")
         letters = set(byte_letters())
-        texts = [piece for at, piece in enumerate(self.pieces) if at not in self._reserved]
-        known = set(texts)
-        wrong = next((piece for piece in texts if not piece or not letters.issuperset(piece)), None)
+        known = {piece for at, piece in enumerate(self.pieces) if at not in self._specials}
+        wrong = next((piece for piece in known if not piece or not letters.issuperset(piece)), None)
         if wrong is not None:
             raise InputError(f"{wrong!r:.60} is no piece of a bpe tokenizer, which are letters that stand for bytes")
-        if len(known) < len(texts):
-            twice = next(piece for at, piece in enumerate(texts) if piece in texts[:at])
-            raise InputError(f"{twice!r:.60} occurs twice among the pieces of a bpe tokenizer: keep one of the two")
+        _ = self.vocabulary  # refuses pieces that occur twice
         missing = [byte for byte, letter in enumerate(byte_letters()) if letter not in known]
         if missing:
             raise InputError(
@@ -82,6 +79,8 @@ class BytePairTokenizer(ChunkedTokenizer):
                     f"a bpe tokenizer merges {left!r:.60} and {right!r:.60}: one of these, or both "
                     "together, is not among its pieces"
                 )
+        if self.pattern is not None:
+            _ = self._model  # refuses a pattern that is none
 
     @classmethod
     def train(
@@ -150,21 +149,21 @@ class BytePairTokenizer(ChunkedTokenizer):
         )
 
     @cached_property
-    def _reserved(self) -> Container[int]:
+    def _specials(self) -> Container[int]:
         return frozenset(self.reserved)
 
     @cached_property
     def _piece_bytes(self) -> Sequence[bytes]:
         byte_of = {ord(letter): byte for byte, letter in enumerate(byte_letters())}
         return [
-            b"" if at in self._reserved else piece.translate(byte_of).encode("latin-1")
+            b"" if at in self._specials else piece.translate(byte_of).encode("latin-1")
             for at, piece in enumerate(self.pieces)
         ]
 
     @cached_property
     def _piece_names(self) -> Sequence[str]:
         return [
-            piece if at in self._reserved else _shown(self._piece_bytes[at]) for at, piece in enumerate(self.pieces)
+            piece if at in self._specials else _shown(self._piece_bytes[at]) for at, piece in enumerate(self.pieces)
         ]
 
     @cached_property
@@ -174,13 +173,16 @@ class BytePairTokenizer(ChunkedTokenizer):
     @cached_property
     def _model(self) -> Any:
         library = tokenizers_library()
-        ids = {piece: at for at, piece in enumerate(self.pieces) if at not in self._reserved}
+        ids = {piece: at for at, piece in enumerate(self.pieces) if at not in self._specials}
         model = library.Tokenizer(library.models.BPE(ids, list(self.merges)))
         before = library.pre_tokenizers
         if self.pattern is None:
             model.pre_tokenizer = before.ByteLevel(add_prefix_space=False)
         else:
-            split = before.Split(library.Regex(self.pattern), "isolated")
+            try:
+                split = before.Split(library.Regex(self.pattern), "isolated")
+            except Exception as error:
+                raise InputError(f"pattern of a bpe tokenizer is no regular expression ({error})") from error
             model.pre_tokenizer = before.Sequence([split, before.ByteLevel(add_prefix_space=False, use_regex=False)])
         return model
 

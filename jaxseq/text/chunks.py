@@ -27,6 +27,10 @@ class Chunking(NamedTuple):
 WORDS = Chunking(re.compile(f"[{SPACES}]*[^{SPACES}]+|[{SPACES}]+"), re.compile(f"(?<=[^{SPACES}])[ \n]"))
 """Words with all white space before them: no pre-tokenizer that we know joins a word to the white space after it."""
 
+APART = Chunking(re.compile("[ \n]*[^ \n]+|[ \n]+"), re.compile("(?<=[^ \n])[ \n]"))
+"""The same, of spaces and line ends alone: what else is white space BERT's normalisation may take for a control
+character, and leave out."""
+
 SPACED = Chunking(re.compile(" ?[^ ]+| "), re.compile(" "))
 """Words with one space before them, and spaces."""
 

@@ -49,7 +49,7 @@ class SentencePieceTokenizer(SubwordTokenizer):
         model: the bytes of the `.model` file.
 
     Raises:
-        InputError: the bytes are no model; a normaliser is unknown.
+        InputError: the bytes are no model; a normaliser is unknown; the library is not installed.
     """
 
     model: bytes
@@ -58,8 +58,8 @@ class SentencePieceTokenizer(SubwordTokenizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self._says
         _ = self.vocabulary  # refuses pieces that are none
+        _ = self._processor  # refuses what else the library does
 
     @classmethod
     def read(
@@ -88,9 +88,7 @@ class SentencePieceTokenizer(SubwordTokenizer):
             except OSError as error:
                 raise InputError(f"the SentencePiece model {model} cannot be read ({error.strerror})") from error
         data = model if normalization else without_normalization(model)
-        tokenizer = cls(data, padding=padding, normalizers=tuple(normalize))
-        _ = tokenizer._processor
-        return tokenizer
+        return cls(data, padding=padding, normalizers=tuple(normalize))
 
     @classmethod
     def train(cls, text: str | Iterable[str], *, normalize: Sequence[str] = ()) -> Self:
@@ -165,7 +163,11 @@ class SentencePieceTokenizer(SubwordTokenizer):
         return [piece.role for piece in self._says.pieces]
 
     @cached_property
-    def _reserved(self) -> Container[int]:
+    def _specials(self) -> Container[int]:
+        return frozenset(at for at, role in enumerate(self._roles) if role in ("control", "unknown"))
+
+    @cached_property
+    def _unlike_names(self) -> Container[int]:
         return frozenset(at for at, role in enumerate(self._roles) if role in ("control", "unknown", "byte"))
 
     @cached_property

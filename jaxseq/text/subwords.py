@@ -128,8 +128,13 @@ class SubwordTokenizer(ABC):
 
     @cached_property
     @abstractmethod
-    def _reserved(self) -> Container[int]:
-        """The pieces that have no text, or not the one they are named after."""
+    def _specials(self) -> Container[int]:
+        """The pieces that no text has, and the unknown one."""
+
+    @cached_property
+    def _unlike_names(self) -> Container[int]:
+        """The pieces that are not the text they are named after: specials, and bytes where there are such."""
+        return self._specials
 
     @property
     def _model_loses(self) -> tuple[str, ...]:
@@ -167,17 +172,17 @@ class SubwordTokenizer(ABC):
 
     @cached_property
     def _names(self) -> Vocabulary:
-        reserved = self._reserved
-        taken = {name for at, name in enumerate(self._piece_names) if at not in reserved}
+        taken = {name for at, name in enumerate(self._piece_names) if at not in self._unlike_names}
         names: list[str] = [_unlike(PADDING, taken)] * self.padding
         taken.update(names)
         for at, name in enumerate(self._piece_names):
-            if at in reserved:
+            if at in self._unlike_names:
                 name = _unlike(name, taken)
                 taken.add(name)
             names.append(name)
-        first = next((at for at in range(len(self._piece_names)) if at not in reserved), len(self._piece_names))
-        return Vocabulary(tuple(names[self.padding + first :]), tuple(names[: self.padding + first]))
+        places = range(len(self._piece_names))
+        first = self.padding + next((at for at in places if at not in self._specials), len(places))
+        return Vocabulary(tuple(names[first:]), tuple(names[:first]))
 
 
 class ChunkedTokenizer(SubwordTokenizer):

@@ -5,7 +5,7 @@ import math
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -13,18 +13,20 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from jaxseq.errors import InputError
-from jaxseq.text.chunks import LINES, SPACED, Chunking, Encoded
+from jaxseq.text.chunks import LINES, SPACED, SPACES, Chunking, Encoded
 from jaxseq.text.normalize import normalizer
 from jaxseq.text.sentencepiece_model import SPACE, read_model
 from jaxseq.text.subword_libraries import sentencepiece_library, tokenizers_library
-from jaxseq.text.subword_models import count_chunks, encode_words
+from jaxseq.text.subword_models import encode_words, parts_of
 from jaxseq.text.subwords import REPLACEMENT, ChunkedTokenizer, refuse_places, subword_fields
 from jaxseq.text.vocab import json_integers
 
 BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 """The names of the ids of bytes. In a text they are text."""
 
-_NEVER_LEARNED = re.compile(f"[\\0\t{SPACE}\u2585]")  # signs of the trainer's own, which skips texts that have them
+_UNKNOWN = "\u2585"
+_OF_THE_TRAINER = f"\0\t{SPACE}{_UNKNOWN}"
+_APART = re.compile(f"[{SPACES}{_OF_THE_TRAINER}]".replace(" ", ""))
 _LONGEST = 1000
 
 
@@ -86,31 +88,36 @@ class UnigramTokenizer(ChunkedTokenizer):
         *,
         normalize: Sequence[str] = (),
         size: int = 8000,
+        coverage: float = 0.9995,
         prefix: bool = False,
         padding: bool = True,
     ) -> Self:
         """A tokenizer whose pieces make `text` likeliest, and the 256 bytes for what they do not know.
 
-        The library `sentencepiece` learns them, since that of `tokenizers` gives other scores every time. Words are
-        counted first; of one longer than 1,000 characters the parts are learned from.
+        The library `sentencepiece` learns them, since that of `tokenizers` gives other scores every time. Where a line
+        is longer than 1,000 characters its parts are learned from.
 
         Args:
             text: one text, or several, which are read and normalised one at a time.
             normalize: names of `NORMALIZERS`, applied in this order to all the tokenizer reads.
             size: the number of ids, padding and bytes included; there are fewer where `text` has not so many pieces.
+            coverage: the share of all characters of `text` that pieces are made of; the rarest others are bytes.
             prefix: read a text as if it began with a space.
 
         Raises:
-            InputError: there is no word; `size` has no room for bytes and characters; a library is not installed; a
+            InputError: there is no text; `size` has no room for bytes and characters; a library is not installed; a
                 normaliser is unknown.
         """
-        counts: Counter[str] = Counter()
-        for chunk, count in count_chunks(text, normalizer(normalize), LINES).items():
-            for word in _NEVER_LEARNED.split(chunk):
-                for start in range(0, len(word), _LONGEST):
-                    counts[word[start : start + _LONGEST]] += count
+        if not 0 < coverage <= 1:
+            raise InputError(f"coverage is {coverage}: it must be above 0, and 1 at most")
+        read = normalizer(normalize)
+        learned = _learned(
+            parts_of(text, lambda one: " " * prefix + read(one), LINES),
+            size=size,
+            taken=256 + padding,
+            coverage=coverage,
+        )
         first = [(name, 0.0) for name in BYTES]
-        learned = _learned(counts, size=size, taken=256 + padding)
         return cls((*first, *learned), prefix=prefix, padding=padding, normalizers=tuple(normalize))
 
     def normalize(self, text: str) -> str:
@@ -159,14 +166,17 @@ class UnigramTokenizer(ChunkedTokenizer):
         return range(0) if self.first_byte is None else range(self.first_byte, self.first_byte + 256)
 
     @cached_property
-    def _reserved(self) -> Container[int]:
-        unknown = () if self.unknown is None else (self.unknown,)
-        return frozenset((*self._bytes_at, *unknown, *self.reserved))
+    def _specials(self) -> Container[int]:
+        return frozenset(self.reserved if self.unknown is None else (self.unknown, *self.reserved))
+
+    @cached_property
+    def _unlike_names(self) -> Container[int]:
+        return frozenset((*self._bytes_at, *self.reserved, -1 if self.unknown is None else self.unknown))
 
     @cached_property
     def _piece_bytes(self) -> Sequence[bytes]:
         texts = [
-            b"" if at in self._reserved else piece.encode("utf-8", "surrogatepass")
+            b"" if at in self._unlike_names else piece.encode("utf-8", "surrogatepass")
             for at, (piece, _) in enumerate(self.pieces)
         ]
         for byte, at in enumerate(self._bytes_at):
@@ -181,7 +191,7 @@ class UnigramTokenizer(ChunkedTokenizer):
 
     @cached_property
     def _chunking(self) -> Chunking:
-        texts = [piece for at, (piece, _) in enumerate(self.pieces) if at not in self._reserved]
+        texts = [piece for at, (piece, _) in enumerate(self.pieces) if at not in self._unlike_names]
         # The library makes one unknown of several in a row, whatever white space is among them.
         return LINES if self.first_byte is not None and all(map(LINES.chunk.fullmatch, texts)) else SPACED
 
@@ -195,7 +205,7 @@ class UnigramTokenizer(ChunkedTokenizer):
         library = tokenizers_library()
         # No chunk has a space in its midst, and so no text what is reserved.
         pieces = [
-            (f"x {at}" if at in self._reserved else piece, score) for at, (piece, score) in enumerate(self.pieces)
+            (f"x {at}" if at in self._unlike_names else piece, score) for at, (piece, score) in enumerate(self.pieces)
         ]
         return library.Tokenizer(library.models.Unigram(pieces, self._unknown, False))
 
@@ -224,7 +234,9 @@ def json_scores(value: object) -> tuple[tuple[str, float], ...]:
 
 
 def _is_scored(pair: object) -> bool:
-    return isinstance(pair, list) and [type(item) for item in pair] in ([str, float], [str, int])
+    return (
+        isinstance(pair, list) and [type(item) for item in pair] in ([str, float], [str, int]) and abs(pair[1]) < 1e30
+    )
 
 
 def _in_bytes(chunks: Sequence[str], found: Encoded, unknown: int, *, first_byte: int) -> Encoded:
@@ -248,38 +260,65 @@ def _in_bytes(chunks: Sequence[str], found: Encoded, unknown: int, *, first_byte
     return Encoded(ids, np.bincount(np.repeat(chunk_of, sizes), minlength=len(chunks)), spans)
 
 
-def _learned(counts: Counter[str], *, size: int, taken: int) -> list[tuple[str, float]]:
-    """The pieces and their scores that SentencePiece learns from words, at most `size` - `taken`.
+def _learned(parts: Iterable[str], *, size: int, taken: int, coverage: float) -> list[tuple[str, float]]:
+    """The pieces and their scores that SentencePiece learns from the parts of a text, at most `size` - `taken`.
 
     Raises:
-        InputError: there is no room for the characters.
+        InputError: there is no text, or no room for the characters.
     """
     library = sentencepiece_library()
     written = io.BytesIO()
+    characters: set[str] = set()
     try:
         library.SentencePieceTrainer.train(
-            sentence_iterator=(f"{word}\t{count}" for word, count in sorted(counts.items()) if word),
+            sentence_iterator=_sentences(parts, characters),
             input_format="tsv",
             model_writer=written,
             model_type="unigram",
-            vocab_size=size - taken + 1,  # one is its unknown piece
+            vocab_size=max(2, size - taken + 1),  # one is its unknown piece
             hard_vocab_limit=False,
-            unk_piece="\u2585",
+            character_coverage=coverage,
+            unk_piece=_UNKNOWN,
             bos_id=-1,
             eos_id=-1,
             normalization_rule_name="identity",
             add_dummy_prefix=False,
             remove_extra_whitespaces=False,
             num_threads=16,  # of another number the sums differ in their last digits
-            minloglevel=2,
+            minloglevel=3,
         )
     except RuntimeError as error:
+        if not characters:
+            raise InputError("there is no text to train a tokenizer on: it is empty") from error
         if "ocab" not in str(error):
             raise
-        alone = len(set("".join(counts)))
+        needed = taken + len(characters)
         raise InputError(
-            f"size is {size}: padding, bytes and the characters that are not rare need up to "
-            f"{taken + alone} ids: give so many or more"
+            f"size is {size}, and padding, bytes and characters have up to {needed} ids: give so many, or less coverage"
         ) from error
     found = read_model(written.getvalue())
     return [(piece.replace(SPACE, " "), score) for piece, score, role in found.pieces if role == "normal"]
+
+
+def _sentences(parts: Iterable[str], characters: set[str]) -> Iterator[str]:
+    """All of a text for the trainer: sentences without white space but spaces, each with how often it comes.
+
+    It passes over those of more than 4,192 bytes and those with signs of its own, so none is or has one.
+
+    Args:
+        characters: takes up those that the sentences have.
+    """
+    alone: Counter[str] = Counter()
+    for part in parts:
+        alone.update(_APART.findall(part))
+        for line in _APART.split(part):
+            start = 0
+            while start < len(line):
+                space = line.rfind(" ", start + 1, start + _LONGEST) if len(line) - start > _LONGEST else -1
+                end = space if space > 0 else start + _LONGEST
+                characters.update(line[start:end])
+                yield f"{line[start:end]}\t1"
+                start = end
+    for character, count in sorted(alone.items()):
+        if character not in _OF_THE_TRAINER:
+            yield f"{character}\t{count}"

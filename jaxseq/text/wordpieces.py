@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from jaxseq.errors import InputError
-from jaxseq.text.chunks import WORDS, Chunking, Encoded
+from jaxseq.text.chunks import APART, Chunking, Encoded
 from jaxseq.text.normalize import normalizer
 from jaxseq.text.subword_libraries import tokenizers_library
 from jaxseq.text.subword_models import count_chunks, encode_words, learned, refuse_few_ids
@@ -70,7 +70,7 @@ class WordPieceTokenizer(ChunkedTokenizer):
     >>> tokenizer.vocabulary.symbols[-3:]
     ('##ow', 'low', 'lowe')
     >>> tokenizer.decode(tokenizer.encode("lower,  or"))
-    'lower � �'
+    'lower � or'
     """
 
     pieces: tuple[str, ...]
@@ -115,7 +115,7 @@ class WordPieceTokenizer(ChunkedTokenizer):
         """
         library = tokenizers_library()
         before = library.pre_tokenizers.BertPreTokenizer()
-        counts = count_chunks(text, normalizer(normalize), WORDS)
+        counts = count_chunks(text, normalizer(normalize), APART)
         words = {word for chunk in counts for word, _ in before.pre_tokenize_str(chunk)}
         # The library numbers these in the order of a hash table, which chooses among pairs that are equally frequent.
         inside = sorted({_INSIDE + character for word in words for character in word[1:]})
@@ -183,7 +183,7 @@ class WordPieceTokenizer(ChunkedTokenizer):
         return True
 
     @cached_property
-    def _reserved(self) -> Container[int]:
+    def _specials(self) -> Container[int]:
         return frozenset((self.unknown, *self.reserved))
 
     @cached_property
@@ -200,7 +200,7 @@ class WordPieceTokenizer(ChunkedTokenizer):
 
     @cached_property
     def _chunking(self) -> Chunking:
-        return WORDS
+        return APART
 
     @cached_property
     def _model(self) -> Any:

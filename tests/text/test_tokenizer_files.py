@@ -72,7 +72,10 @@ def test_what_was_written_is_read(tree: dict[str, Any]) -> None:
         ('{"kind": ' + "9" * 5000 + "}", "this is no JSON"),
         ('{"kind": "char", "kind": "char"}', "has a field twice"),
         ("null", "must have a 'kind' among"),
-        (changed(CHAR, kind=True), "must have a 'kind' among char, jamo, byte, word, bpe, wordpiece, unigram, sentencepiece, not True"),
+        (
+            changed(CHAR, kind=True),
+            "must have a 'kind' among char, jamo, byte, word, bpe, wordpiece, unigram, sentencepiece, not True",
+        ),
         (changed(CHAR, kind=[[[["char"]]]]), "must have a 'kind' among"),
         (changed(CHAR, normalize=True), "must be a list of texts, not True"),
         (changed(CHAR, normalize=[True]), "must be a list of texts"),

@@ -7,15 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_models import sentencepiece_model
 
 from jaxseq.errors import InputError
 from jaxseq.text import (
     TOKENIZERS,
+    BytePairTokenizer,
     ByteTokenizer,
     CharTokenizer,
     JamoTokenizer,
+    SentencePieceTokenizer,
     Tokenizer,
+    UnigramTokenizer,
     WordOptions,
+    WordPieceTokenizer,
     WordTokenizer,
     tokenizer_from_json,
 )
@@ -33,13 +38,20 @@ EVERY = [
     WordTokenizer.train(TEXT, normalize=("lowercase", "letters_only"), options=WordOptions(max_words=2)),
     WordTokenizer.train(TEXT, options=WordOptions(splitter="pieces", padding=False, unknown="error")),
     WordTokenizer.train(TEXT, options=WordOptions(splitter="treebank", unknown="buckets", buckets=5, max_words=3)),
+    BytePairTokenizer.train(TEXT),
+    BytePairTokenizer.train(TEXT * 3, normalize=("lowercase",), size=270, padding=False),
+    WordPieceTokenizer.train(TEXT),
+    UnigramTokenizer.train(TEXT),
+    UnigramTokenizer.train(TEXT, prefix=True),
+    SentencePieceTokenizer.read(sentencepiece_model()),
+    SentencePieceTokenizer.read(sentencepiece_model(bytes_too=False), normalization=False),
 ]
 every = pytest.mark.parametrize("tokenizer", EVERY, ids=lambda tokenizer: tokenizer.kind)
 
 
 def test_every_kind_stands_under_its_name() -> None:
     assert {name: kind.kind for name, kind in TOKENIZERS.items()} == {
-        name: name for name in ("char", "jamo", "byte", "word")
+        name: name for name in ("char", "jamo", "byte", "word", "bpe", "wordpiece", "unigram", "sentencepiece")
     }
 
 
@@ -77,7 +89,8 @@ def test_nothing_is_nothing(tokenizer: Tokenizer) -> None:
 @every
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
 def test_ids_may_be_integers_of_any_type(tokenizer: Tokenizer, dtype: type) -> None:
-    ids = tokenizer.encode("be")
+    ids = tokenizer.encode("To be")
+    ids = ids[ids <= np.iinfo(dtype).max]
     assert tokenizer.decode(ids.astype(dtype)) == tokenizer.decode(ids.tolist()) == tokenizer.decode(ids)
 
 
@@ -121,6 +134,13 @@ def test_what_is_lost_is_told() -> None:
         ("case", "line breaks of HTML", "punctuation", "digits", "marks", "white space", "unknown words"),
         (),
         ("quotation marks", "white space", "unknown words"),
+        (),
+        ("case",),
+        ("white space", "unknown words"),
+        (),
+        ("leading space",),
+        ("Unicode form", "compatibility forms", "control characters", "white space", "line ends", "the sign ▁"),
+        ("line ends", "the sign ▁", "unknown symbols"),
     ]
 
 
@@ -150,8 +170,15 @@ CHAR = {"kind": "char", "normalize": [], "vocabulary": {"specials": [], "symbols
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ([], "a tokenizer in JSON must have a 'kind' among char, jamo, byte, word, bpe, wordpiece, unigram, sentencepiece, not None"),
-        ({**CHAR, "kind": "morse"}, "must have a 'kind' among char, jamo, byte, word, bpe, wordpiece, unigram, sentencepiece, not 'morse'"),
+        (
+            [],
+            "a tokenizer in JSON must have a 'kind' among char, jamo, byte, word, bpe, wordpiece, unigram, "
+            "sentencepiece, not None",
+        ),
+        (
+            {**CHAR, "kind": "morse"},
+            "must have a 'kind' among char, jamo, byte, word, bpe, wordpiece, unigram, sentencepiece, not 'morse'",
+        ),
         ({**CHAR, "kind": ["char"]}, "must have a 'kind' among"),
         ({"kind": "char", "normalize": []}, "a char tokenizer in JSON lacks 'vocabulary'"),
         ({**CHAR, "mark": "|"}, "a char tokenizer in JSON has a strange field 'mark'"),
