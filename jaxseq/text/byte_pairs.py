@@ -1,5 +1,6 @@
 """The tokenizer of byte pairs: it gives back every text, and needs no id for what it does not know."""
 
+import reprlib
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -61,12 +62,14 @@ class BytePairTokenizer(ChunkedTokenizer):
         super().__post_init__()
         refuse_places(self.reserved, size=len(self.pieces), kind=self.kind)
         if not isinstance(self.pattern, str | None):
-            raise InputError(f"pattern of a bpe tokenizer is {self.pattern!r:.60}: it must be a text, or null")
+            raise InputError(f"pattern of a bpe tokenizer is {reprlib.repr(self.pattern)}: it must be a text, or null")
         letters = set(byte_letters())
         known = {piece for at, piece in enumerate(self.pieces) if at not in self._specials}
         wrong = next((piece for piece in known if not piece or not letters.issuperset(piece)), None)
         if wrong is not None:
-            raise InputError(f"{wrong!r:.60} is no piece of a bpe tokenizer, which are letters that stand for bytes")
+            raise InputError(
+                f"{reprlib.repr(wrong)} is no piece of a bpe tokenizer, which are letters that stand for bytes"
+            )
         _ = self.vocabulary  # refuses pieces that occur twice
         missing = [byte for byte, letter in enumerate(byte_letters()) if letter not in known]
         if missing:
@@ -76,7 +79,7 @@ class BytePairTokenizer(ChunkedTokenizer):
         for left, right in self.merges:
             if not {left, right, left + right} <= known:
                 raise InputError(
-                    f"a bpe tokenizer merges {left!r:.60} and {right!r:.60}: one of these, or both "
+                    f"a bpe tokenizer merges {reprlib.repr(left)} and {reprlib.repr(right)}: one of these, or both "
                     "together, is not among its pieces"
                 )
         if self.pattern is not None:

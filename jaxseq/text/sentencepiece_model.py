@@ -4,6 +4,7 @@ The messages are those of its src/sentencepiece_model.proto.
 """
 
 import math
+import reprlib
 from typing import NamedTuple
 
 from jaxseq.errors import InputError
@@ -88,7 +89,7 @@ def _piece(message: Value) -> Piece:
     found = dict(fields(_bytes(message)))
     score, role = found.get(2, 0.0), found.get(3, 1)
     if not isinstance(score, float) or not math.isfinite(score) or role not in _ROLES:
-        raise ValueError(f"a piece with the score {score!r:.20} and the type {role!r:.20}")
+        raise ValueError(f"a piece with the score {reprlib.repr(score)} and the type {reprlib.repr(role)}")
     text = _text(found.get(1, b""))
     if not text:
         raise ValueError("a piece without text")

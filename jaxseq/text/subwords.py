@@ -1,5 +1,6 @@
 """What tokenizers of parts of words have in common."""
 
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,9 @@ class SubwordTokenizer(ABC):
 
     def __post_init__(self) -> None:
         if not isinstance(self.padding, bool):
-            raise InputError(f"padding of a {self.kind} tokenizer is {self.padding!r}: it must be true or false")
+            raise InputError(
+                f"padding of a {self.kind} tokenizer is {reprlib.repr(self.padding)}: it must be true or false"
+            )
         normalizer(self.normalizers)
 
     @property

@@ -146,7 +146,8 @@ def _numbered(vocab: _Tree, added: dict[int, str]) -> tuple[tuple[str, ...], set
     for id, content in added.items():
         if names.setdefault(id, content) != content:
             raise InputError(
-                f"id {id} of a tokenizer.json is {names[id]!r:.60} in model.vocab, {content!r:.60} in added_tokens"
+                f"id {id} of a tokenizer.json is {reprlib.repr(names[id])} in model.vocab, {reprlib.repr(content)} in "
+                "added_tokens"
             )
     missing = next((at for at in range(len(names)) if at not in names), None)
     if missing is not None or len(vocab) + len(added.keys() - {*vocab.values()}) != len(names):

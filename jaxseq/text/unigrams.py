@@ -67,14 +67,14 @@ class UnigramTokenizer(ChunkedTokenizer):
         size = len(self.pieces)
         refuse_places(self.reserved, size=size, kind=self.kind)
         if not isinstance(self.prefix, bool):
-            raise InputError(f"prefix of a unigram tokenizer is {self.prefix!r:.60}: it must be true or false")
+            raise InputError(f"prefix of a unigram tokenizer is {reprlib.repr(self.prefix)}: it must be true or false")
         wrong = next((piece for piece, score in self.pieces if not math.isfinite(score)), None)
         if wrong is not None:
-            raise InputError(f"the score of {wrong!r:.60} in a unigram tokenizer is no finite number")
+            raise InputError(f"the score of {reprlib.repr(wrong)} in a unigram tokenizer is no finite number")
         for name, place, room in (("first_byte", self.first_byte, 256), ("unknown", self.unknown, 1)):
             if place is not None and (type(place) is not int or not 0 <= place <= size - room):
                 raise InputError(
-                    f"{name} of a unigram tokenizer is {place!r:.60}: it must be a place among its "
+                    f"{name} of a unigram tokenizer is {reprlib.repr(place)}: it must be a place among its "
                     f"{size} pieces, with room for {room}"
                 )
         if self.first_byte is None and self.unknown is None:

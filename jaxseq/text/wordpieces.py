@@ -1,5 +1,6 @@
 """The tokenizer of BERT: words, and signs of punctuation, in pieces that are known, or else unknown as a whole."""
 
+import reprlib
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -39,7 +40,7 @@ class BertNormalization:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if not isinstance(value, bool | None if name == "strip_accents" else bool):
-                raise InputError(f"{name} of BERT's normalisation is {value!r:.60}: it must be true or false")
+                raise InputError(f"{name} of BERT's normalisation is {reprlib.repr(value)}: it must be true or false")
 
     @property
     def loses(self) -> tuple[str, ...]:
@@ -85,8 +86,8 @@ class WordPieceTokenizer(ChunkedTokenizer):
         refuse_places(self.reserved, size=len(self.pieces), kind=self.kind)
         if type(self.unknown) is not int or not 0 <= self.unknown < len(self.pieces):
             raise InputError(
-                f"the unknown word of a wordpiece tokenizer is {self.unknown!r:.60}: it must be a place from 0 to "
-                f"{len(self.pieces) - 1} among its pieces"
+                f"the unknown word of a wordpiece tokenizer is {reprlib.repr(self.unknown)}: it must be a place from 0 "
+                f"to {len(self.pieces) - 1} among its pieces"
             )
         _ = self.vocabulary  # refuses pieces that are none
 
