@@ -10,7 +10,7 @@ parameters. The carry is the last words, so that contiguous rows train it as win
 
     python3 sample.py runs/bag_lm --prompt "this is one of" --next 10
     python3 sample.py runs/bag_lm --prompt "this is one of" --next 10 --forbid "<unk>"
-    jaxseq vectors runs/bag_lm vectors.npz
+    jaxseq export runs/bag_lm vectors.npz
 """
 
 from jaxseq.config import (

@@ -72,6 +72,9 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     assert train.main([*source, *lines, *TINY], program="train.py") == 0
     own = ["--data.split", "1", "0", "0", "--data.validation-source", "a.txt", "--data.test-source", "a.txt"]
     assert train.main([*source, *lines[2:4], *own, "--name", "words", *TINY], program="train.py") == 0
+    for kind in ("corpus", "lines"):
+        pieces = ["--data.kind", kind, "--data.tokenizer", "bpe", "--data.pieces", "300", "--name", f"pieces_{kind}"]
+        assert train.main([*source, *pieces, *TINY], program="train.py") == 0
     diverging = [
         "--optimizer.learning-rate",
         "3e38",
@@ -90,6 +93,8 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     tables = ["--data.source", "train.tsv", "--data.test-source", "test.tsv", "--train.steps", "2"]
     words = ["--task.pooling", "sum", "--task.head", "bias", "--train.devices", "1", "--name", "classes"]
     assert train.main([*classify, *tables, *words], program="train.py") == 0
+    pieces = ["--data.tokenizer", "bpe", "--data.pieces", "300", "--name", "classes_of_pieces"]
+    assert train.main([*classify, *tables, *words, *pieces], program="train.py") == 0
     for kind in kinds_of("optimizer").values():
         for schedule in ("constant", "cosine", "step"):
             make_optimizer(kind(schedule=schedule), steps=10)

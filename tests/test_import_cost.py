@@ -19,6 +19,8 @@ LATE = (
     "tensorboardX",
     "tqdm",
     "tyro",
+    "tokenizers",
+    "sentencepiece",
 )
 PUBLIC = ("text", "data", "ops", "nn", "models", "decoding", "tasks", "runs", "config")
 

@@ -23,7 +23,7 @@ GROUND = {
 }
 PIECES = {
     "text": {"errors"},
-    "data": {"errors", "opening", "paths", "signals"},
+    "data": {"errors", "opening", "paths", "signals", "text"},
     "config": {"errors", "opening", "paths"},
     "ops": set(),
 }
@@ -39,8 +39,8 @@ WHOLES = {
 }
 TASKS = {
     "tasks": {
-        *("config", "data", "decoding", "errors", "interop", "memory", "metrics", "models", "nn", "ops"),
-        *("reporting", "sharding", "signals", "text"),
+        *("config", "data", "decoding", "errors", "interop", "memory", "metrics", "models", "nn", "opening", "ops"),
+        *("paths", "reporting", "sharding", "signals", "text"),
     },
 }
 RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}

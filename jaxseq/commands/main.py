@@ -11,7 +11,7 @@ COMMANDS = {
     "evaluate": "measure a trained model on a split",
     "predict": "say what a trained model makes of texts",
     "tag": "find the morphemes of Korean texts",
-    "vectors": "write the vectors that a model has for its words to a file",
+    "export": "write what a model has learned to a file that others read",
     "compare": "what several runs have measured, and what differs between them",
 }
 _SMALLER = {

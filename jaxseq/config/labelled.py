@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from jaxseq.config.fields import FIXED, FREE, Bounds, Items, Text, check_fields, refuse
 from jaxseq.config.kinds import DataConfig, register
 from jaxseq.config.limits import Count, CountOrZero, Length
-from jaxseq.config.running_text import NormalizerName, SplitterName
+from jaxseq.config.running_text import NormalizerName, SplitterName, TokenizerName, check_tokenizer
 
 Side = Literal["pre", "post"]
 
@@ -39,8 +39,14 @@ class LabelledConfig(DataConfig):
     """Read the first so many characters of a text only, counted before normalising; 0 reads all."""
     normalize: Annotated[tuple[NormalizerName, ...], Items(16), FIXED] = ()
     """Normalisers applied to the text, in this order."""
-    tokenizer: Annotated[Literal["word", "char", "jamo", "byte"], FIXED] = "word"
-    """Words, characters, Hangul taken apart into compatibility jamo, or the bytes of UTF-8."""
+    tokenizer: Annotated[TokenizerName, FIXED] = "word"
+    """Characters, Hangul taken apart into compatibility jamo, the bytes of UTF-8, words, pieces of words (byte pairs,
+    WordPiece, Unigram, or as a SentencePiece model has them), or Korean morphemes."""
+    tokenizer_file: Annotated[str, Text(4096, file=True), FIXED] = ""
+    """A tokenizer to take as it is, instead of one that is trained on the texts: a SentencePiece model, a
+    tokenizer.json of the library tokenizers, or one of a run."""
+    pieces: Annotated[Count, FIXED] = 8_000
+    """Ids of a tokenizer of pieces that is trained (bpe, wordpiece, unigram)."""
     splitter: Annotated[SplitterName, FIXED] = "words_and_marks"
     """How a text is split into words (tokenizer "word")."""
     max_words: Annotated[CountOrZero, FIXED] = 0
@@ -70,13 +76,9 @@ class LabelledConfig(DataConfig):
 
     def __post_init__(self) -> None:
         check_fields(self, "data")
-        if self.tokenizer != "word" and (self.max_words or self.buckets):
-            name = "max_words" if self.max_words else "buckets"
-            raise refuse(
-                f"data.{name}", getattr(self, name), f"the tokenizer {self.tokenizer} has no words, leave it at 0"
-            )
-        if self.tokenizer == "byte" and self.min_count != 1:
-            raise refuse("data.min_count", self.min_count, "the byte tokenizer knows every byte, leave it at 1")
+        check_tokenizer(self)
+        if self.buckets and self.tokenizer not in ("word", "morpheme"):
+            raise refuse("data.buckets", self.buckets, f"the tokenizer {self.tokenizer} has no words, leave it at 0")
 
     @property
     def has_validation(self) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from jaxseq.config.fields import FIXED, FREE, Bounds, Items, Text, check_fields, refuse
 from jaxseq.config.kinds import DataConfig
@@ -18,7 +18,37 @@ NormalizerName = Literal[
     "letters_only",
     "spaced_punctuation",
 ]
+TokenizerName = Literal["char", "jamo", "byte", "word", "bpe", "wordpiece", "unigram", "sentencepiece", "morpheme"]
 SplitterName = Literal["filters", "whitespace", "lines", "words", "words_and_marks", "pieces", "treebank"]
+
+
+class TokenizerFields(Protocol):
+    """What sections that read text have in common."""
+
+    @property
+    def tokenizer(self) -> str: ...
+    @property
+    def tokenizer_file(self) -> str: ...
+    @property
+    def min_count(self) -> int: ...
+    @property
+    def max_words(self) -> int: ...
+
+
+def check_tokenizer(data: TokenizerFields) -> None:
+    """Refuses fields that mean nothing to the tokenizer of a data section.
+
+    Raises:
+        ConfigError: there is such a field.
+    """
+    kind = data.tokenizer
+    if data.min_count != 1 and kind in ("byte", "unigram", "sentencepiece"):
+        why = "knows every byte" if kind == "byte" else "counts no symbols"
+        raise refuse("data.min_count", data.min_count, f"the {kind} tokenizer {why}, leave it at 1")
+    if data.max_words and kind not in ("word", "morpheme"):
+        raise refuse("data.max_words", data.max_words, f"the tokenizer {kind} has no words, leave it at 0")
+    if kind == "sentencepiece" and not data.tokenizer_file:
+        raise refuse("data.tokenizer", kind, "it is read from a file, give data.tokenizer_file")
 
 
 @dataclass(frozen=True)
@@ -37,8 +67,14 @@ class RunningTextConfig(DataConfig):
     """Encoding of the files."""
     normalize: Annotated[tuple[NormalizerName, ...], Items(16), FIXED] = ()
     """Normalisers applied to the text, in this order."""
-    tokenizer: Annotated[Literal["char", "jamo", "byte", "word", "morpheme"], FIXED] = "char"
-    """Characters, Hangul taken apart into compatibility jamo, the bytes of UTF-8, words, or Korean morphemes."""
+    tokenizer: Annotated[TokenizerName, FIXED] = "char"
+    """Characters, Hangul taken apart into compatibility jamo, the bytes of UTF-8, words, pieces of words (byte pairs,
+    WordPiece, Unigram, or as a SentencePiece model has them), or Korean morphemes."""
+    tokenizer_file: Annotated[str, Text(4096, file=True), FIXED] = ""
+    """A tokenizer to take as it is, instead of one that is trained on the source: a SentencePiece model, a
+    tokenizer.json of the library tokenizers, or one of a run."""
+    pieces: Annotated[Count, FIXED] = 8_000
+    """Ids of a tokenizer of pieces that is trained (bpe, wordpiece, unigram)."""
     splitter: Annotated[SplitterName, FIXED] = "lines"
     """How a text is split into words (tokenizer "word")."""
     max_words: Annotated[CountOrZero, FIXED] = 0
@@ -62,12 +98,7 @@ class RunningTextConfig(DataConfig):
             own = getattr(self, f"{name}_source")
             if share and own:
                 raise refuse(f"data.{name}_source", own, f"data.split has a share for {name} too, make it 0")
-        if self.min_count != 1 and self.tokenizer == "byte":
-            raise refuse("data.min_count", self.min_count, "the byte tokenizer knows every byte, leave it at 1")
-        if self.max_words and self.tokenizer not in ("word", "morpheme"):
-            raise refuse(
-                "data.max_words", self.max_words, f"the tokenizer {self.tokenizer} has no words, leave it at 0"
-            )
+        check_tokenizer(self)
 
     @property
     def has_validation(self) -> bool:

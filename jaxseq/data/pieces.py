@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from jaxseq.data.cuts import last_cut
 from jaxseq.data.encodings import Encoding
 from jaxseq.data.formats import HEAD, objection
 from jaxseq.errors import InputError
+from jaxseq.text.cuts import last_cut
 
 _MARK = "\ufeff"
 

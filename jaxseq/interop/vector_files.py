@@ -15,35 +15,31 @@ NPZ = ".npz"
 _WORDS, _VECTORS = "words", "vectors"
 
 
-def vector_file(path: Path, words: Sequence[str], vectors: NDArray[np.float32]) -> Iterator[bytes]:
-    """The content of a file of word vectors [v, d], in the format that its name says.
+def npz_file(words: Sequence[str], vectors: NDArray[np.float32]) -> Iterator[bytes]:
+    """The content of NumPy's archive of `words` [v] (text) and `vectors` [v, d]; nothing in it needs pickle."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{_WORDS: np.array(words), _VECTORS: vectors})
+    yield buffer.getvalue()
 
-    ".npz": NumPy's archive with `words` [v] (text) and `vectors` [v, d]; nothing in it needs pickle. ".txt": word2vec's
-    text, "v d" and then a line a word; it holds no word with white space.
+
+def word2vec_file(words: Sequence[str], vectors: NDArray[np.float32]) -> Iterator[bytes]:
+    """The content of a file of word vectors [v, d] as word2vec's text: "v d", and then a line a word.
 
     Raises:
-        InputError: the name says neither, or a word does not go into text.
+        InputError: a word holds white space, which stands between the numbers there.
     """
-    match path.suffix.lower():
-        case ".npz":
-            buffer = io.BytesIO()
-            np.savez(buffer, allow_pickle=False, **{_WORDS: np.array(words), _VECTORS: vectors})
-            yield buffer.getvalue()
-        case ".txt":
-            for word in words:
-                if not word or any(map(str.isspace, word)):
-                    raise InputError(
-                        f"the word {word!r} holds white space, which no word in {shown(path)} may: write an .npz"
-                    )
-            yield f"{len(words)} {vectors.shape[1]}\n".encode()
-            for word, vector in zip(words, vectors, strict=True):
-                yield f"{word} {' '.join(map(repr, vector.tolist()))}\n".encode("utf-8", "surrogatepass")
-        case other:
-            raise InputError(f"{shown(path)} ends in {other!r}: give a name that ends in .npz or .txt")
+    for word in words:
+        if not word or any(map(str.isspace, word)):
+            raise InputError(
+                f"the word {word!r} holds white space, which no word in a .txt of vectors may: write an .npz"
+            )
+    yield f"{len(words)} {vectors.shape[1]}\n".encode()
+    for word, vector in zip(words, vectors, strict=True):
+        yield f"{word} {' '.join(map(repr, vector.tolist()))}\n".encode("utf-8", "surrogatepass")
 
 
 def read_npz(path: Path) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """The words and vectors of a .npz that `vector_file` wrote.
+    """The words and vectors of what `npz_file` gives.
 
     Raises:
         InputError: it is another file, or damaged.

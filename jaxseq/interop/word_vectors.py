@@ -59,7 +59,7 @@ def read_word_vectors(
     field: str = _FIELD,
 ) -> WordVectors:
     """The word vectors in a file, or in a .gz, .bz2, .xz or .zip of one: GloVe's text, word2vec's or fastText's text,
-    or word2vec's binary format, whichever it is; or in a .npz of `jaxseq vectors`.
+    or word2vec's binary format, whichever it is; or in a .npz of `jaxseq export`.
 
     Memory follows from the vectors that are kept, not from what the file says of its size.
 

@@ -1,10 +1,7 @@
 """What only some tasks can do, each the business of a command."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
 
 from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.errors import InputError
@@ -76,15 +73,24 @@ class Predicts(Protocol):
         ...
 
 
-@runtime_checkable
-class HasVectors(Protocol):
-    """Has learned a vector for each of its tokens."""
+class Export(NamedTuple):
+    """A file that a model can be written to."""
 
-    def learned_vectors(self, variables: Mapping[str, Any]) -> tuple[Sequence[str], NDArray[np.float32]]:
-        """The tokens by name, and their vectors [v, d].
+    what: str
+    """What it holds, in words: "2,001 vectors of 8 numbers are"."""
+    content: Callable[[], Iterator[bytes]]
+    """Raises InputError at the first piece where something does not go into such a file."""
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """Has learned something that other programs can read."""
+
+    def exports(self, variables: Mapping[str, Any]) -> Mapping[str, Export]:
+        """By the end of the file's name, as ".npz", what can be written.
 
         Raises:
-            InputError: the model has no table of them.
+            InputError: there is nothing.
         """
         ...
 
@@ -92,7 +98,7 @@ class HasVectors(Protocol):
 COMMANDS: dict[type, tuple[str, str]] = {
     Generates: ("sample", "generates no text"),
     Predicts: ("predict", "predicts nothing of a text"),
-    HasVectors: ("vectors", "has no vectors of tokens"),
+    Exports: ("export", "has nothing that other programs read"),
 }
 """The command of each capability, and what is said of a task without it."""
 

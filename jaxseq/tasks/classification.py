@@ -25,7 +25,7 @@ from jaxseq.nn.classifier import Classifier
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.reporting import classification as reporting
 from jaxseq.signals import Poll, never
-from jaxseq.tasks.capabilities import Prediction
+from jaxseq.tasks.capabilities import Export, Prediction
 from jaxseq.tasks.class_probabilities import ROWS, ClassProbabilities
 from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier, with_ratios
 from jaxseq.tasks.labelled_texts import (
@@ -43,8 +43,8 @@ from jaxseq.tasks.labelled_texts import (
 from jaxseq.tasks.layer_table import traced_layers
 from jaxseq.tasks.starting_vectors import starting_table, starting_vectors, with_table
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, TaskDefaults, Variables, Workspace, register_task
+from jaxseq.tasks.vector_exports import vector_exports
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
-from jaxseq.text.words import WordTokenizer
 
 TOKENIZER, CLASSES = "tokenizer.json", "classes.json"
 
@@ -323,7 +323,7 @@ class Classification(TaskDefaults):
                 probabilities = dict(zip(self.classes, map(float, row), strict=True))
                 yield Prediction(text, self.classes[best], probabilities, self._unknown(text))
 
-    def learned_vectors(self, variables: Variables) -> tuple[Sequence[str], np.ndarray]:
+    def exports(self, variables: Variables) -> Mapping[str, Export]:
         """The embedding of each token; those of n-grams have no names.
 
         Raises:
@@ -333,10 +333,12 @@ class Classification(TaskDefaults):
         if table is None:
             raise InputError("the model has no embedding of tokens: give --model.embedding, or train another kind")
         symbols = self.tokenizer.vocabulary.symbols
-        return symbols, np.asarray(table["table"] if isinstance(table, Mapping) else table)[: len(symbols)]
+        table = np.asarray(table["table"] if isinstance(table, Mapping) else table)
+        return vector_exports(symbols, table[: len(symbols)])
 
     def _unknown(self, text: str) -> list[str]:
-        return self.tokenizer.unknown_words(text) if isinstance(self.tokenizer, WordTokenizer) else []
+        unknown_words = getattr(self.tokenizer, "unknown_words", None)
+        return [] if unknown_words is None else unknown_words(text)
 
     @property
     def _texts(self) -> Mapping[str, Labelled]:

@@ -15,7 +15,7 @@ from jaxseq.data.text_files import TextPiece
 from jaxseq.data.token_file import StaleTokenFileError, open_token_file, write_token_file
 from jaxseq.errors import UnknownSymbolError
 from jaxseq.signals import Poll, never
-from jaxseq.tasks.text_tokenizers import train_tokenizer
+from jaxseq.tasks.text_tokenizers import make_tokenizer, word_options
 from jaxseq.text.tokenizers import Tokenizer
 
 
@@ -74,7 +74,7 @@ def prepare(
             raise ValueError("data.memory_map needs a place for the token file")
         return _prepare_on_disk(config, tokenizer, token_file, anew, progress, poll)
     pieces = list(_polled(read_pieces(config.source, encoding=config.encoding), poll))
-    tokenizer = tokenizer or train_tokenizer(config, (piece.text for piece in _polled(pieces, poll)))
+    tokenizer = tokenizer or _tokenizer(config, (piece.text for piece in _polled(pieces, poll)))
     corpus = _in_memory(tokenizer, _polled(pieces, poll), config.source)
     if len(config.sources) == 1:
         return Prepared(tokenizer, corpus)
@@ -83,6 +83,10 @@ def prepare(
         for source in (config.validation_source, config.test_source)
     ]
     return Prepared(tokenizer, with_splits([corpus, *others], config.split))
+
+
+def _tokenizer(config: CorpusConfig, texts: Iterator[str]) -> Tokenizer:
+    return make_tokenizer(config, texts, words=word_options(config), padding=False)
 
 
 def _in_memory(tokenizer: Tokenizer, pieces: Iterator[TextPiece], source: str) -> Corpus:
@@ -103,7 +107,7 @@ def _prepare_on_disk(
         return _polled(read_pieces(config.source, encoding=config.encoding), poll)
 
     source = source_fingerprint(config.source, encoding=config.encoding)
-    tokenizer = tokenizer or train_tokenizer(config, (piece.text for piece in pieces()))
+    tokenizer = tokenizer or _tokenizer(config, (piece.text for piece in pieces()))
     ready = None if anew else prepared_before(config, tokenizer, token_file)
     if ready is not None:
         return ready

@@ -14,6 +14,7 @@ from jaxseq.data.labelled_sources import read_labelled
 from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
 from jaxseq.data.ngrams import with_ngrams
 from jaxseq.errors import InputError
+from jaxseq.tasks.text_tokenizers import make_tokenizer
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.tokenizers import Tokenizer
@@ -88,8 +89,8 @@ def train_tokenizer(config: LabelledConfig, texts: Iterable[str]) -> Tokenizer:
         InputError: there is no text.
     """
     shortened = (shorten(text, config) for text in texts)
-    if config.tokenizer == "word":
-        return WordTokenizer.train(shortened, normalize=config.normalize, options=_word_options(config))
+    if config.tokenizer_file or config.tokenizer not in ("char", "jamo", "byte"):
+        return make_tokenizer(config, shortened, words=_word_options(config), padding=True)
     if config.tokenizer == "byte":
         return ByteTokenizer.train(shortened, normalize=config.normalize, specials=(PADDING,))
     kind = CharTokenizer if config.tokenizer == "char" else JamoTokenizer
@@ -100,7 +101,7 @@ def train_tokenizer(config: LabelledConfig, texts: Iterable[str]) -> Tokenizer:
 
 def _word_options(config: LabelledConfig) -> WordOptions:
     return WordOptions(
-        splitter=config.splitter,
+        splitter=config.splitter if config.tokenizer == "word" else "whitespace",
         max_words=config.max_words or None,
         min_count=config.min_count,
         unknown="buckets" if config.buckets else "unk",
@@ -121,10 +122,8 @@ def table_size(config: LabelledConfig, tokenizer: Tokenizer) -> int:
 def encode(config: LabelledConfig, tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Sequences, LengthReport]:
     """The token ids of texts, truncated, with their n-grams behind them; each once where the configuration says so."""
     shortened = (shorten(text, config) for text in texts)
-    if isinstance(tokenizer, WordTokenizer):
-        encoded = tokenizer.encode_texts(shortened)
-    else:
-        encoded = [tokenizer.encode(text) for text in shortened]
+    together = getattr(tokenizer, "encode_texts", None)  # in less time
+    encoded = [tokenizer.encode(text) for text in shortened] if together is None else together(shortened)
     report = length_report(np.array([len(ids) for ids in encoded], np.int64), config.length)
     kept = slice(-config.length, None) if config.truncating == "pre" else slice(config.length)
     sequences = join_sequences(ids[kept] for ids in encoded)

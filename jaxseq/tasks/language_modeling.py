@@ -16,11 +16,10 @@ from jaxseq.config import (
     ExperimentConfig,
     LanguageModelingConfig,
     LinesConfig,
-    TransformerConfig,
 )
 from jaxseq.decoding import Sampling, Transcript, prompt_ids, prompt_remark, stream
 from jaxseq.errors import ConfigError, InputError, UnknownSymbolError
-from jaxseq.memory import Part, require_memory, size_of
+from jaxseq.memory import Part, require_memory
 from jaxseq.metrics.metric import Metric
 from jaxseq.metrics.perplexity import (
     BITS_PER_CHARACTER,
@@ -31,7 +30,9 @@ from jaxseq.metrics.perplexity import (
 )
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
+from jaxseq.tasks.capabilities import Export
 from jaxseq.tasks.corpus_splits import CorpusSplits
+from jaxseq.tasks.language_memory import evaluation_parts, sampling_parts, training_parts
 from jaxseq.tasks.language_model import (
     LanguageModel,
     build_model,
@@ -43,20 +44,14 @@ from jaxseq.tasks.language_model import (
 from jaxseq.tasks.line_splits import LineSplits
 from jaxseq.tasks.task import Evaluation, IsOurs, LayerOutputs, Showcase, Variables, Workspace, register_task
 from jaxseq.tasks.token_splits import Extent, TextLoader, TokenSplits
+from jaxseq.tasks.vector_exports import vector_exports
 from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 
 TOKENIZER, SAMPLES = "tokenizer.json", "samples.txt"
 
-_NUMBER = np.dtype(np.float32).itemsize
-_TOKEN = 2 * np.dtype(np.int32).itemsize + 2 * np.dtype(bool).itemsize
-"""Bytes of a token in a batch: input, target, mask and reset."""
-_TRANSCRIPT = 600
-"""Bytes of a transcript without text in CPython: the object, its decoder and its filter."""
 _LINES_SHOWN = 8
 """Samples at the end of a run that reads lines."""
-_CHUNK = 64
-"""Tokens of a sample that `jaxseq.decoding.stream` makes at a time."""
 
 
 @register_task(LanguageModelingConfig)
@@ -262,53 +257,18 @@ class LanguageModeling:
     def training_memory(self, *, batches: int) -> list[Part]:
         """Outputs of layers, carry, weights of attention, and `batches` batches."""
         rows, length, carried = self.data.batch_size, self.data.length, self.training_loader.carried
-        section: Any = self.experiment.model
-        smaller = "lower data.batch_size, data.length or the size of the model"
-        outputs = getattr(section, "layers", 1) * rows * length * section.features * self.model.dtype.itemsize
-        parts = [Part("the outputs of the layers", outputs, smaller)]
-        if carried:
-            lower = "lower data.batch_size or the size of the model"
-            if isinstance(section, TransformerConfig):
-                lower = "lower model.context, data.batch_size or the size of the model"
-            parts.append(Part("the carry", self._carry_size(rows), lower))
-        if isinstance(section, TransformerConfig):
-            keys = length + (section.context if carried else 0)
-            scores = section.layers * rows * section.heads * length * keys * _NUMBER
-            lower = f"lower data.length{', model.context' if carried else ''} or data.batch_size"
-            parts.append(Part("the weights of attention", scores, lower))
-        lower = "lower train.steps_per_dispatch" if batches > 1 else smaller
-        return [*parts, Part(f"{batches:,} batches for one dispatch", batches * rows * length * _TOKEN, lower)]
+        section = self.experiment.model
+        return training_parts(self.model, section, rows=rows, length=length, carried=carried, batches=batches)
 
     def evaluation_memory(self, *, rows: int) -> list[Part]:
         """What an evaluation of `rows` rows holds."""
-        return [
-            Part("parameters", self._params_size, "take a smaller model"),
-            Part("the carry", self._carry_size(rows), "lower the number of rows"),
-            Part("a batch", rows * self.data.length * _TOKEN, "lower the number of rows"),
-        ]
+        return evaluation_parts(self.model, rows=rows, length=self.data.length)
 
     def sampling_memory(self, *, rows: int, length: int) -> list[Part]:
-        """What is held while `rows` samples of `length` tokens are made, some tokens of each in one call.
+        """What is held while `rows` samples of `length` tokens are made, some tokens of each in one call."""
+        return sampling_parts(self.model, rows=rows, length=length)
 
-        A character of the text is a byte or more, and two tokens at most on average.
-        """
-        fewer = "sample fewer at once"
-        return [
-            Part("parameters", self._params_size, "take a smaller model"),
-            Part("the carry", self._carry_size(rows), f"{fewer}, or take a model with a smaller carry"),
-            Part("logits", rows * self.model.vocabulary_size * _NUMBER, fewer),
-            Part("tokens and what they are drawn with", 2 * _NUMBER * rows * min(_CHUNK, length), fewer),
-            Part("the texts", rows * (_TRANSCRIPT + length // 2), f"make the sample shorter, or {fewer}", on_host=True),
-        ]
-
-    @cached_property
-    def _params_size(self) -> int:
-        return size_of(jax.eval_shape(self.init, jax.random.key(0)))
-
-    def _carry_size(self, rows: int) -> int:
-        return size_of(jax.eval_shape(lambda: self.model.initial_carry(rows)))
-
-    def learned_vectors(self, variables: Variables) -> tuple[Sequence[str], np.ndarray]:
+    def exports(self, variables: Variables) -> Mapping[str, Export]:
         """The embedding of each token.
 
         Raises:
@@ -316,7 +276,7 @@ class LanguageModeling:
         """
         if "embedding" not in variables["params"]:
             raise InputError("the model reads one-hot vectors and has no embedding: train one with --model.embedding")
-        return self.tokenizer.vocabulary.symbols, np.asarray(variables["params"]["embedding"])
+        return vector_exports(self.tokenizer.vocabulary.symbols, np.asarray(variables["params"]["embedding"]))
 
     def require_showcase_memory(self) -> None:
         """Refuses a sample at the end that cannot fit.

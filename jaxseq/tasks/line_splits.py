@@ -18,7 +18,7 @@ from jaxseq.data.windows import split_bounds
 from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.signals import Poll
 from jaxseq.tasks.task import Workspace
-from jaxseq.tasks.text_tokenizers import train_tokenizer
+from jaxseq.tasks.text_tokenizers import make_tokenizer, word_options
 from jaxseq.tasks.token_splits import Extent, Pass, extent_of
 from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.tokenizers import Tokenizer
@@ -47,7 +47,7 @@ class LineSplits:
             texts = list(_lines(config, config.source, workspace.poll))
             if not texts:
                 raise InputError(f"{config.source} has no line to read: give --data.source a source that holds text")
-            tokenizer = tokenizer or LineTokenizer(train_tokenizer(config, iter(texts), padding=True))
+            tokenizer = tokenizer or LineTokenizer(_inner(config, texts))
             if not isinstance(tokenizer, LineTokenizer):
                 raise InputError("the tokenizer is of running text, not of lines: it belongs to another run")
             own = _encoded(tokenizer, texts, config.source)
@@ -123,6 +123,11 @@ class LineSplits:
             pad=pad,
             vocab_size=self.tokenizer.vocabulary_size,
         )
+
+
+def _inner(config: LinesConfig, texts: Sequence[str]) -> Tokenizer:
+    """The tokenizer of what stands in lines."""
+    return make_tokenizer(config, texts, words=word_options(config, padding=True), padding=True)
 
 
 def _lines(config: LinesConfig, source: str, poll: Poll) -> Iterator[str]:

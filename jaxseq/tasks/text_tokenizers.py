@@ -1,33 +1,91 @@
-"""The tokenizer that the data section of running text describes."""
+"""The tokenizer that a data section describes."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable
+from pathlib import Path
 
-from jaxseq.config import RunningTextConfig
+from jaxseq.config import LabelledConfig, RunningTextConfig
+from jaxseq.errors import InputError
+from jaxseq.opening import open_regular
+from jaxseq.paths import expanded
 from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
-from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer
+from jaxseq.text.sentencepieces import SentencePieceTokenizer
+from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer, tokenizer_from_text
+from jaxseq.text.tokenizers_json import read_tokenizers_json
 from jaxseq.text.word_options import WordOptions
 from jaxseq.text.words import WordTokenizer
 
+_PIECES = ("bpe", "wordpiece", "unigram")
 
-def train_tokenizer(config: RunningTextConfig, texts: Iterator[str], *, padding: bool = False) -> Tokenizer:
-    """A new tokenizer for `texts`, which are read one at a time.
+
+def make_tokenizer(
+    config: RunningTextConfig | LabelledConfig, texts: Iterable[str], *, words: WordOptions, padding: bool
+) -> Tokenizer:
+    """The tokenizer in the file that is given, or a new one for `texts`, which are read one at a time.
 
     Args:
-        padding: keep id 0 for whoever pads, where the kind of tokenizer has a choice.
+        words: how a tokenizer of words or morphemes lays out its ids; its splitter is for words.
+        padding: one of pieces keeps id 0 for whoever pads.
 
     Raises:
-        InputError: there is no text.
+        InputError: there is no text, or the file holds no tokenizer of this kind.
     """
-    if config.tokenizer in ("word", "morpheme"):
-        known = config.min_count == 1 and config.max_words == 0
-        options = WordOptions(
-            splitter=config.splitter if config.tokenizer == "word" else "whitespace",
-            max_words=config.max_words or None,
-            min_count=config.min_count,
-            padding=padding,
-            unknown="error" if known else "unk",
-        )
-        kind = WordTokenizer if config.tokenizer == "word" else MorphemeTokenizer
-        return kind.train(texts, normalize=config.normalize, options=options)
+    kind, normalize = config.tokenizer, config.normalize
+    if config.tokenizer_file:
+        return _given(expanded(config.tokenizer_file), config, padding=padding)
+    if kind == "word":
+        return WordTokenizer.train(texts, normalize=normalize, options=words)
+    if kind == "morpheme":
+        return MorphemeTokenizer.train(texts, normalize=normalize, options=words)
     options = {"min_count": config.min_count} if config.min_count != 1 else {}  # not every kind has it
-    return TOKENIZERS[config.tokenizer].train(texts, normalize=config.normalize, **options)
+    if kind in _PIECES:
+        options |= {"size": config.pieces, "padding": padding}
+    return TOKENIZERS[kind].train(texts, normalize=normalize, **options)
+
+
+def word_options(config: RunningTextConfig, *, padding: bool = False) -> WordOptions:
+    """Of the words or morphemes of running text; where none can be missing, an unknown one is an error."""
+    known = config.min_count == 1 and config.max_words == 0
+    return WordOptions(
+        splitter=config.splitter if config.tokenizer == "word" else "whitespace",
+        max_words=config.max_words or None,
+        min_count=config.min_count,
+        padding=padding,
+        unknown="error" if known else "unk",
+    )
+
+
+def _given(path: Path, config: RunningTextConfig | LabelledConfig, *, padding: bool) -> Tokenizer:
+    """The tokenizer in a file; in front of one that others wrote are the normalisers of the configuration."""
+    kind = config.tokenizer
+    try:
+        with open_regular(path) as file:
+            content = file.read()
+    except OSError as error:
+        raise InputError(
+            f"data.tokenizer_file {path} cannot be read ({error.strerror}): check the name and permissions"
+        ) from error
+    try:
+        if kind == "sentencepiece":
+            tokenizer: Tokenizer = SentencePieceTokenizer.read(content, normalize=config.normalize, padding=padding)
+        elif _is_ours(content):
+            tokenizer = tokenizer_from_text(content)
+        else:
+            tokenizer = read_tokenizers_json(content, normalize=config.normalize, padding=padding)
+    except InputError as error:
+        raise InputError(f"data.tokenizer_file {path} cannot be used: {error}") from error
+    if tokenizer.kind != kind:
+        raise InputError(
+            f"data.tokenizer_file {path} holds a {tokenizer.kind} tokenizer and data.tokenizer is {kind}: give "
+            f"--data.tokenizer {tokenizer.kind}, or another file"
+        )
+    return tokenizer
+
+
+def _is_ours(content: bytes) -> bool:
+    """Whether a file is one of `jaxseq.text.tokenizers`, or none at all, which is told best there."""
+    try:
+        tree = json.loads(content)
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(tree, dict) or "kind" in tree

@@ -54,6 +54,22 @@ def comes_back(tokenizer: Any, text: str) -> bool:
         return False
 
 
+def utf8_of(text: str) -> bytes:
+    """The bytes of `text` in UTF-8.
+
+    Raises:
+        UnknownSymbolError: the text holds half of a surrogate pair, which UTF-8 cannot express.
+    """
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise UnknownSymbolError(
+            f"{half!r} (U+{ord(half):04X}) at offset {error.start} is half of a surrogate pair, which UTF-8 cannot "
+            "express: leave it out"
+        ) from error
+
+
 def tokenizer_fields(tree: object, kind: str, *more: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The fields of a tokenizer of this `kind` in JSON ("kind", "normalize" and `more`), and the names in "normalize".
 

@@ -14,7 +14,9 @@ from jaxseq.text.codepoints import code_points, text_of
 
 Normalizer = Callable[[str], str]
 
-_MOST = 16
+MOST_NORMALIZERS = 16
+"""That can be named, to be applied one after another."""
+
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _LONG = 1024  # characters from which arrays are faster
 _PLANES_WITH_LETTERS = 0x40000
@@ -170,8 +172,10 @@ def normalizer(names: Sequence[str]) -> Normalizer:
         InputError: there is no normaliser of that name; there are more than 16; or "collapse_whitespace" comes after
             one that makes spaces, which it would join across the places where a long text is read in parts.
     """
-    if len(names) > _MOST:
-        raise InputError(f"there are {len(names)} normalisers: name {_MOST} at most, to be applied one after another")
+    if len(names) > MOST_NORMALIZERS:
+        raise InputError(
+            f"there are {len(names)} normalisers: name {MOST_NORMALIZERS} at most, to be applied one after another"
+        )
     for name in names:
         if name not in NORMALIZERS:
             raise InputError(f"there is no normaliser {reprlib.repr(name)}: choose among {', '.join(NORMALIZERS)}")

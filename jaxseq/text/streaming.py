@@ -1,5 +1,6 @@
 """Ids to text piece by piece, as a model emits them."""
 
+import codecs
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
@@ -85,3 +86,49 @@ class JoiningDecoder:
         """As `StreamDecoder.flush`."""
         self._begun = False
         return ""
+
+
+class WithoutFirstSpace:
+    """The texts of another stream decoder, less one space where the first of them begins with it."""
+
+    def __init__(self, decoder: StreamDecoder) -> None:
+        self._decoder = decoder
+        self._begun = False
+
+    def push(self, ids: ArrayLike) -> str:
+        """As `StreamDecoder.push`."""
+        return self._less(self._decoder.push(ids))
+
+    def flush(self) -> str:
+        """As `StreamDecoder.flush`."""
+        text = self._less(self._decoder.flush())
+        self._begun = False
+        return text
+
+    def _less(self, text: str) -> str:
+        if self._begun or not text:
+            return text
+        self._begun = True
+        return text.removeprefix(" ")
+
+
+def utf8_decoder(bytes_of: Callable[[ArrayLike], NDArray[np.uint8]]) -> StreamDecoder:
+    """The stream decoder of tokenizers whose ids are bytes of UTF-8: a character comes out with its last byte.
+
+    Bytes that are no UTF-8 become U+FFFD.
+
+    Args:
+        bytes_of: from ids [n] to bytes [m].
+    """
+    return HoldBackDecoder(units=bytes_of, held=_unfinished, text=_text)
+
+
+def _text(units: NDArray[np.uint8]) -> str:
+    return units.tobytes().decode("utf-8", "replace")
+
+
+def _unfinished(units: NDArray[np.uint8]) -> int:
+    """How many of the last bytes, 0 to 3, begin a character that the next bytes may complete."""
+    tail = units[-3:].tobytes()
+    _, consumed = codecs.utf_8_decode(tail, "replace", False)
+    return len(tail) - consumed

@@ -14,13 +14,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxseq.errors import InputError
+from jaxseq.text.byte_pairs import BytePairTokenizer
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
+from jaxseq.text.sentencepieces import SentencePieceTokenizer
 from jaxseq.text.streaming import StreamDecoder
+from jaxseq.text.unigrams import UnigramTokenizer
 from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.vocab import Vocabulary
+from jaxseq.text.wordpieces import WordPieceTokenizer
 from jaxseq.text.words import WordTokenizer
 
 
@@ -103,6 +107,10 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     "jamo": JamoTokenizer,
     "byte": ByteTokenizer,
     "word": WordTokenizer,
+    "bpe": BytePairTokenizer,
+    "wordpiece": WordPieceTokenizer,
+    "unigram": UnigramTokenizer,
+    "sentencepiece": SentencePieceTokenizer,
     "morpheme": MorphemeTokenizer,
     "lines": LineTokenizer,
 }

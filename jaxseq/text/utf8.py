@@ -1,6 +1,5 @@
 """A tokenizer of bytes: it knows every text and needs no training."""
 
-import codecs
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,10 +8,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxseq.errors import UnknownSymbolError
-from jaxseq.text.common import checked_ids, decode_whole, tokenizer_fields
+from jaxseq.text.common import checked_ids, decode_whole, tokenizer_fields, utf8_of
 from jaxseq.text.normalize import losses, normalizer
-from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
+from jaxseq.text.streaming import StreamDecoder, utf8_decoder
 from jaxseq.text.vocab import Vocabulary, fingerprint_of, json_texts
 
 _BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
@@ -71,14 +69,7 @@ class ByteTokenizer:
         Raises:
             UnknownSymbolError: the text holds half of a surrogate pair, which UTF-8 cannot express.
         """
-        try:
-            encoded = self.normalize(text).encode("utf-8")
-        except UnicodeEncodeError as error:
-            half = error.object[error.start]
-            raise UnknownSymbolError(
-                f"{half!r} (U+{ord(half):04X}) at offset {error.start} is half of a surrogate pair, which UTF-8 cannot "
-                "express: leave it out"
-            ) from error
+        encoded = utf8_of(self.normalize(text))
         return np.frombuffer(encoded, np.uint8).astype(np.int32) + len(self.specials)
 
     def decode(self, ids: ArrayLike) -> str:
@@ -91,7 +82,7 @@ class ByteTokenizer:
 
     def stream(self) -> StreamDecoder:
         """A new decoder for ids that come a few at a time; a character comes out when its last byte has come in."""
-        return HoldBackDecoder(units=self._bytes, held=_unfinished, text=_text)
+        return utf8_decoder(self._bytes)
 
     @property
     def fingerprint(self) -> str:
@@ -123,14 +114,3 @@ class ByteTokenizer:
 @cache
 def _vocabulary(specials: tuple[str, ...]) -> Vocabulary:
     return Vocabulary(_BYTES, specials)
-
-
-def _text(units: NDArray[np.uint8]) -> str:
-    return units.tobytes().decode("utf-8", "replace")
-
-
-def _unfinished(units: NDArray[np.uint8]) -> int:
-    """How many of the last bytes, 0 to 3, begin a character that the next bytes may complete."""
-    tail = units[-3:].tobytes()
-    _, consumed = codecs.utf_8_decode(tail, "replace", False)
-    return len(tail) - consumed

@@ -157,3 +157,14 @@ def json_texts(value: object, *, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise InputError(f"{where} in JSON must be a list of texts, not {reprlib.repr(value)}")
     return tuple(value)
+
+
+def json_integers(value: object, *, where: str) -> tuple[int, ...]:
+    """`value`, which must be a list of integers, as a tuple.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not isinstance(value, list) or not all(type(item) is int for item in value):
+        raise InputError(f"{where} in JSON must be a list of integers, not {reprlib.repr(value)}")
+    return tuple(value)

@@ -7,16 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_tokenizers import sentencepiece_model
 
 from jaxseq.errors import InputError
 from jaxseq.text import (
     TOKENIZERS,
+    BytePairTokenizer,
     ByteTokenizer,
     CharTokenizer,
     JamoTokenizer,
     MorphemeTokenizer,
+    SentencePieceTokenizer,
     Tokenizer,
+    UnigramTokenizer,
     WordOptions,
+    WordPieceTokenizer,
     WordTokenizer,
     tokenizer_from_json,
 )
@@ -35,13 +40,23 @@ EVERY = [
     WordTokenizer.train(TEXT, options=WordOptions(splitter="pieces", padding=False, unknown="error")),
     WordTokenizer.train(TEXT, options=WordOptions(splitter="treebank", unknown="buckets", buckets=5, max_words=3)),
     MorphemeTokenizer.train(TEXT),
+    BytePairTokenizer.train(TEXT),
+    BytePairTokenizer.train(TEXT * 3, normalize=("lowercase",), size=270, padding=False),
+    WordPieceTokenizer.train(TEXT),
+    UnigramTokenizer.train(TEXT),
+    UnigramTokenizer.train(TEXT, prefix=True),
+    SentencePieceTokenizer.read(sentencepiece_model()),
+    SentencePieceTokenizer.read(sentencepiece_model(bytes_too=False), normalization=False),
 ]
 every = pytest.mark.parametrize("tokenizer", EVERY, ids=lambda tokenizer: tokenizer.kind)
 
 
 def test_every_kind_stands_under_its_name() -> None:
     assert {name: kind.kind for name, kind in TOKENIZERS.items()} == {
-        name: name for name in ("char", "jamo", "byte", "word", "morpheme", "lines")
+        name: name
+        for name in (
+            *("char", "jamo", "byte", "word", "bpe", "wordpiece", "unigram", "sentencepiece", "morpheme", "lines"),
+        )
     }
 
 
@@ -79,7 +94,8 @@ def test_nothing_is_nothing(tokenizer: Tokenizer) -> None:
 @every
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
 def test_ids_may_be_integers_of_any_type(tokenizer: Tokenizer, dtype: type) -> None:
-    ids = tokenizer.encode("be")
+    ids = tokenizer.encode("To be")
+    ids = ids[ids <= np.iinfo(dtype).max]
     assert tokenizer.decode(ids.astype(dtype)) == tokenizer.decode(ids.tolist()) == tokenizer.decode(ids)
 
 
@@ -124,6 +140,13 @@ def test_what_is_lost_is_told() -> None:
         (),
         ("quotation marks", "white space", "unknown words"),
         ("Unicode form", "white space", "morphemes joined", "unknown symbols"),
+        (),
+        ("case",),
+        ("white space", "unknown words"),
+        (),
+        ("leading space",),
+        ("Unicode form", "compatibility forms", "control characters", "white space", "line ends", "the sign ▁"),
+        ("line ends", "the sign ▁", "unknown symbols"),
     ]
 
 

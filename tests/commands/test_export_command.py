@@ -1,4 +1,4 @@
-"""`jaxseq vectors`: from a run to a file of vectors, and from there to another model's embedding."""
+"""`jaxseq export`: from a run to a file of vectors, and from there to another model's embedding."""
 
 import numpy as np
 import pytest
@@ -21,9 +21,9 @@ def words(tmp_path_factory):
 @pytest.mark.parametrize("name", ["a.npz", "a.txt"])
 def test_the_vectors_are_the_embedding_and_another_model_starts_from_them(words, tmp_path, name):
     if name == "a.txt":  # which has no place for a line's end
-        assert "holds white space" in refused("vectors", "runs/words", name, folder=words)
+        assert "holds white space" in refused("export", "runs/words", name, folder=words)
         return
-    code, out, err = jaxseq("vectors", "runs/words", name, folder=words)
+    code, out, err = jaxseq("export", "runs/words", name, folder=words)
     assert (code, err) == (0, "")
     run = load_run(words / "runs/words")
     assert out == f"{run.task.tokenizer.vocabulary_size} vectors of 16 numbers are in {name}\n"
@@ -36,11 +36,12 @@ def test_the_vectors_are_the_embedding_and_another_model_starts_from_them(words,
     code, out, err = jaxseq("train", "--name", "films", *kinds, *more, "--model.features", "16", folder=words)
     assert code == 0, err
     assert "words (" in out + err
-    assert "a.npz is there already" in refused("vectors", "runs/films", name, folder=words)
-    assert jaxseq("vectors", "runs/films", "films.txt", folder=words).code == 0
+    assert "a.npz is there already" in refused("export", "runs/films", name, folder=words)
+    assert jaxseq("export", "runs/films", "films.txt", folder=words).code == 0
 
 
-def test_one_hot_vectors_and_a_wrong_name_are_one_line(trained, tmp_path):
+def test_one_hot_vectors_and_a_wrong_name_are_one_line(trained, words):
     folder = trained[0]
-    assert "reads one-hot vectors and has no embedding" in refused("vectors", "runs/tiny", "b.npz", folder=folder)
-    assert "holds no trained model" in refused("vectors", "runs/none", "b.npz", folder=folder)
+    assert "reads one-hot vectors and has no embedding" in refused("export", "runs/tiny", "b.npz", folder=folder)
+    assert "b.csv ends in '.csv': what runs" in refused("export", "runs/words", "b.csv", folder=words)
+    assert "holds no trained model" in refused("export", "runs/none", "b.npz", folder=folder)

@@ -6,13 +6,15 @@ The law: `f(a) + f(b) == f(a + b)` for every cut of a text into `a` and `b` that
 - two characters of white space, "\\r" and "\\n" among them;
 - a character from one that Unicode's forms C and KC join to it or that changes places with it: combining marks,
   the conjoining jamo of a syllable, vowel signs, and what such forms make one of these of;
-- the parts of a "<br />", which becomes a space, nor white space from a "<";
+- the parts of a "<br />", which becomes a space, others within it included, nor white space from a "<";
 - a capital sigma from the letters beside it, by which `str.lower` chooses between its two small ones, nor from
   characters that this choice looks past, as apostrophes.
 """
 
 import unicodedata
 from functools import cache, lru_cache
+
+from jaxseq.text.normalize import MOST_NORMALIZERS
 
 
 def last_cut(text: str) -> int:
@@ -30,16 +32,49 @@ def last_cut(text: str) -> int:
     return next((at for at in within if _may_cut(text[at - 1], text[at]) and not _may_be_in_break(text, at)), 0)
 
 
+def all_cuts(text: str) -> list[int]:
+    """Every place, from 1 to `len(text) - 1`, at which `text` may be cut."""
+    breaks = "<" in unicodedata.normalize("NFKD", text)
+    return [
+        at
+        for at in range(1, len(text))
+        if _may_cut(text[at - 1], text[at]) and not (breaks and _may_be_in_break(text, at))
+    ]
+
+
 def _may_cut(left: str, right: str) -> bool:
     return (left.isspace() and _begins_word(right)) or (_stands_alone(left) and _stands_alone(right))
 
 
 def _may_be_in_break(text: str, at: int) -> bool:
-    """Whether `text` up to `at` ends with what a "<br />" begins with, in any form of its characters."""
-    end = at - 1 if unicodedata.normalize("NFKC", text[at - 1]) == "/" else at
-    while end and text[end - 1].isspace():
-        end -= 1
-    return unicodedata.normalize("NFKC", text[max(0, end - 3) : end]).lower().endswith(("<", "<b", "<br"))
+    """Whether `text` up to `at` ends with what a "<br />" begins with, in any form of its characters.
+
+    That may have others within: "<br<br />>" is one when the one within has become a space.
+    """
+    end = _before_spaces(text, at - 1 if _plain(text[at - 1]) == "/" else at)
+    return _plain(text[max(0, end - 3) : end]).endswith(("<", "<b", "<br"))
+
+
+def _before_spaces(text: str, end: int, depth: int = 0) -> int:
+    """Where the white space that ends at `end` begins, breaks included."""
+    while end:
+        start = end - 1 if text[end - 1].isspace() else _start_of_break(text, end, depth)
+        if start < 0:
+            break
+        end = start
+    return end
+
+
+def _start_of_break(text: str, end: int, depth: int) -> int:
+    """Where a "<br />" begins that ends at `end`, in any form of its characters; -1 where none does."""
+    if depth > MOST_NORMALIZERS or _plain(text[end - 1]) != ">":
+        return -1
+    at = _before_spaces(text, end - 2 if end > 1 and _plain(text[end - 2]) == "/" else end - 1, depth + 1)
+    return at - 3 if at >= 3 and _plain(text[at - 3 : at]) == "<br" else -1
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
 
 
 @lru_cache(maxsize=1 << 16)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxseq.data.cuts import last_cut
 from jaxseq.errors import InputError
+from jaxseq.text.cuts import last_cut
 from jaxseq.text.normalize import NORMALIZERS, normalizer
 
 MARKS = (
@@ -50,6 +50,15 @@ def cut_everywhere(text):
 @settings(deadline=None, max_examples=1500)
 @given(text=TEXTS, names=NAMES)
 def test_parts_normalise_to_what_the_whole_does_under_any_list_of_normalisers(text, names):
+    assert "".join(normalized(part, names) for part in cut_everywhere(text)) == normalized(text, names)
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    text=st.lists(st.sampled_from(["<br", "＜ｂr", "<br />", "<br>", ">", "/", " ", "x"]), max_size=9).map("".join),
+    names=st.lists(st.sampled_from(["breaks_to_spaces", "nfkc", "letters_only"]), max_size=5),
+)
+def test_a_break_within_a_break_is_kept_with_it(text, names):
     assert "".join(normalized(part, names) for part in cut_everywhere(text)) == normalized(text, names)
 
 
@@ -111,6 +120,10 @@ def test_every_character_that_a_normaliser_knows_is_kept_with_what_it_needs():
         ("film <br />\n<br />", 3),
         ("film<br />good", 13),
         ("a film<br />", 2),
+        ("film<br<br />>", 3),
+        ("film＜ｂr<br\n/>/>", 3),
+        ("film<br<br/><br<br>/> >x", 23),
+        ("film<br<br/><br<br>/> >", 3),
         ("\n\u0301x", 0),
         ("", 0),
         ("a", 0),
