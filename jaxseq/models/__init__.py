@@ -3,7 +3,8 @@
 from jaxseq.models.bag import Bag
 from jaxseq.models.encoder import TransformerEncoder
 from jaxseq.models.nbsvm import NBSVM
+from jaxseq.models.ngram import NGram, NGramCarry
 from jaxseq.models.recurrent import Recurrent
 from jaxseq.models.transformer import Transformer, TransformerCarry
 
-__all__ = ["Bag", "NBSVM", "Recurrent", "Transformer", "TransformerCarry", "TransformerEncoder"]
+__all__ = ["Bag", "NBSVM", "NGram", "NGramCarry", "Recurrent", "Transformer", "TransformerCarry", "TransformerEncoder"]
