@@ -1,7 +1,11 @@
-"""Modified Kneser-Ney as the paper writes it: plain dictionaries and recursion, slow and easy to check."""
+"""Modified Kneser-Ney and the rule of back-off models as papers write them: slow and easy to check."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+
+import numpy as np
+
+from jaxseq.data.backoff import BackoffTables, Index
 
 BOUNDARY = "boundary"
 
@@ -55,3 +59,17 @@ class KneserNeyByHand:
         left = sum(self.discount(k, count) for count in following.values()) / total
         own = following.get(word, 0)
         return (own - self.discount(k, own)) / total + left * shorter
+
+
+def log_probability(tables: BackoffTables, word, context) -> float:
+    """By the rule of back-off models, in nats."""
+    index, context = Index.of(tables), tuple(context)[max(0, len(context) - tables.order + 1) :]
+    sum_of_weights = 0.0
+    for start in range(len(context) + 1):
+        rest = context[start:]
+        at = index.grams(np.array([[*rest, word]]))[0]
+        if at >= 0:
+            return sum_of_weights + float(tables.grams[len(rest)].log_probabilities[at])
+        if (node := index.grams(np.array([rest]))[0]) >= 0:
+            sum_of_weights += float(tables.grams[len(rest) - 1].backoffs[node])
+    raise AssertionError("every word has a unigram")

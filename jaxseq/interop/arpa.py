@@ -200,7 +200,7 @@ def _sorted(
     contexts, words = index.grams(grams.ids[:, :-1]), grams.ids[:, -1]
 
     def spelled(ids: NDArray[np.int32]) -> str:
-        return repr(shown(" ".join([names[i] for i in ids.tolist()])[:60]))
+        return repr(shown(" ".join(str(names[i]) for i in ids)[:60]))
 
     if (contexts < 0).any():
         row = int((contexts < 0).argmax())

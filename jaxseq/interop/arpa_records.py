@@ -106,7 +106,7 @@ class ArpaFile:
             try:
                 return [ids[word] for word in parts[1 : order + 1]]
             except KeyError as error:
-                self.fail(f"the word {_shown(error.args[0])} is none of the 1-grams", "give it one")
+                self.fail(f"the word {_shown(error.args[0])} is none of the 1-grams, or of the vocabulary", "add it")
 
         self._header(order)
         return self._records(order, known)
@@ -209,5 +209,5 @@ def _lines(place: str, stream: ByteStream) -> Iterator[bytes]:
 
 
 def _shown(content: bytes) -> str:
-    text = content[:60].decode("utf-8", "backslashreplace")
+    text = content[:60].replace(b"\t", b" ").decode("utf-8", "backslashreplace")
     return repr(shown(text)) if text else "nothing"

@@ -195,7 +195,8 @@ def _unread(size: int, order: int) -> dict[str, dict[str, Array]]:
 
 
 def _in_order(params: Mapping[str, Any]) -> list[Table]:
-    return [params[f"order_{k}"] for k in range(1, len(params) + 1)]
+    tables = (params[f"order_{k}"] for k in range(1, len(params) + 1))
+    return [{name: jnp.asarray(x) for name, x in table.items()} for table in tables]
 
 
 def _children(tables: Sequence[Table], k: int, contexts: Array, words: Array) -> Array:

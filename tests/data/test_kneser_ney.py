@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kneser_ney_by_hand import KneserNeyByHand
+from kneser_ney_by_hand import KneserNeyByHand, log_probability
 
-from jaxseq.data.backoff import BackoffTables, Index
+from jaxseq.data.backoff import Index
 from jaxseq.data.kneser_ney import FALLBACK, Discounts, estimate_kneser_ney, estimated_discounts
 from jaxseq.data.ngram_counts import count_ngrams
 from jaxseq.errors import InputError
@@ -27,20 +27,6 @@ def joined(texts):
 def counted(texts, *, order, begin=None, size=SIZE):
     ids, starts = joined(texts)
     return count_ngrams(ids, order=order, vocabulary_size=size, starts=starts, begin=begin)
-
-
-def log_probability(tables: BackoffTables, word, context) -> float:
-    """By the rule of back-off models, in nats."""
-    index, context = Index.of(tables), tuple(context)[max(0, len(context) - tables.order + 1) :]
-    sum_of_weights = 0.0
-    for start in range(len(context) + 1):
-        rest = context[start:]
-        at = index.grams(np.array([[*rest, word]]))[0]
-        if at >= 0:
-            return sum_of_weights + float(tables.grams[len(rest)].log_probabilities[at])
-        if (node := index.grams(np.array([rest]))[0]) >= 0:
-            sum_of_weights += float(tables.grams[len(rest) - 1].backoffs[node])
-    raise AssertionError("every word has a unigram")
 
 
 @settings(deadline=None, max_examples=60)
