@@ -14,6 +14,8 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,7 +56,7 @@ def shakespeare() -> Split:
     """tinyshakespeare in characters."""
     text = (FOLDER / "tinyshakespeare" / "input.txt").read_text(encoding="utf-8")
     bounds = split_bounds(len(text), (0.9, 0.05, 0.05))
-    return _split([list(text[start:stop]) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)])
+    return _split([list(text[start:stop]) for start, stop in pairwise(bounds)])
 
 
 def _split(parts: Sequence[Sequence[str]]) -> Split:
@@ -88,26 +90,26 @@ def report(name: str, unit: str, split: Split) -> None:
     print(f"{name}: {len(split.train):,} {unit} to train on, a vocabulary of {split.vocabulary_size:,}\n")
     print("| n | n-grams of all orders | MB | counted, tokens/s | estimated, s | validation | test |")
     print("|---|---:|---:|---:|---:|---:|---:|")
+    remarks = set()
     for order in ORDERS:
-        seconds, counts = timed(
-            lambda n=order: count_ngrams(split.train, order=n, vocabulary_size=split.vocabulary_size)
-        )
-        estimating, estimate = timed(lambda counts=counts: estimate_kneser_ney(counts), rounds=1)
+        count = partial(count_ngrams, split.train, order=order, vocabulary_size=split.vocabulary_size)
+        counting, counts = timed(count)
+        estimating, estimate = timed(partial(estimate_kneser_ney, counts))
         tables, model = estimate.tables, NGram(split.vocabulary_size, order)
         params = jax.tree.map(jnp.asarray, tables.params())
-        losses = [loss(model, params, part) for part in (split.validation, split.test)]
-        shown = [
-            f"{math.exp(x):,.2f}" if unit == "words" else f"{math.exp(x):.3f} ({x / math.log(2):.3f} bits)"
-            for x in losses
-        ]
-        grams = sum(len(each.words) for each in tables.grams)
-        rate = len(split.train) / seconds
-        print(
-            f"| {order} | {grams:,} | {tables.nbytes / 1e6:,.1f} | {rate:,.0f} | {estimating:.2f} | {' | '.join(shown)} |"
-        )
-        if estimate.remark:
-            print(f"\n{estimate.remark}\n")
-    print()
+        worth = " | ".join(shown(loss(model, params, part), unit) for part in (split.validation, split.test))
+        grams, megabytes = sum(len(each.words) for each in tables.grams), tables.nbytes / 1e6
+        rate = len(split.train) / counting / 1e6
+        print(f"| {order} | {grams:,} | {megabytes:.3g} | {rate:.1f} million | {estimating:.2f} | {worth} |")
+        remarks.add(estimate.remark)
+    print("\n".join(["", *filter(None, remarks), ""]))
+
+
+def shown(nats: float, unit: str) -> str:
+    """A mean loss as a perplexity; of characters with their bits."""
+    if unit == "characters":
+        return f"{math.exp(nats):.3f} ({nats / math.log(2):.3f} bits)"
+    return f"{math.exp(nats):.1f}"
 
 
 def beside_nltk(split: Split, tokens: int) -> None:
@@ -116,17 +118,20 @@ def beside_nltk(split: Split, tokens: int) -> None:
     from nltk.util import everygrams
 
     ids = split.train[:tokens]
+    words = [str(i) for i in ids]
     print(f"The first {len(ids):,} words of WikiText-2, seconds:\n")
     print("| n | NLTK, counted | jaxseq, counted and estimated | ratio |\n|---|---:|---:|---:|")
+
+    def theirs(order: int) -> None:
+        KneserNeyInterpolated(order).fit([everygrams(words, max_len=order)], set(words))
+
+    def ours(order: int) -> None:
+        estimate_kneser_ney(count_ngrams(ids, order=order, vocabulary_size=split.vocabulary_size))
+
     for order in ORDERS:
-        words = [str(i) for i in ids]
-        theirs, _ = timed(
-            lambda n=order: KneserNeyInterpolated(n).fit([everygrams(words, max_len=n)], set(words)), rounds=1
-        )
-        ours, _ = timed(
-            lambda n=order: estimate_kneser_ney(count_ngrams(ids, order=n, vocabulary_size=split.vocabulary_size))
-        )
-        print(f"| {order} | {theirs:.2f} | {ours:.3f} | {theirs / ours:.0f} |")
+        one, _ = timed(partial(theirs, order))
+        other, _ = timed(partial(ours, order))
+        print(f"| {order} | {one:.2f} | {other:.3f} | {one / other:.0f} |")
 
 
 def main() -> None:

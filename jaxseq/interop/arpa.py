@@ -87,12 +87,17 @@ def arpa_names(
 def arpa_pieces(tables: BackoffTables, names: Sequence[str]) -> Iterator[bytes]:
     """The ARPA file of a model whose ids have these names, piece by piece.
 
-    Ids without probability are left out, unless n-grams begin with them. Without "<s>" and "</s>" KenLM reads no file,
-    so they are added if need be. What is written is read back bit for bit.
+    Ids without probability are left out, unless n-grams begin with them. "<s>" and "</s>" are always there, or KenLM
+    reads no file. What is written is read back bit for bit.
+
+    Raises:
+        ValueError: there are more ids than names, or fewer.
     """
+    if len(names) != tables.vocabulary_size:
+        raise ValueError(f"{len(names)} names are none for {tables.vocabulary_size} ids: give one for each")
     grams = tables.grams
     first = grams[0].first_children
-    is_written = np.isfinite(grams[0].log_probabilities)
+    is_written = np.isfinite(grams[0].log_probabilities) | np.isin(names, (BEGIN, END))
     if first is not None:
         is_written |= np.diff(first) > 0
     added = [name for name in (BEGIN, END) if name not in names]

@@ -171,6 +171,14 @@ def test_texts_without_begin_and_with_white_space_as_symbols_are_written_too(tmp
     np.testing.assert_allclose(found, scores, rtol=0, atol=1e-5)
 
 
+def test_a_model_of_single_words_is_written_and_read_too(tmp_path):
+    tables, symbols = trained([["a", "b", "a"], ["b", "b"]], order=1)
+    path = written(tmp_path, b"".join(arpa_pieces(tables, named(symbols))))
+    assert_same_tables(read_arpa(path).tables, tables)
+    with pytest.raises(ValueError, match="4 names are none for 5 ids"):
+        next(arpa_pieces(tables, named(symbols)[:4]))
+
+
 def test_every_symbol_has_a_name_of_its_own():
     assert arpa_names(["<s>", "<unk>", "\u00a0", "\u200b", "\ud800", "<U+0041>", "가"]) == (
         *("<U+003C>s>", "<U+003C>unk>", "<U+00A0>", "<U+200B>", "<U+D800>", "<U+0041>", "가"),
