@@ -78,7 +78,7 @@ def subject_of(name, order, begin=None) -> Subject:
     )
 
 
-WITH_BEGIN, BIGRAMS = subject_of("trigrams_with_begin", 3, BEGIN), subject_of("bigrams", 2)
+WITH_BEGIN, TRIGRAMS = subject_of("with_begin", 4, BEGIN), subject_of("trigrams", 3)
 
 
 # It has no gradients, so that the laws say of them that they are zero; what a spoilt one would show is not there.
@@ -89,7 +89,7 @@ def test_the_carry_keeps_its_laws(law):
 
 @pytest.mark.parametrize("law", [laws.mask_and_reset, laws.reset_forgets], ids=lambda law: law.__name__)
 def test_without_a_begin_symbol_a_reset_forgets_too(law):
-    law(BIGRAMS)
+    law(TRIGRAMS)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -137,6 +137,17 @@ def test_every_way_to_ask_gives_one_score():
     tallies, _ = model.apply({"params": params}, tokens, targets, method="loss")
     np.testing.assert_allclose(float(tallies["loss"].total), -scores.sum(dtype=np.float64), rtol=1e-6)
     assert float(tallies["accuracy"].total) == (logits.argmax(-1) == targets).sum()
+
+
+@pytest.mark.parametrize("size", [7, 8])
+def test_of_a_context_that_every_word_follows_all_are_found(size):
+    ids = np.stack([np.full(size, 1), np.arange(size)], axis=1).reshape(-1)
+    params = estimate_kneser_ney(count_ngrams(ids, order=2, vocabulary_size=size)).tables.params()
+    tokens, targets = np.full((1, size), 1), np.arange(size)[None]
+    logits = np.asarray(logits_of(NGram(size, 2), params, tokens))
+    scores = scores_of(NGram(size, 2), params, tokens, targets)
+    np.testing.assert_array_equal(scores[0], logits[0, 0])
+    assert np.diff(params["order_1"]["first_children"])[1] == size
 
 
 @pytest.mark.parametrize("begin", [None, BEGIN])
