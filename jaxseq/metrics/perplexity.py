@@ -1,7 +1,9 @@
 """What the mean cross-entropy of tokens, in nats, also says."""
 
 import math
+from collections.abc import Mapping
 
+from jaxseq.errors import InputError
 from jaxseq.metrics.metric import Metric
 
 
@@ -27,3 +29,21 @@ TOKEN_METRICS = (
     Metric("accuracy", better="higher", form=".2%"),
 )
 """Of models that predict tokens."""
+
+
+def require_one_vocabulary(fingerprints: Mapping[str, str]) -> None:
+    """Refuses to hold perplexities against each other, or to mix models, where tokens are not the same things.
+
+    Args:
+        fingerprints: that of the tokenizer of each model, by the model's name.
+
+    Raises:
+        InputError: two are not the same. Fewer words in a vocabulary make each word easier to predict.
+    """
+    names = list(fingerprints)
+    for name in names[1:]:
+        if fingerprints[name] != fingerprints[names[0]]:
+            raise InputError(
+                f"{names[0]} and {name} have different tokenizers, so that their perplexities are of different things: "
+                "compare bits per character, or train one with the tokenizer of the other"
+            )

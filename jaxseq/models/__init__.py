@@ -3,6 +3,7 @@
 from jaxseq.models.bag import Bag
 from jaxseq.models.encoder import TransformerEncoder
 from jaxseq.models.nbsvm import NBSVM
+from jaxseq.models.ngram import NGram, NGramCarry
 from jaxseq.models.recurrent import Recurrent
 from jaxseq.models.transformer import Transformer, TransformerCarry
 from jaxseq.models.window_bag import LastTokens, WindowBag
@@ -11,6 +12,8 @@ __all__ = [
     "Bag",
     "LastTokens",
     "NBSVM",
+    "NGram",
+    "NGramCarry",
     "Recurrent",
     "Transformer",
     "TransformerCarry",

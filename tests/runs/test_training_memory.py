@@ -12,6 +12,7 @@ from jaxseq.config import AdamConfig, CorpusConfig, ExperimentConfig, RNNConfig,
 from jaxseq.data import Corpus
 from jaxseq.decoding import Transcript
 from jaxseq.runs.memory import training_parts
+from jaxseq.tasks.corpus_splits import CorpusSplits
 from jaxseq.tasks.language_modeling import LanguageModeling
 from jaxseq.text import CharTokenizer
 from jaxseq.training.dispatch import stack_batches
@@ -31,7 +32,8 @@ def task_of(**sections) -> LanguageModeling:
     experiment = ExperimentConfig(**sections)
     task = LanguageModeling.restore(experiment, ARTIFACTS)
     ids = np.arange(1000, dtype=np.int32) % len(TOKENIZER.vocabulary)
-    return dataclasses.replace(task, corpus=Corpus(ids, np.array([0])))
+    assert isinstance(experiment.data, CorpusConfig)
+    return dataclasses.replace(task, texts=CorpusSplits(experiment.data, TOKENIZER, Corpus(ids, np.array([0]))))
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])

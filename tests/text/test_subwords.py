@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -204,7 +205,7 @@ print(bpe().fingerprint, wordpiece().fingerprint, unigram().fingerprint)
 
 def test_trainings_in_other_processes_with_other_numbers_of_threads_give_equal_tokenizers():
     """tokenizers#1794: equally frequent pairs are chosen in the order of a hash table; its unigrams differ too."""
-    code = TRAINING.format(folder=os.path.dirname(__file__))
+    code = TRAINING.format(folder=str(Path(__file__).parents[1]))
     found = {f"{bpe().fingerprint} {wordpiece().fingerprint} {unigram().fingerprint}"}
     for threads in ("1", "2", "3", "4"):
         environment = {**os.environ, "RAYON_NUM_THREADS": threads, "PYTHONHASHSEED": threads}
@@ -228,7 +229,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), os.environ.get("TOKENI
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_process_that_forks_after_training_prints_nothing_and_its_child_can_train():
-    code = FORKING.format(folder=os.path.dirname(__file__))
+    code = FORKING.format(folder=str(Path(__file__).parents[1]))
     environment = {**os.environ, "RAYON_NUM_THREADS": "2"}
     environment.pop("TOKENIZERS_PARALLELISM", None)
     done = subprocess.run(
