@@ -21,6 +21,7 @@ from jaxseq.config import (
     LanguageModelingConfig,
     LinesConfig,
     NBSVMConfig,
+    NGramConfig,
     RNNConfig,
     TrainConfig,
     TransformerConfig,
@@ -34,7 +35,7 @@ from jaxseq.training.optim import make_optimizer
 ROOT = Path(__file__).parents[1] / "jaxseq"
 READ_BY_RUNS = (
     *(CorpusConfig, LinesConfig, LabelledConfig, TrainConfig),
-    *(LanguageModelingConfig, ClassificationConfig, NBSVMConfig),
+    *(LanguageModelingConfig, ClassificationConfig, NBSVMConfig, NGramConfig),
     *kinds_of("optimizer").values(),
 )
 BODIES = {RNNConfig: Recurrent, TransformerConfig: Transformer, BagConfig: Bag, EncoderConfig: TransformerEncoder}
@@ -72,6 +73,7 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     assert train.main([*source, *lines, *TINY], program="train.py") == 0
     own = ["--data.split", "1", "0", "0", "--data.validation-source", "a.txt", "--data.test-source", "a.txt"]
     assert train.main([*source, *lines[2:4], *own, "--name", "words", *TINY], program="train.py") == 0
+    assert train.main([*source, *TINY[:-2], "--model.kind", "ngram", "--name", "ngram"], program="train.py") == 0
     for kind in ("corpus", "lines"):
         pieces = ["--data.kind", kind, "--data.tokenizer", "bpe", "--data.pieces", "300", "--name", f"pieces_{kind}"]
         assert train.main([*source, *pieces, *TINY], program="train.py") == 0

@@ -11,6 +11,7 @@ COMMANDS = {
     "evaluate": "measure a trained model on a split",
     "predict": "say what a trained model makes of texts",
     "tag": "find the morphemes of Korean texts",
+    "mix": "measure several language models as one",
     "export": "write what a model has learned to a file that others read",
     "compare": "what several runs have measured, and what differs between them",
 }

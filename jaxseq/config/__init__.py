@@ -5,7 +5,15 @@ from jaxseq.config.experiment import ExperimentConfig
 from jaxseq.config.kinds import SECTIONS, DataConfig, ModelConfig, TaskConfig, kinds_of, register
 from jaxseq.config.labelled import LabelledConfig
 from jaxseq.config.lines import LinesConfig
-from jaxseq.config.models import BagConfig, EncoderConfig, NBSVMConfig, RNNConfig, TransformerConfig, WindowBagConfig
+from jaxseq.config.models import (
+    BagConfig,
+    EncoderConfig,
+    NBSVMConfig,
+    NGramConfig,
+    RNNConfig,
+    TransformerConfig,
+    WindowBagConfig,
+)
 from jaxseq.config.optimizers import AdadeltaConfig, AdamConfig, AdamWConfig, OptimizerConfig, RMSpropConfig, SGDConfig
 from jaxseq.config.running_text import NormalizerName, RunningTextConfig
 from jaxseq.config.serialization import (
@@ -36,6 +44,7 @@ __all__ = [
     "LinesConfig",
     "ModelConfig",
     "NBSVMConfig",
+    "NGramConfig",
     "NormalizerName",
     "OptimizerConfig",
     "RMSpropConfig",

@@ -107,6 +107,22 @@ class WindowBagConfig(ModelConfig):
 
 @register("model")
 @dataclass(frozen=True)
+class NGramConfig(ModelConfig):
+    """Counts of n-grams with interpolated modified Kneser-Ney smoothing, for language models.
+
+    They are counted once, whatever the optimizer and the length of the training."""
+
+    kind: ClassVar[str] = "ngram"
+
+    order: Annotated[int, Bounds(1, 16), FIXED] = 3
+    """n: a token is predicted from the n - 1 before it."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+
+
+@register("model")
+@dataclass(frozen=True)
 class NBSVMConfig(ModelConfig):
     """One weight for each token, scaled by its log-count ratio (naive Bayes) in the texts to train on.
 

@@ -96,7 +96,7 @@ def evaluate_run(
             console.tell(f"skipped a checkpoint: {line}")
         wanted = [split] if isinstance(split, str) else list(split)
         _require_split(run_dir, run.task, wanted)  # before data are read in vain
-        task = _with_data(run_dir, run, source, encoding, stop, stack)
+        task = with_data(run_dir, run, source, encoding, stop, stack)
         chosen = _require_split(run_dir, task, wanted)
         return {
             name: Measured(each, SplitEvaluator(each)(run.variables, poll=stop.poll))
@@ -113,10 +113,18 @@ def _require_split(run_dir: Path, task: Task, wanted: Sequence[str]) -> str:
     raise InputError(f"{run_dir} has no {wanted[0]} split: choose {' or '.join(there)}")
 
 
-def _with_data(
+def with_data(
     run_dir: Path, run: Run, source: str | None, encoding: str | None, stop: StopRequest, stack: contextlib.ExitStack
 ) -> Task:
-    """The run's task with its data, which must be what they were, or with others."""
+    """The run's task with its data, which must be what they were, or with others.
+
+    Args:
+        source: None for its own.
+        stack: closes what is made for the time of its use.
+
+    Raises:
+        InputError: the data cannot be read, or have changed.
+    """
     experiment, own = run.experiment, source is None
     if own and experiment.data.source == STANDARD_INPUT:
         raise InputError(f"{run_dir} was trained on standard input, which is not kept: give the text as --source")
@@ -125,6 +133,8 @@ def _with_data(
         if encoding and not hasattr(data, "encoding"):
             raise InputError(f"--encoding is {encoding}: data of kind {data.kind} have none, leave it out")
         changes = {"source": source, **({"encoding": encoding} if encoding else {})}
+        if hasattr(data, "validation_source"):  # the other text is split by data.split alone
+            changes |= {"validation_source": "", "test_source": ""}
         experiment = dataclasses.replace(experiment, data=dataclasses.replace(data, **changes))
     changed = InputError(
         f"{experiment.data.source} has changed since {run_dir} was trained on it, and its splits with it: give the "

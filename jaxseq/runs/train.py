@@ -20,6 +20,7 @@ from jaxseq.reporting.reporter import Reporters
 from jaxseq.reporting.summary import format_table, layers_of
 from jaxseq.reporting.tensorboard import TensorBoard
 from jaxseq.runs import directory
+from jaxseq.runs.at_once import fit_at_once
 from jaxseq.runs.evaluation import SplitEvaluator, Validation
 from jaxseq.runs.load import DATA, artifacts_of, load_run
 from jaxseq.runs.memory import training_parts
@@ -31,6 +32,7 @@ from jaxseq.storage.atomic import write_atomic
 from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.storage.metrics_file import METRICS_CSV, read_metrics
 from jaxseq.storage.snapshot import Snapshot
+from jaxseq.tasks.capabilities import fits_at_once
 from jaxseq.tasks.task import Task, Workspace, task_of
 from jaxseq.training.devices import choose_devices
 from jaxseq.training.intervals import total_steps
@@ -215,10 +217,15 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
     write_atomic(run_dir / CONFIG, described)
 
     console.show(f"{config.name}: {task.overview()}")
-    if loader.left_out:
+    if loader.left_out and not fits_at_once(task):
         console.show(f"left out of every epoch: {loader.left_out}")
     if evaluate is not None and evaluate.evaluator.left_out:
         console.show(f"left out of the validation: {evaluate.evaluator.left_out}")
+    store = CheckpointStore(run_dir / "checkpoints", keep=config.train.keep)
+    storage = Storage(run_dir, store, {DATA: task.fingerprint()}, {CONFIG: described, **task.artifacts()})
+    reporter = Reporters(Console(task.metrics, counted=task.counted), TensorBoard(run_dir))
+    if fits_at_once(task):
+        return fit_at_once(config, storage, task, evaluate, reporter, stop)
     console.show(format_table(layers_of(*task.layer_outputs())))
     # Different keys for parameters and for the draws while training.
     key = jax.random.key(config.train.seed)
@@ -226,9 +233,6 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
     state = init_state(task.init(key), optimizer, key=jax.random.fold_in(key, 1), carry=carry)
     stop.poll()  # from here on there is something to save
     training = Training(task.loss, state, loader, optimizer, evaluate, task.metrics)
-    store = CheckpointStore(run_dir / "checkpoints", keep=config.train.keep)
-    storage = Storage(run_dir, store, {DATA: task.fingerprint()}, {CONFIG: described, **task.artifacts()})
-    reporter = Reporters(Console(task.metrics, counted=task.counted), TensorBoard(run_dir))
     return fit(training, storage, config.train, reporter=reporter, stop=stop)
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.errors import InputError
 from jaxseq.memory import Part
@@ -73,6 +76,47 @@ class Predicts(Protocol):
         ...
 
 
+@runtime_checkable
+class ScoresTokens(Protocol):
+    """Gives each token of a text a probability."""
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    def token_log_probabilities(
+        self, variables: Mapping[str, Any], split: str, *, rows: int | None, poll: Poll = never
+    ) -> NDArray[np.float32]:
+        """Of every token of a split that is predicted [n], in nats, in the order of the text."""
+        ...
+
+
+class Fitted(NamedTuple):
+    """What a task has fitted at once."""
+
+    variables: Mapping[str, Any]
+    told: Sequence[str]
+    """Lines that a person should see."""
+
+
+@runtime_checkable
+class FitsAtOnce(Protocol):
+    """May have a model that is fitted at once, by counting, instead of by gradient steps."""
+
+    @property
+    def fits_at_once(self) -> bool:
+        """Whether it has."""
+        ...
+
+    def fitted(self) -> Fitted:
+        """The variables of that model, fitted to the training split."""
+        ...
+
+
+def fits_at_once(task: object) -> bool:
+    """Whether a task has a model that is fitted at once."""
+    return isinstance(task, FitsAtOnce) and task.fits_at_once
+
+
 class Export(NamedTuple):
     """A file that a model can be written to."""
 
@@ -98,6 +142,7 @@ class Exports(Protocol):
 COMMANDS: dict[type, tuple[str, str]] = {
     Generates: ("sample", "generates no text"),
     Predicts: ("predict", "predicts nothing of a text"),
+    ScoresTokens: ("mix", "gives no token a probability"),
     Exports: ("export", "has nothing that other programs read"),
 }
 """The command of each capability, and what is said of a task without it."""

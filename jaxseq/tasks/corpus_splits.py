@@ -6,6 +6,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+
 from jaxseq.config import CorpusConfig
 from jaxseq.data.corpus import Corpus, take_split
 from jaxseq.data.sources import waits
@@ -13,7 +15,7 @@ from jaxseq.errors import InputError
 from jaxseq.signals import Poll
 from jaxseq.tasks.corpora import Prepared, prepare, prepared_before, row_loader, training_loader, window_loader
 from jaxseq.tasks.task import Workspace
-from jaxseq.tasks.token_splits import Extent, Pass, TextLoader, extent_of
+from jaxseq.tasks.token_splits import Extent, Pass, TextLoader, TrainingTokens, extent_of
 from jaxseq.text.tokenizers import Tokenizer
 
 TOKENS = "tokens.npy"
@@ -63,6 +65,11 @@ class CorpusSplits:
         if train:
             return training_loader(dataclasses.replace(self._whole, split=(1.0, 0.0, 0.0)), part, seed=0)
         return window_loader(self.config, part, shift=self.config.length)
+
+    def training_tokens(self) -> TrainingTokens:
+        """The training split; each document begins anew."""
+        part = self._part("train")
+        return TrainingTokens(np.asarray(part.ids), part.document_starts)
 
     def validation(self, *, last_only: bool) -> Pass | None:
         """That over the validation split, in as many rows as in training where it is long enough to fill them."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxseq.config import ModelConfig, TransformerConfig
 from jaxseq.memory import Part, size_of
+from jaxseq.models.ngram import NGram
 from jaxseq.nn.language_model import LanguageModel
 
 _NUMBER = np.dtype(np.float32).itemsize
@@ -15,12 +16,14 @@ _TOKEN = 2 * np.dtype(np.int32).itemsize + 2 * np.dtype(bool).itemsize
 """Bytes of a token in a batch: input, target, mask and reset."""
 _TRANSCRIPT = 600
 """Bytes of a transcript without text in CPython: the object, its decoder and its filter."""
+_COUNTED = 72
+"""Bytes of a token, for each order, while n-grams are counted: measured with 5-grams of 2 million words."""
 _CHUNK = 64
 """Tokens of a sample that `jaxseq.decoding.stream` makes at a time."""
 
 
 def training_parts(
-    model: LanguageModel, config: ModelConfig, *, rows: int, length: int, carried: bool, batches: int
+    model: LanguageModel | NGram, config: ModelConfig, *, rows: int, length: int, carried: bool, batches: int
 ) -> list[Part]:
     """Outputs of layers, carry, weights of attention, and `batches` batches of [rows, length]."""
     section: Any = config
@@ -41,7 +44,14 @@ def training_parts(
     return [*parts, Part(f"{batches:,} batches for one dispatch", batches * rows * length * _TOKEN, lower)]
 
 
-def evaluation_parts(model: LanguageModel, *, rows: int, length: int) -> list[Part]:
+def counting_parts(model: NGram, *, tokens: int) -> list[Part]:
+    """What is held while the n-grams of `tokens` tokens are counted: for each order their keys, sorted, and back."""
+    return [
+        Part("the n-grams", model.order * tokens * _COUNTED, "lower model.order, or take a shorter text", on_host=True)
+    ]
+
+
+def evaluation_parts(model: LanguageModel | NGram, *, rows: int, length: int) -> list[Part]:
     """What an evaluation of `rows` rows holds."""
     return [
         Part("parameters", _params_size(model), "take a smaller model"),
@@ -50,7 +60,7 @@ def evaluation_parts(model: LanguageModel, *, rows: int, length: int) -> list[Pa
     ]
 
 
-def sampling_parts(model: LanguageModel, *, rows: int, length: int) -> list[Part]:
+def sampling_parts(model: LanguageModel | NGram, *, rows: int, length: int) -> list[Part]:
     """What is held while `rows` samples of `length` tokens are made, some tokens of each in one call.
 
     A character of the text is a byte or more, and two tokens at most on average.
@@ -65,9 +75,9 @@ def sampling_parts(model: LanguageModel, *, rows: int, length: int) -> list[Part
     ]
 
 
-def _params_size(model: LanguageModel) -> int:
+def _params_size(model: LanguageModel | NGram) -> int:
     return size_of(jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 1), jnp.int32)))["params"])
 
 
-def _carry_size(model: LanguageModel, rows: int) -> int:
+def _carry_size(model: LanguageModel | NGram, rows: int) -> int:
     return size_of(jax.eval_shape(lambda: model.initial_carry(rows)))

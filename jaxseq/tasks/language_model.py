@@ -6,10 +6,11 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jaxseq.config import ModelConfig, RNNConfig, TransformerConfig, WindowBagConfig
+from jaxseq.config import ModelConfig, NGramConfig, RNNConfig, TransformerConfig, WindowBagConfig
 from jaxseq.data.corpus import require_ids
 from jaxseq.errors import ConfigError
 from jaxseq.metrics.perplexity import TOKEN_METRICS
+from jaxseq.models.ngram import NGram
 from jaxseq.models.recurrent import Recurrent
 from jaxseq.models.transformer import Transformer
 from jaxseq.models.window_bag import WindowBag
@@ -28,14 +29,16 @@ _OWN = {"embedding": "Embedding", "position_table": "Embedding", "head_kernel": 
 
 def build_model(
     config: ModelConfig, *, vocabulary_size: int, predict: Literal["every", "last"] = "every", dtype: str = "float32"
-) -> LanguageModel:
+) -> LanguageModel | NGram:
     """The model that `config` describes; `dtype` is the type of activations.
 
     Raises:
         ConfigError: a model of this kind is no language model, or reads both ways.
     """
+    if isinstance(config, NGramConfig):
+        return NGram(vocabulary_size, config.order, predict=predict)
     if not isinstance(config, RNNConfig | TransformerConfig | WindowBagConfig):
-        raise ConfigError(f"model.kind is {config.kind!r}: a language model is rnn, transformer or window_bag")
+        raise ConfigError(f"model.kind is {config.kind!r}: a language model is rnn, transformer, window_bag or ngram")
     fields = {"vocabulary_size": vocabulary_size, "dtype": jnp.dtype(dtype), **dataclasses.asdict(config)}
     if isinstance(config, RNNConfig):
         if config.bidirectional:
@@ -47,17 +50,17 @@ def build_model(
     return LanguageModel(Transformer(**fields), head(vocabulary_size), predict)
 
 
-def init_variables(model: LanguageModel, key: jax.Array) -> Variables:
+def init_variables(model: LanguageModel | NGram, key: jax.Array) -> Variables:
     """Fresh parameters, nested dicts of float32 arrays under "params"."""
     return jax.jit(model.init)(key, jnp.zeros((1, 1), jnp.int32))
 
 
-def init_params(model: LanguageModel, *, seed: int) -> dict[str, Any]:
+def init_params(model: LanguageModel | NGram, *, seed: int) -> dict[str, Any]:
     """Fresh parameters from a seed."""
     return init_variables(model, jax.random.key(seed))["params"]
 
 
-def make_loss_fn(model: LanguageModel, loader: TextLoader) -> LossFn:
+def make_loss_fn(model: LanguageModel | NGram, loader: TextLoader) -> LossFn:
     """The loss for batches of `loader`.
 
     What the loader promises never to happen is left out of the compiled program: a mask that is all True, a reset
@@ -90,7 +93,7 @@ def make_loss_fn(model: LanguageModel, loader: TextLoader) -> LossFn:
     return loss_fn
 
 
-def _from_start(model: LanguageModel, carry: Any, rows: jax.Array) -> Any:
+def _from_start(model: LanguageModel | NGram, carry: Any, rows: jax.Array) -> Any:
     """`carry` with the initial one in the rows [b] where `rows` is True."""
 
     def choose(initial: jax.Array, current: jax.Array) -> jax.Array:
@@ -99,7 +102,7 @@ def _from_start(model: LanguageModel, carry: Any, rows: jax.Array) -> Any:
     return jax.tree.map(choose, model.initial_carry(len(rows)), carry)
 
 
-def evaluation(model: LanguageModel, loader: TextLoader) -> Evaluation:
+def evaluation(model: LanguageModel | NGram, loader: TextLoader) -> Evaluation:
     """The pass of a loader over a split, the carry handed on where it is contiguous.
 
     A model that predicts the last token only is asked for that of each window, or, carried, for every token.
@@ -112,7 +115,7 @@ def evaluation(model: LanguageModel, loader: TextLoader) -> Evaluation:
     )
 
 
-def layer_outputs(model: LanguageModel, *, batch_size: int, length: int) -> LayerOutputs:
+def layer_outputs(model: LanguageModel | NGram, *, batch_size: int, length: int) -> LayerOutputs:
     """The layers of a model, and what each gives for a batch of tokens [batch_size, length]."""
     layers = traced_layers(model, jax.ShapeDtypeStruct((batch_size, length), jnp.int32), kinds=_KINDS)
     params: Any = layers.shapes

@@ -28,11 +28,12 @@ from jaxseq.metrics.perplexity import (
     TOKEN_METRICS,
     perplexity,
 )
+from jaxseq.models.ngram import NGram
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
-from jaxseq.tasks.capabilities import Export
+from jaxseq.tasks.capabilities import Export, Fitted
 from jaxseq.tasks.corpus_splits import CorpusSplits
-from jaxseq.tasks.language_memory import evaluation_parts, sampling_parts, training_parts
+from jaxseq.tasks.language_memory import counting_parts, evaluation_parts, sampling_parts, training_parts
 from jaxseq.tasks.language_model import (
     LanguageModel,
     build_model,
@@ -42,7 +43,9 @@ from jaxseq.tasks.language_model import (
     make_loss_fn,
 )
 from jaxseq.tasks.line_splits import LineSplits
+from jaxseq.tasks.ngram_fitting import arpa_exports, fit_ngrams
 from jaxseq.tasks.task import Evaluation, IsOurs, LayerOutputs, Showcase, Variables, Workspace, register_task
+from jaxseq.tasks.token_scores import token_log_probabilities
 from jaxseq.tasks.token_splits import Extent, TextLoader, TokenSplits
 from jaxseq.tasks.vector_exports import vector_exports
 from jaxseq.text.lined import LineTokenizer
@@ -61,7 +64,7 @@ class LanguageModeling:
 
     experiment: ExperimentConfig
     tokenizer: Tokenizer
-    model: LanguageModel
+    model: LanguageModel | NGram
     texts: TokenSplits | None = field(default=None, compare=False, repr=False)
     """None where it was restored without data."""
 
@@ -165,6 +168,8 @@ class LanguageModeling:
 
     def overview(self) -> str:
         """How many tokens, symbols and batches there are."""
+        if self.fits_at_once:
+            return f"{self._texts.overview()}, vocabulary {self.tokenizer.vocabulary_size:,}"
         loader = self.training_loader
         batches = f"{loader.steps_per_epoch:,} batches of {loader.batch_size} x {loader.length} an epoch"
         return f"{self._texts.overview()}, vocabulary {self.tokenizer.vocabulary_size:,}, {batches}"
@@ -181,6 +186,16 @@ class LanguageModeling:
     def loader(self, split: str, *, train: bool) -> TextLoader:
         """Batches of a split: drawn as for training, or each token once, in order."""
         return self.training_loader if train and split == "train" else self._texts.loader(split, train=train)
+
+    @property
+    def fits_at_once(self) -> bool:
+        """Whether the model is one of counts."""
+        return isinstance(self.model, NGram)
+
+    def fitted(self) -> Fitted:
+        """The n-grams of the training split, smoothed."""
+        assert isinstance(self.model, NGram)
+        return fit_ngrams(self.model, self._texts.training_tokens(), silent=self.forbidden)
 
     def init(self, key: jax.Array) -> Variables:
         """Fresh parameters, nested dicts of float32 arrays."""
@@ -242,13 +257,21 @@ class LanguageModeling:
             for name, each in passes.items()
         }
 
+    def token_log_probabilities(
+        self, variables: Variables, split: str, *, rows: int | None, poll: Poll = never
+    ) -> np.ndarray:
+        """Of every token that the first way to read a split predicts [n]: a corpus with the carry, each line alone."""
+        passes = self._texts.passes(split, rows=rows, last_only=False)
+        return token_log_probabilities(self.model, variables, next(iter(passes.values())).loader, poll=poll)
+
     def describe(self, metrics: Mapping[str, float]) -> str:
-        """Bits per symbol, loss and accuracy."""
-        kind = "character" if self.data.tokenizer == "char" else "symbol"
-        return (
-            f"{metrics['bits_per_token']:.4f} bits per {kind}, loss {metrics['loss']:.4f}, "
-            f"accuracy {metrics['accuracy']:.2%}"
-        )
+        """Bits per symbol, or of words and pieces of them the perplexity; loss and accuracy."""
+        kinds = {"char": "character", "jamo": "symbol", "byte": "byte"}
+        if self.data.tokenizer in kinds:
+            first = f"{metrics['bits_per_token']:.4f} bits per {kinds[self.data.tokenizer]}"
+        else:
+            first = f"perplexity {metrics['perplexity']:,.2f}"
+        return f"{first}, loss {metrics['loss']:.4f}, accuracy {metrics['accuracy']:.2%}"
 
     def layer_outputs(self) -> LayerOutputs:
         """For a training batch."""
@@ -256,6 +279,8 @@ class LanguageModeling:
 
     def training_memory(self, *, batches: int) -> list[Part]:
         """Outputs of layers, carry, weights of attention, and `batches` batches."""
+        if isinstance(self.model, NGram):
+            return counting_parts(self.model, tokens=len(self._texts.training_tokens().ids))
         rows, length, carried = self.data.batch_size, self.data.length, self.training_loader.carried
         section = self.experiment.model
         return training_parts(self.model, section, rows=rows, length=length, carried=carried, batches=batches)
@@ -269,11 +294,13 @@ class LanguageModeling:
         return sampling_parts(self.model, rows=rows, length=length)
 
     def exports(self, variables: Variables) -> Mapping[str, Export]:
-        """The embedding of each token.
+        """The embedding of each token, or the n-grams.
 
         Raises:
             InputError: the model reads one-hot vectors.
         """
+        if self.fits_at_once:
+            return arpa_exports(variables["params"], self.tokenizer)
         if "embedding" not in variables["params"]:
             raise InputError("the model reads one-hot vectors and has no embedding: train one with --model.embedding")
         return vector_exports(self.tokenizer.vocabulary.symbols, np.asarray(variables["params"]["embedding"]))

@@ -19,7 +19,7 @@ from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.signals import Poll
 from jaxseq.tasks.task import Workspace
 from jaxseq.tasks.text_tokenizers import make_tokenizer, word_options
-from jaxseq.tasks.token_splits import Extent, Pass, extent_of
+from jaxseq.tasks.token_splits import Extent, Pass, TrainingTokens, extent_of
 from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.tokenizers import Tokenizer
 
@@ -91,6 +91,12 @@ class LineSplits:
         if train:
             return self._loader(split, shuffle=self.config.shuffle, seed=0)
         return self._loader(split, shuffle=False, pad=True)
+
+    def training_tokens(self) -> TrainingTokens:
+        """The lines to train on, each without its start."""
+        part = self.lines["train"]
+        starts = part.offsets[:-1] - np.arange(len(part.lengths))
+        return TrainingTokens(part.ids[part.ids != self.tokenizer.start], starts, self.tokenizer.start)
 
     def validation(self, *, last_only: bool) -> Pass | None:
         """That over the validation split; None without one."""

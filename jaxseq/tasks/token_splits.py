@@ -41,6 +41,17 @@ class Pass(NamedTuple):
     """Tokens and padding together, where rows are padded to one length."""
 
 
+class TrainingTokens(NamedTuple):
+    """All ids of the training split."""
+
+    ids: np.ndarray
+    """[n]; where texts start with `begin`, without that."""
+    starts: np.ndarray
+    """Where texts begin that know nothing of what stands before [k]."""
+    begin: int | None = None
+    """The id that each of them starts with, which nothing predicts."""
+
+
 class Extent(NamedTuple):
     """How much text a split is."""
 
@@ -75,6 +86,10 @@ class TokenSplits(Protocol):
 
     def loader(self, split: str, *, train: bool) -> TextLoader:
         """Batches of a split: drawn as for training, or each token once, in order."""
+        ...
+
+    def training_tokens(self) -> TrainingTokens:
+        """The training split as it lies in the text, for what is counted."""
         ...
 
     def validation(self, *, last_only: bool) -> Pass | None:

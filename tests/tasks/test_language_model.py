@@ -75,7 +75,7 @@ def test_a_kind_of_model_that_is_no_language_model_is_refused():
         kind = "other"
 
     with pytest.raises(
-        ConfigError, match=r"model\.kind is 'other': a language model is rnn, transformer or window_bag"
+        ConfigError, match=r"model\.kind is 'other': a language model is rnn, transformer, window_bag or ngram"
     ):
         build_model(OtherConfig(), vocabulary_size=SYMBOLS)
 

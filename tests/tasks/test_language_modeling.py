@@ -253,7 +253,7 @@ def test_metrics_are_told_by_what_a_token_is(made):
     metrics = {"bits_per_token": 2.25, "loss": 2.25 * math.log(2), "accuracy": 0.5, "perplexity": 4.7}
     told = "loss 1.5596, accuracy 50.00%"
     assert made().describe(metrics) == f"2.2500 bits per character, {told}"
-    assert made(tokenizer="byte").describe(metrics) == f"2.2500 bits per symbol, {told}"
+    assert made(tokenizer="byte").describe(metrics) == f"2.2500 bits per byte, {told}"
 
 
 def test_a_prompt_that_cannot_be_read_is_refused_when_it_is_made(made):
