@@ -46,7 +46,6 @@ def test_the_mixture_is_no_worse_than_each_on_the_split_of_its_weights(folder):
     assert sum(values["weights"]) == pytest.approx(1)
     best = min(values["alone"]["validation"])
     assert values["together"]["validation"] <= best * (1 + 1e-6)
-    assert values["together"]["validation"] < values["alone"]["validation"][1] * 0.9
     assert values["tokens"]["test"] == values["tokens"]["validation"] == 199
 
 
