@@ -5,6 +5,8 @@ to have; here a cluster has room for a fixed number of them, and where there are
 shapes are static, results exact.
 """
 
+import math
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -109,12 +111,14 @@ def _places(weights: AdaptiveWeights, words: Array) -> _Places:
     return _Places(cluster, column, words - jnp.array(ends, words.dtype)[jnp.maximum(cluster, 0)])
 
 
-def _some(members: Array, share: float) -> tuple[Array, Array]:
-    """Indices of members, as many as there is room for, past the end where there are fewer; and whether all fit."""
-    n = len(members)
-    size = min(n, -(-int(n * share) // 8) * 8 + 8)
-    (index,) = jnp.nonzero(members, size=size, fill_value=n)
-    return index, members.sum() <= size
+def _size(n: int, share: float) -> int:
+    """Tokens that there is room for: a share of n, and a few."""
+    return min(n, 8 * (1 + math.ceil(n * share / 8)))
+
+
+def _indices(members: Array, size: int) -> Array:
+    """Of up to `size` members; past the end where there are fewer."""
+    return jnp.nonzero(members, size=size, fill_value=len(members))[0]
 
 
 def _rows(x: Array, index: Array) -> Array:
@@ -137,8 +141,9 @@ def _cluster_loss(features: Array, cluster: Cluster, within: Array, members: Arr
     def of_some(features: Array, within: Array, members: Array, cluster: Cluster) -> Array:
         return of(_rows(features, index), _rows(within, index), _rows(members, index), cluster)
 
-    index, fits = _some(members, share)
-    return lax.cond(fits, of_some, of, features, within, members, cluster)
+    size = _size(len(members), share)
+    index = _indices(members, size)
+    return lax.cond(members.sum() <= size, of_some, of, features, within, members, cluster)
 
 
 def _hits(weights: AdaptiveWeights, features: Array, targets: Array, valid: Array, room: tuple[float, ...]) -> Array:
@@ -189,11 +194,13 @@ def _look(features: Array, cluster: Cluster, within: Array, members: Array, shar
         highest, target, is_first = of(features, within)
         return jnp.where(members, highest, -jnp.inf), jnp.where(members, target, 0), members & is_first
 
-    def of_some() -> tuple[Array, Array, Array]:
+    def of_some(size: int) -> tuple[Array, Array, Array]:
+        index = _indices(members, size)
         nothing = (jnp.full(n, -jnp.inf, jnp.float32), jnp.zeros(n, jnp.float32), jnp.zeros(n, bool))
         found = of(_rows(features, index), _rows(within, index))
         return jax.tree.map(lambda whole, part: whole.at[index].set(part, mode="drop"), nothing, found)
 
     n = len(members)
-    index, fits = _some(members, share)
-    return lax.cond(fits, of_some, of_all)
+    sizes = _size(n, share / 4), _size(n, share)  # mostly there are few
+    enough = sum((members.sum() > size).astype(jnp.int32) for size in sizes)
+    return lax.switch(enough, [*(partial(of_some, size) for size in sizes), of_all])
