@@ -32,6 +32,8 @@ class VocabularyHead(nn.Module):
 
     BESIDE_BODY: ClassVar[bool] = False
     """Whether its parameters lie among those of the body, not below a name of their own."""
+    TRANSPOSED: ClassVar[bool] = False
+    """Whether `loss_weights` has a kernel [v, d]."""
 
     @nn.compact
     def weights(self, features: int) -> HeadWeights:
@@ -53,12 +55,24 @@ class VocabularyHead(nn.Module):
         logits = product(x, kernel, dtype=x.dtype)
         return logits if bias is None else logits + bias
 
+    def loss_weights(self, features: int) -> HeadWeights:
+        """The weights as losses take them; with `TRANSPOSED` the kernel is [v, d]."""
+        return self.weights(features)
+
     def cross_entropy(
-        self, x: Float[Array, "n d"], targets: Int[Array, " n"], mask: Bool[Array, " n"] | None = None
+        self,
+        x: Float[Array, "n d"],
+        targets: Int[Array, " n"],
+        mask: Bool[Array, " n"] | None = None,
+        *,
+        train: bool = False,
     ) -> tuple[Tally, Tally]:
-        """Loss and hits of targets for features x, without the logits of all of them in memory."""
-        kernel, bias = self.weights(x.shape[-1])
-        return linear_cross_entropy(x, kernel, bias, targets, mask)
+        """Loss and hits of targets for features x, without the logits of all of them in memory.
+
+        With `train` a head may take a loss that only training is for; such a head draws from the stream "samples".
+        """
+        kernel, bias = self.loss_weights(x.shape[-1])
+        return linear_cross_entropy(x, kernel, bias, targets, mask, transposed=self.TRANSPOSED)
 
     @nn.nowrap
     def prepare(self, params: Mapping[str, Any]) -> HeadWeights:
@@ -96,6 +110,7 @@ class TiedHead(VocabularyHead):
     """The body's parameter embedding [v, d] as the vocabulary head, without a bias (Press and Wolf 2017)."""
 
     BESIDE_BODY: ClassVar[bool] = True
+    TRANSPOSED: ClassVar[bool] = True
 
     def weights(self, features: int) -> HeadWeights:
         """The weights for features [..., features], which are as wide as the embedding."""
@@ -105,6 +120,10 @@ class TiedHead(VocabularyHead):
     def weights_in(self, params: Mapping[str, Any]) -> HeadWeights:
         """The same, from the model's parameters."""
         return HeadWeights(params["embedding"].T, None)
+
+    def loss_weights(self, features: int) -> HeadWeights:
+        """The embedding as it is: of a large one there is no transposed copy."""
+        return HeadWeights(self.get_variable("params", "embedding"), None)
 
 
 class ClassificationHead(nn.Module):

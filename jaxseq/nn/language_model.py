@@ -78,7 +78,8 @@ class LanguageModel(nn.Module):
     ) -> tuple[dict[str, Tally], Any]:
         """Cross-entropy in nats ("loss") and hits ("accuracy") of targets, and the carry.
 
-        The same as from the logits, without ever holding those of the whole batch.
+        The same as from the logits, without ever holding those of the whole batch; in training what the head takes in
+        their place.
         """
         # Where every token counts, what is not finite makes the sum of their losses so, whichever it reaches.
         guard = mask is not None or reset is not None
@@ -87,7 +88,7 @@ class LanguageModel(nn.Module):
             features, targets = features[:, -1:], targets[:, -1:]
             mask = None if mask is None else mask[:, -1:]
         flat_mask = None if mask is None else self._flat(mask)
-        loss, hits = self.head.cross_entropy(self._flat(features), self._flat(targets), flat_mask)
+        loss, hits = self.head.cross_entropy(self._flat(features), self._flat(targets), flat_mask, train=train)
         return {"loss": loss, "accuracy": hits}, carry
 
     @nn.nowrap

@@ -1,14 +1,15 @@
 """Losses and metrics as sums with their counts."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Bool, Float, Float32, Int
 
+from jaxseq.ops.chunks import over_chunks
 from jaxseq.ops.shapes import Array
+from jaxseq.ops.vocabulary_loss import blockwise_cross_entropy
 
 
 class Tally(NamedTuple):
@@ -29,6 +30,12 @@ class Tally(NamedTuple):
 
 CHUNK = 1024
 """Tokens whose logits exist at one time in `linear_cross_entropy`."""
+
+
+LARGE = 16_384
+"""Words from which a vocabulary is large: the bias's gradient is a product, and blocks of words may be worth while."""
+WIDE = 400
+"""Features up to which, in float32, computing logits twice costs less than keeping those of a large vocabulary."""
 
 
 def cross_entropy(
@@ -54,15 +61,18 @@ def cross_entropy(
 
 def linear_cross_entropy(
     features: Float[Array, "n d"],
-    kernel: Float[Array, "d v"],
+    kernel: Float[Array, "d v"] | Float[Array, "v d"],
     bias: Float[Array, " v"] | None,
     targets: Int[Array, " n"],
     mask: Bool[Array, " n"] | None = None,
+    *,
+    transposed: bool = False,
 ) -> tuple[Tally, Tally]:
-    """`cross_entropy` of features times kernel plus bias.
+    """`cross_entropy` of features times kernel plus bias; a `transposed` kernel is [v, d].
 
-    The logits of the whole batch never exist: the tokens go by in chunks, and the gradient is taken on the way
-    forward, while a chunk's logits are at hand. Products take the features' type and add up in float32.
+    The logits of the whole batch never exist: the tokens go by in chunks, where the vocabulary is large and the
+    features are narrow its words in blocks, and the gradient is taken on the way forward, while logits are at hand.
+    Products take the features' type and add up in float32.
     """
     if not targets.size:
         return Tally(jnp.float32(0), jnp.float32(0)), Tally(jnp.float32(0), jnp.float32(0))
@@ -72,7 +82,12 @@ def linear_cross_entropy(
         count = mask.sum(dtype=jnp.float32)
         features = jnp.where(mask[:, None], features, 0)
         targets = jnp.where(mask, targets, 0)
-    loss, hits = _fused(features, kernel.astype(features.dtype), bias, targets, mask)
+    is_narrow = features.shape[1] <= WIDE or features.dtype.itemsize < 4
+    if kernel.shape[int(not transposed)] >= LARGE and is_narrow:
+        loss, hits = blockwise_cross_entropy(features, kernel, bias, targets, mask, transposed=transposed)
+    else:
+        kernel = (kernel.T if transposed else kernel).astype(features.dtype)
+        loss, hits = _fused(features, kernel, bias, targets, mask)
     return Tally(loss, count), Tally(lax.stop_gradient(hits), count)
 
 
@@ -100,29 +115,20 @@ def _chunk_loss(kernel, bias, features, targets, mask):
     return losses.sum(), hits.sum(dtype=jnp.float32), d_logits
 
 
-def _over_chunks(step: Callable, init: Any, xs: Any) -> tuple[Any, Any]:
-    """`lax.scan` of `step` over chunks of the leading axis, the remainder as a chunk of its own."""
-    n = len(xs[0])
-    whole = n - n % CHUNK
-    outputs: list[Any] = []
-    if whole:
-        chunks = jax.tree.map(lambda x: x[:whole].reshape(-1, CHUNK, *x.shape[1:]), xs)
-        init, ys = lax.scan(step, init, chunks)
-        outputs.append(jax.tree.map(lambda y: y.reshape(whole, *y.shape[2:]), ys))
-    if n % CHUNK:
-        init, ys = step(init, jax.tree.map(lambda x: x[whole:], xs))
-        outputs.append(ys)
-    return init, outputs[0] if len(outputs) == 1 else jax.tree.map(lambda *parts: jnp.concatenate(parts), *outputs)
-
-
 @jax.custom_vjp
 def _fused(features, kernel, bias, targets, mask):
     def step(sums, xs):
         loss, hits, _ = _chunk_loss(kernel, bias, *xs)
         return (sums[0] + loss, sums[1] + hits), None
 
-    sums, _ = _over_chunks(step, (jnp.float32(0), jnp.float32(0)), (features, targets, mask))
+    sums, _ = over_chunks(step, (jnp.float32(0), jnp.float32(0)), (features, targets, mask), size=CHUNK)
     return sums
+
+
+def _column_sums(x):
+    # XLA on CPU adds up columns one by one, which for many takes longer than all products. One more of them adds in
+    # another order: results that were published with few words keep their last bit.
+    return jnp.ones(len(x), x.dtype) @ x if x.shape[1] >= LARGE else x.sum(0)
 
 
 def _fused_forward(features, kernel, bias, targets, mask):
@@ -131,13 +137,13 @@ def _fused_forward(features, kernel, bias, targets, mask):
         narrow = d_logits.astype(features.dtype)
         d_features = jnp.matmul(narrow, kernel.T, preferred_element_type=jnp.float32).astype(features.dtype)
         d_kernel = jnp.matmul(xs[0].T, narrow, preferred_element_type=jnp.float32)
-        d_bias = None if bias is None else sums[3] + d_logits.sum(0)
+        d_bias = None if bias is None else sums[3] + _column_sums(d_logits)
         return (sums[0] + loss, sums[1] + hits, sums[2] + d_kernel, d_bias), d_features
 
     d_kernel = jnp.zeros(kernel.shape, jnp.float32)
     d_bias = None if bias is None else jnp.zeros(bias.shape, jnp.float32)
     start = (jnp.float32(0), jnp.float32(0), d_kernel, d_bias)
-    (loss, hits, d_kernel, d_bias), d_features = _over_chunks(step, start, (features, targets, mask))
+    (loss, hits, d_kernel, d_bias), d_features = over_chunks(step, start, (features, targets, mask), size=CHUNK)
     return (loss, hits), (d_features, d_kernel.astype(kernel.dtype), d_bias)
 
 

@@ -85,7 +85,7 @@ def make_loss_fn(model: LanguageModel | NGram, loader: TextLoader) -> LossFn:
             mask=batch.mask if loader.masked else None,
             reset=reset,
             train=context.train,
-            rngs=context.rngs("dropout"),
+            rngs=context.rngs("dropout", "samples"),
             method="loss",
         )
         return LossOutput(tallies, after if loader.carried else None)
