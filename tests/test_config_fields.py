@@ -77,6 +77,10 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     for kind in ("corpus", "lines"):
         pieces = ["--data.kind", kind, "--data.tokenizer", "bpe", "--data.pieces", "300", "--name", f"pieces_{kind}"]
         assert train.main([*source, *pieces, *TINY], program="train.py") == 0
+    words = ["--data.tokenizer", "word", "--task.samples", "2", "--task.sampler", "unigram", "--task.objective"]
+    adaptive = ["adaptive", "--task.cutoffs", "2", "3", "--name"]
+    for more in (["sampled", "--name", "sampled"], [*adaptive, "adaptive"]):
+        assert train.main([*source, *words, *more, *TINY], program="train.py") == 0
     diverging = [
         "--optimizer.learning-rate",
         "3e38",

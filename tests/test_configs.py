@@ -52,9 +52,10 @@ def test_it_loads_and_its_model_and_optimizer_are_built(file):
         assert isinstance(config.task, LanguageModelingConfig)
         model = build_model(config.model, vocabulary_size=65, predict=config.task.predict, dtype=dtype)
         params = jax.eval_shape(lambda: init_params(model, seed=0))
-    state = jax.eval_shape(make_optimizer(config.optimizer, steps=100).transform.init, params)
+    transform = make_optimizer(config.optimizer, steps=100).transform
+    updates, _ = jax.eval_shape(lambda params: transform.update(params, transform.init(params), params), params)
     assert jax.tree.leaves(params)
-    assert jax.tree.leaves(state)
+    assert jax.tree.map(lambda leaf: leaf.shape, updates) == jax.tree.map(lambda leaf: leaf.shape, params)
 
 
 @shipped

@@ -58,9 +58,10 @@ class Text:
 
 @dataclasses.dataclass(frozen=True)
 class Items:
-    """How many items a tuple of any length may hold."""
+    """How many items a tuple of any length may hold, and which numbers they may be."""
 
     most: int
+    of: Bounds | None = None
 
 
 class Rule(NamedTuple):
@@ -185,7 +186,7 @@ def _tuple(name: str, value: Any, kinds: tuple[Any, ...], limit: Any) -> tuple[A
     if len(kinds) == 2 and kinds[1] is ...:
         if len(value) > limit.most:
             raise refuse(name, value, f"give at most {limit.most} items")
-        rules = [Rule(kinds[0], None, None)] * len(value)
+        rules = [Rule(kinds[0], limit.of, None)] * len(value)
     elif len(value) != len(kinds):
         raise refuse(name, value, f"give {len(kinds)} items")
     else:

@@ -37,9 +37,14 @@ class RNNConfig(ModelConfig):
     """Dropout on the state that enters the recurrent product, one mask for all steps of a window."""
     variational: Annotated[bool, FIXED] = False
     """Use one mask for all steps of a window in the other dropouts too, as Keras does in its recurrent layers."""
+    tie_embedding: Annotated[bool, FIXED] = False
+    """Use the embedding matrix as the output layer too, without a bias; for language models."""
 
     def __post_init__(self) -> None:
         check_fields(self, "model")
+        if self.tie_embedding and self.embedding != self.features:
+            sizes = f"model.embedding ({self.embedding}) must be model.features ({self.features})"
+            raise refuse("model.tie_embedding", True, sizes)
 
 
 @register("model")

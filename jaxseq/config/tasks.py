@@ -1,11 +1,12 @@
 """Tasks: a kind for each of `jaxseq.tasks`."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
 from jaxseq.config.fields import FIXED, FREE, Bounds, Items, Text, check_fields, refuse
 from jaxseq.config.kinds import TaskConfig, register
-from jaxseq.config.limits import DropoutRate
+from jaxseq.config.limits import COUNTED, Count, DropoutRate
 
 
 @register("task")
@@ -17,6 +18,16 @@ class LanguageModelingConfig(TaskConfig):
 
     predict: Annotated[Literal["every", "last"], FIXED] = "every"
     """Train on the token after every position, or only on the one after the window."""
+    objective: Annotated[Literal["full", "sampled", "adaptive"], FIXED] = "full"
+    """What a token is compared with in training: the whole vocabulary; words drawn at random, which is cheaper where it
+    is large ("sampled": loss and accuracy of training are then those among them, validation has all); or frequent words
+    and clusters of rare ones ("adaptive": another output layer, for words numbered by frequency)."""
+    samples: Annotated[Count, FIXED] = 1_000
+    """Words in a draw (objective "sampled")."""
+    sampler: Annotated[Literal["log_uniform", "unigram"], FIXED] = "log_uniform"
+    """Chances to be drawn: by rank, about as Zipf's law has it, or by counts to the power 3/4 (objective "sampled")."""
+    cutoffs: Annotated[tuple[int, ...], Items(8, Bounds(1, COUNTED)), FIXED] = (2_000, 10_000)
+    """The ids that clusters of rarer words start with (objective "adaptive")."""
     prompt: Annotated[str, Text(1_000_000), FREE] = ""
     """Text that the sample at the end goes on from; "" starts at the beginning of a line."""
     sample_length: Annotated[int, Bounds(1, 10_000_000), FREE] = 400
@@ -26,6 +37,8 @@ class LanguageModelingConfig(TaskConfig):
 
     def __post_init__(self) -> None:
         check_fields(self, "task")
+        if not self.cutoffs or any(a >= b for a, b in pairwise(self.cutoffs)):
+            raise refuse("task.cutoffs", self.cutoffs, "give ids that rise")
 
 
 PoolingName = Literal["last", "first", "ends", "sum", "mean", "max", "attention"]

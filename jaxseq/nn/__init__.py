@@ -1,18 +1,22 @@
 """Flax modules: they declare parameters and call `jaxseq.ops`."""
 
+from jaxseq.nn.adaptive_head import AdaptiveHead
 from jaxseq.nn.attention import SelfAttention
 from jaxseq.nn.bidirectional import Bidirectional, BidirectionalCarry
 from jaxseq.nn.classifier import Classifier
 from jaxseq.nn.embedding import Embedding, given_table
+from jaxseq.nn.frequency_order import require_frequency_order
 from jaxseq.nn.heads import BareHead, ClassificationHead, TiedHead, VocabularyHead
 from jaxseq.nn.language_model import LanguageModel
 from jaxseq.nn.layers import Dense, LayerNorm, Linear
 from jaxseq.nn.pooling import POOLINGS, AttentionPooling, Pooling
 from jaxseq.nn.recurrent import GRU, LSTM, GRUCarry, LSTMCarry, RNNCarry, SimpleRNN
+from jaxseq.nn.sampled_head import SampledHead
 from jaxseq.nn.sequence import CausalBody, SequenceLayer
 from jaxseq.nn.transformer import Block, FeedForward
 
 __all__ = [
+    "AdaptiveHead",
     "AttentionPooling",
     "BareHead",
     "Bidirectional",
@@ -34,10 +38,12 @@ __all__ = [
     "POOLINGS",
     "Pooling",
     "RNNCarry",
+    "SampledHead",
     "SelfAttention",
     "SequenceLayer",
     "SimpleRNN",
     "TiedHead",
     "VocabularyHead",
     "given_table",
+    "require_frequency_order",
 ]

@@ -34,6 +34,8 @@ def build_classifier(
     head = ClassificationHead(classes, hidden=task.hidden, dropout=task.dropout, linear=task.head == "linear")
     # An NBSVM's one vector a token is its part of the logits.
     options = {"features": head.to_learn} if isinstance(model, NBSVMConfig) else dataclasses.asdict(model)
+    if options.pop("tie_embedding", False):
+        raise ConfigError("model.tie_embedding is True: a classifier has no output layer over words, leave it out")
     body = _BODIES[type(model)](vocabulary_size=vocabulary_size, dtype=jnp.dtype(dtype), **options)
     classifier = Classifier(body, head, pooling=task.pooling)
     try:

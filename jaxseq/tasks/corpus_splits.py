@@ -71,6 +71,15 @@ class CorpusSplits:
         part = self._part("train")
         return TrainingTokens(np.asarray(part.ids), part.document_starts)
 
+    def counts(self) -> np.ndarray:
+        """How often each id occurs in the source [v]; splits of their own are none of it."""
+        own = {"validation": self.config.validation_source, "test": self.config.test_source}
+        found = np.zeros(self.tokenizer.vocabulary_size, np.int64)
+        for name in self.config.splits:
+            if not own.get(name):
+                found += np.bincount(self._part(name).ids, minlength=len(found))
+        return found
+
     def validation(self, *, last_only: bool) -> Pass | None:
         """That over the validation split, in as many rows as in training where it is long enough to fill them."""
         config = self.config

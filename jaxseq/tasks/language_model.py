@@ -1,6 +1,7 @@
 """Language models of any family, and their loss for batches of any loader of tokens."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import jax
@@ -14,6 +15,7 @@ from jaxseq.models.ngram import NGram
 from jaxseq.models.recurrent import Recurrent
 from jaxseq.models.transformer import Transformer
 from jaxseq.models.window_bag import WindowBag
+from jaxseq.nn.adaptive_head import AdaptiveHead
 from jaxseq.nn.heads import BareHead, TiedHead, VocabularyHead
 from jaxseq.nn.language_model import LanguageModel
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
@@ -28,26 +30,41 @@ _OWN = {"embedding": "Embedding", "position_table": "Embedding", "head_kernel": 
 
 
 def build_model(
-    config: ModelConfig, *, vocabulary_size: int, predict: Literal["every", "last"] = "every", dtype: str = "float32"
+    config: ModelConfig,
+    *,
+    vocabulary_size: int,
+    predict: Literal["every", "last"] = "every",
+    cutoffs: Sequence[int] = (),
+    dtype: str = "float32",
 ) -> LanguageModel | NGram:
     """The model that `config` describes; `dtype` is the type of activations.
 
+    Args:
+        cutoffs: where clusters of rarer words begin, for an adaptive softmax in place of a full one.
+
     Raises:
-        ConfigError: a model of this kind is no language model, or reads both ways.
+        ConfigError: a model of this kind is no language model, or reads both ways; its output layer is the embedding
+            and it is to have clusters.
     """
     if isinstance(config, NGramConfig):
         return NGram(vocabulary_size, config.order, predict=predict)
     if not isinstance(config, RNNConfig | TransformerConfig | WindowBagConfig):
         raise ConfigError(f"model.kind is {config.kind!r}: a language model is rnn, transformer, window_bag or ngram")
     fields = {"vocabulary_size": vocabulary_size, "dtype": jnp.dtype(dtype), **dataclasses.asdict(config)}
-    if isinstance(config, RNNConfig):
-        if config.bidirectional:
-            raise ConfigError("model.bidirectional is True: a language model sees no later tokens, leave it out")
-        return LanguageModel(Recurrent(**fields), VocabularyHead(vocabulary_size), predict)
-    if isinstance(config, WindowBagConfig):
-        return LanguageModel(WindowBag(**fields), VocabularyHead(vocabulary_size), predict)
-    head = TiedHead if fields.pop("tie_embedding") else BareHead
-    return LanguageModel(Transformer(**fields), head(vocabulary_size), predict)
+    if isinstance(config, RNNConfig) and config.bidirectional:
+        raise ConfigError("model.bidirectional is True: a language model sees no later tokens, leave it out")
+    tied = fields.pop("tie_embedding", False)
+    if tied and cutoffs:
+        raise ConfigError(
+            "task.objective is 'adaptive' and model.tie_embedding is True: clusters have output layers of their own, "
+            "choose one of the two"
+        )
+    plain = BareHead if isinstance(config, TransformerConfig) else VocabularyHead
+    head = (TiedHead if tied else plain)(vocabulary_size)
+    if cutoffs:
+        head = AdaptiveHead(vocabulary_size, tuple(cutoffs))
+    bodies = {RNNConfig: Recurrent, TransformerConfig: Transformer, WindowBagConfig: WindowBag}
+    return LanguageModel(bodies[type(config)](**fields), head, predict)
 
 
 def init_variables(model: LanguageModel | NGram, key: jax.Array) -> Variables:

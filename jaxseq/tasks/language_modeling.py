@@ -48,6 +48,7 @@ from jaxseq.tasks.task import Evaluation, IsOurs, LayerOutputs, Showcase, Variab
 from jaxseq.tasks.token_scores import token_log_probabilities
 from jaxseq.tasks.token_splits import Extent, TextLoader, TokenSplits
 from jaxseq.tasks.vector_exports import vector_exports
+from jaxseq.tasks.vocabulary_objective import require_objective, training_model
 from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 
@@ -98,6 +99,8 @@ class LanguageModeling:
             raise InputError(f"task.prompt is {task.prompt!r}: {error}") from error
         if remark := prompt_remark(tokenizer, task.prompt):
             workspace.tell(f"task.prompt: {remark}")
+        if task.objective != "full":
+            require_objective(task, tokenizer, texts.counts())
         return dataclasses.replace(cls._of(experiment, tokenizer), texts=texts)
 
     @classmethod
@@ -116,7 +119,13 @@ class LanguageModeling:
         return cls(
             experiment,
             tokenizer,
-            build_model(experiment.model, vocabulary_size=size, predict=task.predict, dtype=dtype),
+            build_model(
+                experiment.model,
+                vocabulary_size=size,
+                predict=task.predict,
+                cutoffs=task.cutoffs if task.objective == "adaptive" else (),
+                dtype=dtype,
+            ),
         )
 
     @property
@@ -211,7 +220,8 @@ class LanguageModeling:
 
     @cached_property
     def _loss(self) -> LossFn:
-        return make_loss_fn(self.model, self.training_loader)
+        counts = self._texts.counts() if self.section.objective == "sampled" else np.zeros(0)
+        return make_loss_fn(training_model(self.section, self.model, counts), self.training_loader)
 
     def validation(self) -> Evaluation | None:
         """A pass over the validation split, read as the training split is.

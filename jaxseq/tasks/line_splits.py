@@ -98,6 +98,14 @@ class LineSplits:
         starts = part.offsets[:-1] - np.arange(len(part.lengths))
         return TrainingTokens(part.ids[part.ids != self.tokenizer.start], starts, self.tokenizer.start)
 
+    def counts(self) -> np.ndarray:
+        """How often each id is predicted in the lines of the source [v]; splits of their own are none of it."""
+        own = {"validation": self.config.validation_source, "test": self.config.test_source}
+        parts = [part.ids for name, part in self.lines.items() if not own.get(name)]
+        found = np.bincount(np.concatenate(parts), minlength=self.tokenizer.vocabulary_size)
+        found[self.tokenizer.start] = 0
+        return found
+
     def validation(self, *, last_only: bool) -> Pass | None:
         """That over the validation split; None without one."""
         _refuse_last_only(last_only)

@@ -92,6 +92,10 @@ class TokenSplits(Protocol):
         """The training split as it lies in the text, for what is counted."""
         ...
 
+    def counts(self) -> np.ndarray:
+        """How often each id occurs in the text that a new tokenizer is trained on [v]."""
+        ...
+
     def validation(self, *, last_only: bool) -> Pass | None:
         """That over the validation split while a model trains, read as the training split is; None without a split.
 

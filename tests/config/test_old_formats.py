@@ -95,7 +95,20 @@ TRAIN = {
 SAMPLE = {"prompt": "그는 ", "length": 30, "temperature": 0.5}
 
 
-LATER = ("bidirectional", "validation_source", "test_source", "splitter", "max_words", "tokenizer_file", "pieces")
+LATER = (
+    "bidirectional",
+    "validation_source",
+    "test_source",
+    "splitter",
+    "max_words",
+    "tokenizer_file",
+    "pieces",
+    "tie_embedding",
+    "objective",
+    "samples",
+    "sampler",
+    "cutoffs",
+)
 """Fields that format 1 did not have."""
 
 
