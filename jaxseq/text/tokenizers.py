@@ -17,7 +17,6 @@ from jaxseq.errors import InputError
 from jaxseq.text.byte_pairs import BytePairTokenizer
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
-from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
 from jaxseq.text.sentencepieces import SentencePieceTokenizer
 from jaxseq.text.streaming import StreamDecoder
@@ -112,9 +111,8 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     "unigram": UnigramTokenizer,
     "sentencepiece": SentencePieceTokenizer,
     "morpheme": MorphemeTokenizer,
-    "lines": LineTokenizer,
 }
-"""By kind."""
+"""By kind; that of lines, which holds one of these, enters itself (`jaxseq.text.lined`)."""
 
 
 def tokenizer_from_json(tree: object) -> Tokenizer:

@@ -21,6 +21,7 @@ from jaxseq.decoding import Sampling, generate, next_tokens, stream
 from jaxseq.models import NGram, NGramCarry
 from jaxseq.ops.objective import EVALUATION
 from jaxseq.runs.evaluation import SplitEvaluator
+from jaxseq.tasks.corpora import row_loader
 from jaxseq.tasks.language_model import evaluation, init_params, make_loss_fn
 
 SYMBOLS = 7
@@ -201,7 +202,7 @@ def test_tasks_measure_it_as_they_measure_neural_models():
     ids = np.concatenate(texts(3, seed=9)).astype(np.int32)
     corpus = Corpus(ids, np.array([0, 40], np.int64))
     data = CorpusConfig(length=10, batch_size=2)
-    carried = evaluation(model, data, corpus, how="carried", rows=1)
+    carried = evaluation(model, row_loader(data, corpus, rows=1))
     nats = 0.0
     for i in range(len(ids) - 1):
         context = ids[(40 if i >= 40 else 0) : i + 1].tolist()
