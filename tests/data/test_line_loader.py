@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.data import LineLoader, join_sequences
@@ -30,6 +30,7 @@ def an_epoch(loader, epoch=0):
     return [loader(epoch * loader.steps_per_epoch + step) for step in range(loader.steps_per_epoch)]
 
 
+@settings(deadline=None)
 @given(LINES, st.integers(1, 4), st.integers(1, 6))
 def test_a_padded_row_is_a_line_from_its_start(sizes, batch_size, length):
     sequences = lines_of_sizes(sizes)
@@ -48,6 +49,7 @@ def test_a_padded_row_is_a_line_from_its_start(sizes, batch_size, length):
         assert not batch.reset[~batch.mask].any()
 
 
+@settings(deadline=None)
 @given(LINES, st.integers(1, 3), st.integers(1, 6), st.booleans())
 def test_packed_rows_are_the_lines_one_after_the_other(sizes, batch_size, length, shuffle):
     sequences = lines_of_sizes(sizes)
@@ -65,6 +67,7 @@ def test_packed_rows_are_the_lines_one_after_the_other(sizes, batch_size, length
         assert [(i, t, r or n % length == 0) for n, (i, t, r) in enumerate(expected)] == pairs
 
 
+@settings(deadline=None)
 @given(LINES, st.sampled_from(["padded", "packed"]))
 def test_an_epoch_has_every_line_once_and_another_order_than_the_next(sizes, layout):
     sequences = lines_of_sizes(sizes * 4)

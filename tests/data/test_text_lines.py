@@ -1,6 +1,6 @@
 """Lines of text that comes in pieces."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.data import TextPiece, lines_of
@@ -8,6 +8,7 @@ from jaxseq.data import TextPiece, lines_of
 DOCUMENTS = st.lists(st.text("a: \n\r", max_size=12), min_size=1, max_size=3)
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, st.integers(1, 5), st.booleans())
 def test_lines_are_those_of_each_document_whole_however_it_is_cut(documents, size, headings):
     pieces = [

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from text_strategies import splits
 
@@ -33,6 +33,7 @@ TEXTS = st.text("to be\n값", max_size=20)
 
 
 @every
+@settings(deadline=None)
 @given(text=TEXTS)
 def test_lines_come_back_as_the_inner_tokenizer_gives_each(inner, text):
     tokenizer = LineTokenizer(inner)
@@ -41,6 +42,7 @@ def test_lines_come_back_as_the_inner_tokenizer_gives_each(inner, text):
 
 
 @every
+@settings(deadline=None)
 @given(text=TEXTS)
 def test_every_line_has_a_start_and_all_but_the_last_an_end(inner, text):
     tokenizer = LineTokenizer(inner)
@@ -53,6 +55,7 @@ def test_every_line_has_a_start_and_all_but_the_last_an_end(inner, text):
 
 
 @every
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_ids_decode_a_few_at_a_time_to_the_same_text(inner, data):
     tokenizer = LineTokenizer(inner)

@@ -1,7 +1,7 @@
 """Lines of tagged morphemes: what is written is read back."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.errors import InputError
@@ -13,6 +13,7 @@ TAGS = st.sampled_from(["NNG", "VV-I", "W_EMOJI", "SP", "품사"])
 LINES = st.lists(st.tuples(FORMS, TAGS), max_size=8)
 
 
+@settings(deadline=None)
 @given(LINES)
 def test_what_is_written_is_read_back(morphemes):
     line = tagged_line(morphemes)
@@ -21,6 +22,7 @@ def test_what_is_written_is_read_back(morphemes):
     assert "\n" not in line
 
 
+@settings(deadline=None)
 @given(LINES)
 def test_a_token_has_one_slash_and_no_white_space(morphemes):
     tokens = SPLITTERS["whitespace"].split(tagged_line(morphemes))

@@ -3,13 +3,14 @@
 import pytest
 from google.protobuf import descriptor_pb2
 from google.protobuf.internal import encoder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_tokenizers import sentencepiece_model
 
 from jaxseq.text.wire import fields, with_bytes, with_varint
 
 
+@settings(deadline=None)
 @given(number=st.integers(1, 2**29 - 1), value=st.integers(0, 2**64 - 1))
 def test_numbers_are_written_as_the_library_writes_them(number, value):
     expected: list[bytes] = []
@@ -18,6 +19,7 @@ def test_numbers_are_written_as_the_library_writes_them(number, value):
     assert list(fields(b"".join(expected))) == [(number, value)]
 
 
+@settings(deadline=None)
 @given(number=st.integers(1, 1000), value=st.binary(max_size=300))
 def test_bytes_are_written_as_the_library_writes_them(number, value):
     expected: list[bytes] = []
@@ -26,6 +28,7 @@ def test_bytes_are_written_as_the_library_writes_them(number, value):
     assert list(fields(b"".join(expected))) == [(number, value)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=5), st.integers(-(2**31), 2**31 - 1)), max_size=5))
 def test_a_message_of_the_library_is_read(values):
     message = descriptor_pb2.EnumDescriptorProto(name="x")
