@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Several CPU devices, for data parallelism; the variable is for the processes that tests start.
@@ -42,6 +43,10 @@ jaxtyping.install_import_hook(("jaxseq.ops", "jaxseq.nn", "jaxseq.models"), "bea
 with contextlib.suppress(RuntimeError):  # too late where something has used JAX before
     jax.config.update("jax_num_cpu_devices", int(os.environ["JAX_NUM_CPU_DEVICES"]))
 
+
+# No example fails by the clock: the machine may do other work.
+hypothesis.settings.register_profile("jaxseq", deadline=None)
+hypothesis.settings.load_profile("jaxseq")
 
 # Doctests are looked for in every module; conftest.py is a name that several folders have, what lies in endurance/
 # are commands, whose parts have tests, and what lies in systems/ registers itself where it is imported.
