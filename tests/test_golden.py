@@ -10,12 +10,12 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseq.config import ClassificationConfig, LanguageModelingConfig, load_config
+from jaxseq.config import ClassificationConfig, LanguageModelingConfig, NGramConfig, load_config
 from jaxseq.data import take_split
 from jaxseq.data.examples import LabelledBatch
 from jaxseq.ops.objective import EVALUATION
 from jaxseq.reporting.summary import count_parameters
-from jaxseq.tasks import build_model, init_params, make_loss_fn
+from jaxseq.tasks import LanguageModeling, Workspace, build_model, init_params
 from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier
 from jaxseq.tasks.corpora import prepare, training_loader, window_loader
 
@@ -118,25 +118,52 @@ def few_reviews(data_folder, tmp_path_factory):
     return file
 
 
-@pytest.mark.parametrize("name", named(LanguageModelingConfig))
-def test_an_untrained_model_knows_nothing_so_its_loss_is_ln_of_the_vocabulary(name, text_of, few_reviews):
+LEARNED = [name for name in named(LanguageModelingConfig) if not isinstance(shipped(name).model, NGramConfig)]
+
+
+def found(source: str, folder: Path) -> str:
+    """A source of a configuration where the data of tests are."""
+    return str(folder / source.removeprefix("data/")) if source.startswith("data/") else source
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_an_untrained_model_knows_nothing_so_its_loss_is_ln_of_the_vocabulary(name, data_folder, few_reviews):
     config = shipped(name)
+    sources = ("source", "validation_source", "test_source")
+    own = {field: found(getattr(config.data, field), data_folder) for field in sources}
     if name == "jamo_lstm":
-        data = dataclasses.replace(config.data, source=str(few_reviews))
-        prepared = prepare(data)
-    else:
-        data, prepared = text_of(name)
-    data = dataclasses.replace(data, batch_size=8)
-    loader = training_loader(data, prepared.corpus, seed=0)
-    size = len(prepared.tokenizer.vocabulary)
-    model = build_model(config.model, vocabulary_size=size, predict=config.task.predict)
-    params = init_params(model, seed=0)
-    carry = model.initial_carry(8) if loader.carried else None
-    loss_fn = jax.jit(partial(make_loss_fn(model, loader), context=EVALUATION))
-    tallies = loss_fn({"params": params}, carry, loader(0)).tallies
+        own["source"] = str(few_reviews)
+    if name == "bag_lm":  # a hundredth of the reviews
+        own["source"] = own["source"].replace("/*.txt", "/pos/99*.txt")
+    task = LanguageModeling.create(
+        dataclasses.replace(config, data=dataclasses.replace(config.data, batch_size=8, **own)), Workspace()
+    )
+    loss_fn = jax.jit(partial(task.loss, context=EVALUATION))
+    batch = task.loader("train", train=True)(0)
+    tallies = loss_fn(task.init(jax.random.key(0)), task.initial_carry(8), batch).tallies
     # GPT-2's initial embedding is the output layer too: at a width of 384 its logits spread by 0.4, which costs 2 %.
     tolerance = 0.03 if name == "shakespeare_transformer_gpu" else 0.01
-    assert float(tallies["loss"].total / tallies["loss"].count) == pytest.approx(math.log(size), rel=tolerance)
+    expected = math.log(task.tokenizer.vocabulary_size)
+    assert float(tallies["loss"].total / tallies["loss"].count) == pytest.approx(expected, rel=tolerance)
+
+
+def test_the_verse_has_a_table_of_7001_rows(data_folder):
+    """7,000 words with <unk>, <start> and <end>, and padding."""
+    config = shipped("lyrics_lstm")
+    data = dataclasses.replace(config.data, source=found(config.data.source, data_folder))
+    task = LanguageModeling.create(dataclasses.replace(config, data=data), Workspace())
+    assert task.tokenizer.vocabulary_size == 7_001
+    shapes = jax.eval_shape(task.init, jax.random.key(0))["params"]
+    assert shapes["embedding"].shape == (7_001, 256)
+
+
+def test_wikitext_has_33278_words_and_its_published_sizes(data_folder):
+    config = shipped("wikitext2_words")
+    sources = {f: found(getattr(config.data, f), data_folder) for f in ("source", "validation_source", "test_source")}
+    tokenizer, corpus = prepare(dataclasses.replace(config.data, **sources))
+    assert tokenizer.vocabulary_size == 33_278
+    sizes = [len(take_split(corpus, config.data.split, name).ids) for name in ("train", "validation", "test")]
+    assert sizes == [2_088_628, 217_646, 245_569]
 
 
 def test_jamo_of_the_reviews_come_back_as_they_were(text_of, few_reviews):

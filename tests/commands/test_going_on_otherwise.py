@@ -90,7 +90,8 @@ def test_what_has_no_part_in_the_results_may_change(folder):
         for name, rule in rules_of(type(getattr(old, section.name))).items()
         if rule.resuming is Resuming.FREE
     }
-    assert free == {*others, "data.memory-map", "train.debug-nonfinite"}
+    own = {"data.validation-source", "data.test-source"}  # see the next test
+    assert free == {*others, *own, "data.memory-map", "train.debug-nonfinite"}
     words = [word for name, value in others.items() for word in (f"--{name}", value)]
     trained(*CONSTANT, *words, "--data.memory-map", folder=folder)
     step, arrays = arrays_of(folder / "runs" / "it")
@@ -103,6 +104,19 @@ def test_what_has_no_part_in_the_results_may_change(folder):
     shutil.copy(folder / "moved.txt", folder / "text.txt")
     code, _, err = jaxseq("evaluate", "runs/it", folder=folder)
     assert code == 0, err
+
+
+def test_splits_of_their_own_may_lie_elsewhere_and_must_be_the_same(folder):
+    (folder / "own.txt").write_text(prose()[:400], encoding="utf-8")
+    words = [*CONSTANT, "--data.split", "1", "0", "0"]
+    trained(*words, "--data.validation-source", "own.txt", "--data.test-source", "text.txt", folder=folder)
+    before = arrays_of(folder / "runs" / "it")
+    (folder / "own.txt").rename(folder / "elsewhere.txt")
+    moved = ["--data.validation-source", "elsewhere.txt", "--data.test-source", "text.txt"]
+    trained(*words, *moved, folder=folder)
+    assert arrays_of(folder / "runs" / "it")[0] == before[0]
+    (folder / "elsewhere.txt").write_text(prose()[1:401], encoding="utf-8")
+    assert "has changed since" in refused("train", *words, *moved, folder=folder)
 
 
 @pytest.fixture

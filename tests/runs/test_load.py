@@ -43,7 +43,7 @@ def test_a_run_is_loaded_from_its_best_or_its_newest_checkpoint(saved, which, st
     assert (loaded.step, loaded.fingerprint, loaded.skipped) == (step, "c", [])
     assert loaded.experiment == ExperimentConfig(model=MODELS["lstm"])
     assert isinstance(loaded.task, LanguageModeling)
-    assert (loaded.task.tokenizer, loaded.task.corpus) == (TOKENIZER, None)
+    assert (loaded.task.tokenizer, loaded.task.texts) == (TOKENIZER, None)
     _, params = model_and_params(MODELS["lstm"])
     jax.tree.map(np.testing.assert_array_equal, loaded.params, jax.tree.map(partial(np.add, step), params))
     assert loaded.task.model == build_model(MODELS["lstm"], vocabulary_size=SYMBOLS)
