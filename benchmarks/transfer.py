@@ -98,7 +98,9 @@ def main(arguments: TransferArguments) -> None:
             for seed in range(arguments.seeds):
                 own = variant(config, start, vectors=arguments.vectors, examples=examples, seed=seed)
                 run_dir = arguments.runs / own.name
-                train_run(own, run_dir)
+                result = train_run(own, run_dir)
+                if result.stopped == "signal":  # the same command goes on from there
+                    raise SystemExit(result.exit_code)
                 measured = next(iter(evaluate_run(run_dir, split="test").values()))
                 found[examples].append(measured.metrics["accuracy"])
     console.show(table(accuracies))
