@@ -34,7 +34,7 @@ WRONG = {
     "targets that are no integers": lambda: cross_entropy(X, IDS.astype(jnp.float32)),
     "logits of integers": lambda: cross_entropy(X.astype(jnp.int32), IDS),
     "targets of another length": lambda: linear_cross_entropy(X[0], jnp.ones((4, 5)), None, IDS[0, :2]),
-    "a kernel the other way round": lambda: linear_cross_entropy(X[0], jnp.ones((5, 4)), None, IDS[0]),
+    "a kernel of another width": lambda: linear_cross_entropy(X[0], jnp.ones((5, 3)), None, IDS[0]),
     "a scale as long as another axis": lambda: layer_norm(X, jnp.ones(3)),
     "NumPy's arrays too": lambda: layer_norm(np.ones((2, 3)), np.ones(2)),
     "a mask with its axes swapped": lambda: pooling.mean(X, MASK.T),
@@ -60,6 +60,10 @@ def test_rows_may_share_what_has_one_row():
 
 # What may be any array, or none at all.
 ANYTHING = {
+    **dict.fromkeys(
+        (f"jaxseq.ops.chunks.over_chunks{what}" for what in ("(init)", "(xs)", " -> ")),
+        "what a loop goes over and hands on is its caller's",
+    ),
     "jaxseq.ops.objective.LossOutput.carry": "what a task hands from batch to batch is the task's own",
     "jaxseq.ops.objective.LossOutput.collections": "so are a model's variables",
 }
