@@ -77,6 +77,7 @@ def test_quickstart_is_what_runs_without_a_configuration():
 
 def test_every_field_says_what_it_means():
     kinds = [kind for section in SECTIONS for kind in kinds_of(section).values()]
+    kinds = [kind for kind in kinds if kind.__module__.startswith("jaxseq.")]  # other tests have registered theirs
     classes = {each for kind in [*kinds, TrainConfig] for each in kind.__mro__ if dataclasses.is_dataclass(each)}
     assert {DataConfig, OptimizerConfig, CorpusConfig, AdamWConfig, RNNConfig, TransformerConfig} <= classes
     for section in classes:
