@@ -10,9 +10,9 @@ up to 20 tokens.
 
     python3 sample.py runs/lyrics_lstm --prompt "i love" --greedy
 
-5 epochs, 420 steps, took about 12 min on 2 cores (1,370 tokens a second): validation loss 5.2455 a word, perplexity
-189.7. Counting padding in, as means over padded batches do, it is 2.63: half of the cells are padding, which is soon
-predicted without doubt. The well-known 2.2 of this model is a loss of that kind, in training, on other verse.
+After 5 epochs, 420 steps, validation loss 5.2455 a word, perplexity 189.7; at 1,370 tokens a second on 2 cores that is
+13 min. Counting padding in, as means over padded batches do, it comes to 2.63: half of the cells are padding, which is
+soon predicted without doubt. The well-known 2.2 of this model is a loss of that kind, in training, on other verse.
 """
 
 from jaxseq.config import AdamConfig, ExperimentConfig, LanguageModelingConfig, LinesConfig, RNNConfig, TrainConfig

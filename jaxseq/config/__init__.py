@@ -15,7 +15,7 @@ from jaxseq.config.models import (
     WindowBagConfig,
 )
 from jaxseq.config.optimizers import AdadeltaConfig, AdamConfig, AdamWConfig, OptimizerConfig, RMSpropConfig, SGDConfig
-from jaxseq.config.running_text import NormalizerName, RunningTextConfig
+from jaxseq.config.running_text import RunningTextConfig
 from jaxseq.config.serialization import (
     differences,
     from_dict,
@@ -27,6 +27,7 @@ from jaxseq.config.serialization import (
     with_kind,
 )
 from jaxseq.config.tasks import ClassificationConfig, LanguageModelingConfig
+from jaxseq.config.texts import NormalizerName, TextConfig
 from jaxseq.config.training import TrainConfig
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "SECTIONS",
     "SGDConfig",
     "TaskConfig",
+    "TextConfig",
     "TrainConfig",
     "TransformerConfig",
     "WindowBagConfig",

@@ -9,8 +9,8 @@ From then on `--model.kind markov` chooses it, help shows its fields alone, and 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, TypeVar
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Self, TypeVar
 
 from jaxseq.config.fields import FREE, Text, refuse
 from jaxseq.errors import ConfigError
@@ -35,6 +35,10 @@ class DataConfig(Kind):
 
     source: Annotated[str, Text(4096, file=True), FREE] = ""
     """A file, a folder, "-" for standard input, or what else the kind reads."""
+
+    def elsewhere(self, source: str) -> Self:
+        """The same for data from another source."""
+        return replace(self, source=source)
 
     @property
     def has_validation(self) -> bool:

@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from jaxseq.config.fields import FIXED, FREE, Bounds, Items, Text, check_fields, refuse
-from jaxseq.config.kinds import DataConfig, register
+from jaxseq.config.fields import FIXED, FREE, Bounds, Text, refuse
+from jaxseq.config.kinds import register
 from jaxseq.config.limits import Count, CountOrZero, Length
-from jaxseq.config.running_text import NormalizerName, SplitterName, TokenizerName, check_tokenizer
+from jaxseq.config.texts import SplitterName, TextConfig, TokenizerName
 
 Side = Literal["pre", "post"]
 
 
 @register("data")
 @dataclass(frozen=True)
-class LabelledConfig(DataConfig):
+class LabelledConfig(TextConfig):
     """Which texts and labels, how they become token ids, and how these become batches."""
 
     kind: ClassVar[str] = "labelled"
@@ -28,8 +28,6 @@ class LabelledConfig(DataConfig):
     """Column, key or feature that holds the text."""
     label_column: Annotated[str, Text(1000), FREE] = "label"
     """Column, key or feature that holds the label."""
-    encoding: Annotated[str, Text(100), FREE] = "utf-8"
-    """Encoding of the files."""
     validation: Annotated[float, Bounds(0, 0.9), FIXED] = 0.1
     """Share of the texts to train on that is kept for validation, drawn at random from each class; not used where the
     source has a validation part of its own."""
@@ -37,22 +35,10 @@ class LabelledConfig(DataConfig):
     """Train on so many of the texts at most, drawn at random from each class; 0 takes all."""
     characters: Annotated[CountOrZero, FIXED] = 0
     """Read the first so many characters of a text only, counted before normalising; 0 reads all."""
-    normalize: Annotated[tuple[NormalizerName, ...], Items(16), FIXED] = ()
-    """Normalisers applied to the text, in this order."""
     tokenizer: Annotated[TokenizerName, FIXED] = "word"
-    """Characters, Hangul taken apart into compatibility jamo, the bytes of UTF-8, words, pieces of words (byte pairs,
-    WordPiece, Unigram, or as a SentencePiece model has them), or Korean morphemes."""
-    tokenizer_file: Annotated[str, Text(4096, file=True), FIXED] = ""
-    """A tokenizer to take as it is, instead of one that is trained on the texts: a SentencePiece model, a
-    tokenizer.json of the library tokenizers, or one of a run."""
-    pieces: Annotated[Count, FIXED] = 8_000
-    """Ids of a tokenizer of pieces that is trained (bpe, wordpiece, unigram)."""
+    """As in every section of texts, but words unless said otherwise."""
     splitter: Annotated[SplitterName, FIXED] = "words_and_marks"
     """How a text is split into words (tokenizer "word")."""
-    max_words: Annotated[CountOrZero, FIXED] = 0
-    """Words that are kept, the most frequent ones; 0 keeps all."""
-    min_count: Annotated[Count, FIXED] = 1
-    """Leave out words or symbols that occur fewer times in the texts to train on."""
     buckets: Annotated[CountOrZero, FIXED] = 0
     """Ids that all other words share, one for each by a hash; 0 gives them one id together (tokenizer "word")."""
     ngrams: Annotated[int, Bounds(1, 5), FIXED] = 1
@@ -75,8 +61,7 @@ class LabelledConfig(DataConfig):
     """Draw the texts of an epoch in a random order."""
 
     def __post_init__(self) -> None:
-        check_fields(self, "data")
-        check_tokenizer(self)
+        super().__post_init__()
         if self.buckets and self.tokenizer not in ("word", "morpheme"):
             raise refuse("data.buckets", self.buckets, f"the tokenizer {self.tokenizer} has no words, leave it at 0")
 

@@ -27,7 +27,7 @@ def fit_at_once(
     stop: StopRequest,
 ) -> Result:
     """Fits the model of `task`, a `FitsAtOnce`, measures it on the validation split and saves it as step 1. A run that
-    is there already is left as it is.
+    is there already is left as it is, but for a metrics.csv that was lost.
 
     Raises:
         InputError: something cannot be written.
@@ -35,17 +35,18 @@ def fit_at_once(
     """
     metric = choose_metric(task.metrics, config.train.metric)
     key, optimizer = jax.random.key(config.train.seed), make_optimizer(SGDConfig(), steps=1)  # without a state
-    if storage.store.steps():
-        variables, meta = _restored(storage)
-        record = RunRecord.from_json(meta.get("training"))
-        state = init_state(variables, optimizer, key=key)._replace(step=np.int32(1))
+    file = MetricsFile(storage.run_dir / METRICS_CSV, [each.name for each in task.metrics], say=reporter.say)
+    there = storage.store.restore_variables()
+    if there is not None:
+        file.restore(there.files[METRICS_CSV].decode("utf-8", "replace"), 1)
+        record = RunRecord.from_json(there.meta.get("training"))
+        state = init_state(there.arrays, optimizer, key=key)._replace(step=np.int32(1))
         return Result(state, 1, "finished", None, None, record.best_value, record.best_step)
     fitted = task.fitted()
     for line in fitted.told:
         console.show(line)
     stop.poll()
     state = init_state(fitted.variables, optimizer, key=key)._replace(step=np.int32(1))
-    file = MetricsFile(storage.run_dir / METRICS_CSV, [each.name for each in task.metrics], say=reporter.say)
     file.cut(-1)
     reporter.begin(0, 1)
     record, validation = RunRecord(), None
@@ -62,9 +63,3 @@ def fit_at_once(
     meta = {**storage.meta, "training": record.to_json(), DEVICES: 1}
     storage.store.save(1, state, meta, files={**storage.files, METRICS_CSV: file.content}, best=True)
     return Result(state, 1, "finished", None, validation, record.best_value, record.best_step)
-
-
-def _restored(storage: Storage) -> tuple[dict[str, Any], dict[str, Any]]:
-    opened = storage.store.restore_variables()
-    assert opened is not None
-    return opened.arrays, opened.meta

@@ -128,14 +128,12 @@ def with_data(
     experiment, own = run.experiment, source is None
     if own and experiment.data.source == STANDARD_INPUT:
         raise InputError(f"{run_dir} was trained on standard input, which is not kept: give the text as --source")
-    if not own:
-        data: Any = experiment.data
+    if source is not None:
+        data: Any = experiment.data.elsewhere(source)
         if encoding and not hasattr(data, "encoding"):
             raise InputError(f"--encoding is {encoding}: data of kind {data.kind} have none, leave it out")
-        changes = {"source": source, **({"encoding": encoding} if encoding else {})}
-        if hasattr(data, "validation_source"):  # the other text is split by data.split alone
-            changes |= {"validation_source": "", "test_source": ""}
-        experiment = dataclasses.replace(experiment, data=dataclasses.replace(data, **changes))
+        data = dataclasses.replace(data, encoding=encoding) if encoding else data
+        experiment = dataclasses.replace(experiment, data=data)
     changed = InputError(
         f"{experiment.data.source} has changed since {run_dir} was trained on it, and its splits with it: give the "
         "text as it was, or this one as --source"

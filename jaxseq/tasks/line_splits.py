@@ -78,8 +78,8 @@ class LineSplits:
 
     def overview(self) -> str:
         """How many lines and tokens there are."""
-        parts = self.lines.values()
-        lines, tokens = (sum(map(len, each)) for each in ([p.lengths for p in parts], [p.ids for p in parts]))
+        lines = sum(len(part.lengths) for part in self.lines.values())
+        tokens = sum(len(part.ids) for part in self.lines.values())
         return f"{lines:,} lines, {tokens:,} tokens"
 
     def training_loader(self, *, seed: int) -> LineLoader:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from jaxseq.config import LabelledConfig, RunningTextConfig
+from jaxseq.config import RunningTextConfig, TextConfig
 from jaxseq.errors import InputError
 from jaxseq.opening import open_regular
 from jaxseq.paths import expanded
@@ -18,9 +18,7 @@ from jaxseq.text.words import WordTokenizer
 _PIECES = ("bpe", "wordpiece", "unigram")
 
 
-def make_tokenizer(
-    config: RunningTextConfig | LabelledConfig, texts: Iterable[str], *, words: WordOptions, padding: bool
-) -> Tokenizer:
+def make_tokenizer(config: TextConfig, texts: Iterable[str], *, words: WordOptions, padding: bool) -> Tokenizer:
     """The tokenizer in the file that is given, or a new one for `texts`, which are read one at a time.
 
     Args:
@@ -55,7 +53,7 @@ def word_options(config: RunningTextConfig, *, padding: bool = False) -> WordOpt
     )
 
 
-def _given(path: Path, config: RunningTextConfig | LabelledConfig, *, padding: bool) -> Tokenizer:
+def _given(path: Path, config: TextConfig, *, padding: bool) -> Tokenizer:
     """The tokenizer in a file; in front of one that others wrote are the normalisers of the configuration."""
     kind = config.tokenizer
     try:

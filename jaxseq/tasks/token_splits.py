@@ -9,6 +9,9 @@ from jaxseq.data.batching import Batch
 from jaxseq.signals import Poll
 from jaxseq.text.tokenizers import Tokenizer
 
+AT_ONCE = 2**20
+"""Ids that are made text at a time, where all of it need not fit into memory."""
+
 
 class TextLoader(Protocol):
     """A `jaxseq.data.batching.TokenLoader`, and what its ids are."""
@@ -135,8 +138,8 @@ def extent_of(tokenizer: Tokenizer, ids: np.ndarray, *, poll: Poll) -> Extent:
 
 
 def _texts(tokenizer: Tokenizer, ids: np.ndarray, poll: Poll) -> Iterator[str]:
-    stream, at_once = tokenizer.stream(), 2**20
-    for at in range(0, len(ids), at_once):
+    stream = tokenizer.stream()
+    for at in range(0, len(ids), AT_ONCE):
         poll()
-        yield stream.push(ids[at : at + at_once])
+        yield stream.push(ids[at : at + AT_ONCE])
     yield stream.flush()
