@@ -128,6 +128,16 @@ def test_an_empty_prompt_starts_after_a_line_end_that_is_not_shown(capsys):
     assert text == f"{expected(chr(10))[0]}\n"
 
 
+def test_forbidden_tokens_are_in_no_sample_and_not_among_the_likeliest(capsys):
+    words = ["--length", "200", "--seed", "0", "--forbid", "l", "--forbid", "o"]
+    assert not set("lo") & set(sample(capsys, *words).removeprefix("hello "))
+    whole = [line.split("  ", 1) for line in sample(capsys, "--next", "11").splitlines()]
+    fewer = [line.split("  ", 1) for line in sample(capsys, "--next", "11", "--forbid", "l").splitlines()]
+    assert fewer == [pair for pair in whole if pair[1] != "'l'"]
+    with pytest.raises(InputError, match=r"--forbid: symbol 'll' is not among the vocabulary's \d+ symbols"):
+        sample(capsys, "--forbid", "ll")
+
+
 def test_next_prints_the_likeliest_tokens_with_their_probabilities(capsys):
     table = [line.split("  ", 1) for line in sample(capsys, "--next", "4").splitlines()]
     answer = json.loads(sample(capsys, "--next", "4", "--json"))

@@ -151,3 +151,25 @@ def test_filters_that_are_off_leave_no_trace():
 def test_what_is_not_finite_is_never_filtered_away(sampling, bad):
     logits = np.array([[1.0, 3.0, bad, 2.0]], np.float32)
     assert not np.isfinite(np.asarray(filter_logits(logits, sampling)).max())
+
+
+@given(st.integers(0, 2**32 - 1), st.sets(st.integers(0, 8), max_size=8))
+def test_forbidden_tokens_have_no_probability_and_the_others_keep_their_proportions(seed, forbidden):
+    logits = np.random.default_rng(seed).normal(size=(2, 9)).astype(np.float32)
+    found = np.asarray(filter_logits(logits, Sampling(temperature=0.5, forbidden=tuple(sorted(forbidden)))))
+    allowed = sorted({*range(9)} - forbidden)
+    assert np.isneginf(found[:, sorted(forbidden)]).all()
+    np.testing.assert_array_equal(found[:, allowed], filter_logits(logits, Sampling(temperature=0.5))[:, allowed])
+    top = np.asarray(filter_logits(logits, Sampling(top_k=1, forbidden=tuple(forbidden))))
+    for row, kept in zip(logits, top, strict=True):
+        assert np.flatnonzero(np.isfinite(kept)).tolist() == [max(allowed, key=row.__getitem__)]
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "message"),
+    [((5,), "token 5 is forbidden: the ids go from 0 to 4"), ((0, 1, 2, 3, 4), "all 5 tokens are forbidden")],
+)
+def test_tokens_that_there_are_not_and_all_of_them_cannot_be_forbidden(forbidden, message):
+    for greedy in (False, True):
+        with pytest.raises(InputError, match=message):
+            Filters.of(Sampling(forbidden=forbidden, greedy=greedy), vocabulary_size=5)

@@ -263,3 +263,27 @@ def test_many_rows_are_shared_among_devices_and_come_out_the_same(sampling, monk
     shared = generate(model, params, prompt, length=50, key=KEY, sampling=sampling)
     monkeypatch.setattr(generation, "_FEWEST_ROWS", 1000)
     np.testing.assert_array_equal(generate(model, params, prompt, length=50, key=KEY, sampling=sampling), shared)
+
+
+@pytest.mark.parametrize("greedy", [True, False])
+def test_forbidden_tokens_are_never_made(greedy):
+    likely = tuple({int(i) for i in next_tokens(MODEL, PARAMS, PROMPT, count=3)[0].ravel()})
+    sampling = Sampling(greedy=greedy, forbidden=likely)
+    made = generate(MODEL, PARAMS, PROMPT, length=40, key=KEY, sampling=sampling)
+    assert not np.isin(made, likely).any()
+    np.testing.assert_array_equal(
+        np.concatenate(list(stream(MODEL, PARAMS, PROMPT, length=40, key=KEY, sampling=sampling)), axis=1), made
+    )
+    if greedy:
+        allowed = [i for i in range(23) if i not in likely]
+        logits = numpy_logits(PARAMS, PROMPT[0].tolist())
+        assert made[0, 0] == allowed[int(np.argmax(logits[allowed]))]
+
+
+def test_the_likeliest_tokens_leave_out_forbidden_ones_and_keep_their_probabilities():
+    ids, probabilities = next_tokens(MODEL, PARAMS, PROMPT[0], count=23)
+    forbidden = (int(ids[0]), int(ids[3]))
+    kept, same = next_tokens(MODEL, PARAMS, PROMPT[0], count=23, forbidden=forbidden)
+    places = [i for i in range(23) if i not in (0, 3)]
+    assert kept.tolist() == ids[places].tolist()
+    np.testing.assert_array_equal(same, probabilities[places])

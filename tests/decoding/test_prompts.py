@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jaxseq.decoding import Transcript, prompt_ids, prompt_remark, readable, stop_remark
 from jaxseq.errors import UnknownSymbolError
-from jaxseq.text import ByteTokenizer, CharTokenizer, JamoTokenizer
+from jaxseq.text import ByteTokenizer, CharTokenizer, JamoTokenizer, LineTokenizer, WordOptions, WordTokenizer
 from jaxseq.text.hangul import decompose
 
 TEXT = "Café, señor: 한글 값이 ﬁn\n"
@@ -119,3 +119,13 @@ def test_training_jamo_on_letters_taken_apart_says_so():
     remark = JamoTokenizer.train(form("NFD", TEXT)).remark
     assert "conjoining jamo are symbols beside those of syllables" in remark
     assert "--data.normalize nfc" in remark
+
+
+def test_words_that_are_read_as_unknown_are_told_some_of_them_by_name():
+    words = WordTokenizer.train("to be", options=WordOptions(splitter="whitespace"))
+    assert prompt_remark(words, "be to") is None
+    assert prompt_remark(words, "to go") == "the vocabulary does not know 'go': read as unknown"
+    many = prompt_remark(LineTokenizer(words), "a b\nc d e f g to a")
+    assert many == "the vocabulary does not know 'a', 'b', 'c', 'd', 'e' and 2 more: read as unknown"
+    assert stop_remark(words, "be") is None
+    assert "--stop 'or be' can never match, as 'or' is not among the 4 symbols" in str(stop_remark(words, "or be"))

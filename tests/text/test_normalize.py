@@ -21,6 +21,7 @@ from jaxseq.text.normalize import (
     nfc,
     nfkc,
     normalizer,
+    spaced_punctuation,
     unix_newlines,
 )
 
@@ -107,6 +108,13 @@ def test_letters_only_on_film_reviews_is_the_usual_regular_expression(films: lis
     assert len(ascii_films) > 800
     for film in ascii_films:
         assert letters_only(film) == re.sub("[^a-zA-Z']", " ", re.sub(r"<br\s*/?>", " ", film))
+
+
+@given(st.text("aZ é?.!,¿'1\n", max_size=40))
+def test_spaced_punctuation_is_the_usual_preparation_of_sentences(text: str) -> None:
+    """That of TensorFlow's tutorial on translation, but for runs of spaces."""
+    usual = re.sub(r"[^a-zA-Z?.!,¿]+", " ", re.sub(r"([?.!,¿])", r" \1 ", text))
+    assert spaced_punctuation(text).split() == usual.split()
 
 
 def test_white_space_is_not_collapsed_after_letters_are_left_alone() -> None:
