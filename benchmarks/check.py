@@ -86,7 +86,7 @@ def run(works: Sequence[str], pythons: dict[str, str], settings: Settings, *, st
     wrong = 0
     for name in works:
         model, kind = WORKS[name].model, WORKS[name].kind
-        if kind not in ("train", "predict") or model is None:
+        if kind not in ("train", "predict") or model is None or WORKS[name].samples:  # whose loss is another
             continue
         entered = contestants(name, pythons, ("default",))
         if kind == "train":

@@ -6,6 +6,7 @@ with Zipf's frequencies and text made of them: no formulation here is faster on 
 
 import lzma
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from benchmarks.works import WORKS, Model, Work
 
 BATCHES = 20
 """Different batches of each training work; a round goes through them in a circle."""
+
+PIECES_TEXT = 3_000_000
+"""Characters that are made pieces of."""
 
 GATES = 4
 """Of an LSTM."""
@@ -107,6 +111,45 @@ def weights(model: Model, *, seed: int = 4) -> dict[str, np.ndarray]:
     return {**found, "head_kernel": normal(2 * d, 1, scale=3 * d**-0.5), "head_bias": normal(1, scale=0.5)}
 
 
+def wikitext() -> str:
+    """The text of WikiText-2 to train on, a line a paragraph."""
+    return _real("wikitext2/wiki.train.tokens.xz") or _made_up_words(2_000_000, 33_277)
+
+
+def _made_up_words(size: int, count: int) -> str:
+    """`size` words of `count`, with Zipf's frequencies; one of the frequent ones is a line end."""
+    return " ".join("\n" if k == 7 else f"w{k}" for k in _zipf(size, count, 5).tolist())
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, and its line ends as a word."""
+    return text.replace("\n", " <eos> ").split()
+
+
+def ranked_words(text: str, vocabulary: int) -> np.ndarray:
+    """[t] int32: `words` by frequency, the most frequent 0; all past the vocabulary share its last id."""
+    found = words(text)
+    ranks = {word: min(rank, vocabulary - 1) for rank, (word, _) in enumerate(Counter(found).most_common())}
+    return np.fromiter(map(ranks.__getitem__, found), np.int32, len(found))
+
+
+def token_ids(vocabulary: int) -> np.ndarray:
+    """[t] int32: the text that models with a vocabulary of this size are trained on."""
+    from jaxseq.text.hangul import decompose
+
+    match vocabulary:
+        case 181:
+            return ranked_ids(decompose(korean_text()), vocabulary)
+        case 65:
+            return ranked_ids(latin_text(), vocabulary)
+        case 7_001:
+            text = latin_text().lower() if real_texts() else _made_up_words(200_000, 12_000)
+            return ranked_words(text, vocabulary)
+        case 33_278:
+            return ranked_words(wikitext(), vocabulary)
+    return ranked_ids(latin_text().lower(), vocabulary)
+
+
 def _prediction_data(work: Work, folder: Path) -> None:
     assert work.model is not None
     model = work.model
@@ -127,13 +170,7 @@ def _training_data(work: Work, folder: Path) -> None:
         np.save(folder / "inputs.npy", inputs)
         np.save(folder / "targets.npy", labels)
         return
-    if work.model.vocabulary == 181:
-        from jaxseq.text.hangul import decompose
-
-        text = decompose(korean_text())
-    else:
-        text = latin_text() if work.model.vocabulary == 65 else latin_text().lower()
-    ids = ranked_ids(text, work.model.vocabulary)
+    ids = token_ids(work.model.vocabulary)
     if work.carried:
         ids = ids[: BATCHES * work.batch * work.time + 1]
         both = rows(ids, batch=work.batch, time=work.time)
@@ -144,10 +181,14 @@ def _training_data(work: Work, folder: Path) -> None:
     np.save(folder / "targets.npy", both[..., 1:])
 
 
+_TEXTS = {"encode": latin_text, "decompose": korean_text, "pieces": lambda: wikitext()[:PIECES_TEXT]}
+
+
 def prepare(name: str, folder: Path) -> None:
     """Writes what the workers of work `name` read: ids.npy [t], inputs.npy and targets.npy [n, b, t] (all int32) for
-    training and windows, of a classifier inputs.npy and targets.npy [n, b], text.txt for tokenization; for a prediction
-    ids.npy [t] int32, offsets.npy [n + 1] int64 and weights.npz, see `weights`."""
+    training and windows, the ids alone to count, of a classifier inputs.npy and targets.npy [n, b], text.txt for
+    tokenization and pieces; for a prediction ids.npy [t] int32, offsets.npy [n + 1] int64 and weights.npz, see
+    `weights`."""
     work = WORKS[name]
     if work.kind == "train":
         _training_data(work, folder)
@@ -155,6 +196,7 @@ def prepare(name: str, folder: Path) -> None:
         _prediction_data(work, folder)
     elif work.kind == "windows":
         np.save(folder / "ids.npy", ranked_ids(latin_text(), 65))
-    elif work.kind in ("encode", "decompose"):
-        text = latin_text() if work.kind == "encode" else korean_text()
-        (folder / "text.txt").write_text(text, encoding="utf-8", newline="")
+    elif work.kind == "count":
+        np.save(folder / "ids.npy", token_ids(33_278)[: work.time])
+    elif work.kind in _TEXTS:
+        (folder / "text.txt").write_text(_TEXTS[work.kind](), encoding="utf-8", newline="")

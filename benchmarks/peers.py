@@ -36,11 +36,13 @@ class Peer:
 OURS = "jaxseq"
 BEFORE = "jaxseq-before"
 """Another checkout of jaxseq, with the worker that it has itself."""
-_MODELS = ("w1", "w2", "w4", "w5", "w5gpu", "birnn", "predict", "w6")
+_MODELS = ("w1", "w2", "w3", "w4", "w5", "w5gpu", "birnn", "predict", "w6", "words-full", "words-generate")
+_OURS = (*_MODELS, "words", "w7", "pieces", "ngrams")
 PEERS: dict[str, Peer] = {
-    OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), (*_MODELS, "w7"), own_setup=True),
-    BEFORE: Peer("jaxseq_worker", ("jax", "flax", "optax"), (*_MODELS, "w7"), own_setup=True),
-    "torch": Peer("torch_worker", ("torch",), (*_MODELS, "w7-windows")),
+    OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), _OURS, own_setup=True),
+    BEFORE: Peer("jaxseq_worker", ("jax", "flax", "optax"), _OURS, own_setup=True),
+    "torch": Peer("torch_worker", ("torch",), (*_MODELS, "words", "w7-windows")),
+    "torch-bfloat16": Peer("torch_worker", ("torch",), ("words-bfloat16",), {"JAXSEQ_BENCH_AUTOCAST": "1"}),
     # It leaves nn.LSTM and nn.GRU as they are.
     "torch-compile": Peer("torch_worker", ("torch",), ("w5", "w5gpu", "w6"), {"JAXSEQ_BENCH_COMPILE": "1"}),
     "keras-tensorflow": Peer(
@@ -52,6 +54,9 @@ PEERS: dict[str, Peer] = {
     # Keras's text and window utilities need TensorFlow.
     "keras-jax": Peer("keras_worker", ("keras", "jax"), _MODELS, {"KERAS_BACKEND": "jax"}),
     "flax": Peer("flax_worker", ("flax", "jax", "optax"), _MODELS),
+    # The library that ours calls, on lists of lines; of SentencePiece's models, sentencepiece.
+    "tokenizers": Peer("subword_worker", ("tokenizers", "sentencepiece"), ("pieces",)),
+    "nltk": Peer("nltk_worker", ("nltk",), ("ngrams",)),
     "python": Peer("python_worker", ("numpy", "hgtk"), ("w7-encode", "w7-jamo")),
 }
 MATMUL = Peer("matmul_worker", ("numpy",), ())

@@ -12,15 +12,16 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 _PREFACE = """# Benchmarks
 
-The same work in jaxseq and in its peers, measured in turns: a round times every contestant once, one at a time, each in
-a process of its own that has built and warmed up its work before. A figure is the median over the rounds; "ours / this"
-is the median of the round-by-round ratios of jaxseq's time to this contestant's, so below 1 jaxseq is faster. "+m" runs
-with an allocator that keeps freed memory (jaxseq's default; for the others two environment variables). A training
-step is forward, backward and Adam in float32, from batches in host memory; on a GPU matmuls may use TF32 everywhere. A
-prediction begins with the token ids of texts of mixed length in host memory and ends with their probabilities there, in
-the texts' order. "of matmul" is the FLOP of a step or of a text, as [works.py](../benchmarks/works.py) counts them,
-over its time, as a share of what one large matmul reaches on the same machine in the same rounds. Memory is the peak of
-the process, compilation included; on a GPU that of the device.
+The same work in jaxseq and in its peers, measured in turns: a round times every contestant once, one at a time, each
+in a process of its own that has built and warmed up its work before. A figure is the median over the rounds; "ours /
+this" is the median of the round-by-round ratios of jaxseq's time to this contestant's, so below 1 jaxseq is faster.
+"+m" runs with an allocator that keeps freed memory (jaxseq's default; for the others two environment variables). A
+training step is forward, backward and Adam (where a work is of words, SGD with clipped gradients) in float32, from
+batches in host memory; on a GPU matmuls may use TF32 everywhere. A prediction begins with the token ids of texts of
+mixed length in host memory and ends with their probabilities there, in the texts' order. "of matmul" is the FLOP of a
+step or of a text, as [works.py](../benchmarks/works.py) counts them, over its time, as a share of what one large
+matmul reaches on the same machine in the same rounds. Memory is the peak of the process, compilation included; on a
+GPU that of the device.
 
 How each contestant is written: [benchmarks/workers](../benchmarks/workers). How to run it: `python -m benchmarks
 --help`. This page is written by `python -m benchmarks --table docs/benchmarks.md` from the files in

@@ -10,10 +10,13 @@
 `pip install -e '.[bench]'` installs the peers; what is missing is left out, with a line that says so. They may live in
 an environment of their own: `--peer-python .venv-peers/bin/python`.
 
-What is measured. W1 and W2 are training steps of configs/jamo_lstm.py and configs/shakespeare_gru.py, W5 of the
-Transformer (w5gpu: its GPU setting), W4 and birnn of classifiers of padded texts, with a GRU and with an LSTM in both
-directions, predict is prediction with the latter, W6 the generation of 1,000 characters with the models of W1 and W2,
-W7 tokenization and windows. A training step is forward, backward and Adam, in float32, from batches in host memory.
+What is measured. W1, W2 and W3 are training steps of configs/jamo_lstm.py, configs/shakespeare_gru.py and
+configs/lyrics_lstm.py, W5 of the Transformer (w5gpu: its GPU setting), W4 and birnn of classifiers of padded texts,
+with a GRU and with an LSTM in both directions, words of configs/wikitext2_words.py with all 33,278 words, in bfloat16,
+and with 1,000 drawn; predict is prediction with the bidirectional LSTM, W6 the generation of 1,000 characters with the
+models of W1 and W2, words-generate that of 1,000 words; W7 is tokenization and windows, pieces are subwords by ours and
+by the libraries that it calls, ngrams are counts. A training step is forward, backward and Adam (of words: SGD with
+clipped gradients), in float32 unless the work says otherwise, from batches in host memory.
 jaxseq runs the loop that `jaxseq train` runs, with the loader, the dispatch and the metrics file inside the clock; the
 peers' batches are cut beforehand. A prediction goes from token ids to probabilities in the texts' order: in jaxseq as
 the report of a training has it (`jaxseq predict` pads each text to a length that follows from that text alone), while
@@ -42,8 +45,8 @@ from benchmarks.rounds import Settings, contestants, measure
 from benchmarks.works import select
 
 _BY_DEFAULT = {
-    "cpu": ("w1", "w2", "w4", "w5", "birnn", "predict", "w6", "w7"),
-    "gpu": ("w1", "w2", "w4", "w5", "w5gpu", "birnn", "predict", "w6"),
+    "cpu": ("w1", "w2", "w3", "w4", "w5", "words", "birnn", "predict", "w6", "w7", "pieces", "ngrams"),
+    "gpu": ("w1", "w2", "w3", "w4", "w5", "w5gpu", "words", "birnn", "predict", "w6"),
 }
 
 
@@ -52,8 +55,8 @@ class Arguments:
     """Times jaxseq against its peers on the same work; `benchmarks/run.py` begins with what is measured and how."""
 
     work: tuple[str, ...] = ()
-    """Works: w1 w2 w4 w5 w5gpu birnn predict w6 w7, or single ones of a group (w6-lstm-1); by default those of the
-    device."""
+    """Works: w1 w2 w3 w4 w5 w5gpu words birnn predict w6 w7 pieces ngrams, or single ones of a group (w6-lstm-1); by
+    default those of the device."""
     peers: tuple[str, ...] = tuple(name for name in PEERS if name != BEFORE)
     """Contestants."""
     before: Path | None = None

@@ -112,7 +112,7 @@ def show_seconds(name: str, seconds: float) -> str:
 
 def unit(name: str) -> str:
     """What `show_seconds` shows."""
-    kinds = {"train": "ms a step", "generate": "ms", "predict": "texts/s"}
+    kinds = {"train": "ms a step", "generate": "ms", "predict": "texts/s", "count": "words/s"}
     return kinds.get(WORKS[name].kind, "MB/s")
 
 

@@ -9,9 +9,9 @@ on how a contestant puts texts of mixed length together.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-Kind = Literal["train", "generate", "encode", "decompose", "windows", "predict"]
+Kind = Literal["train", "generate", "encode", "decompose", "windows", "predict", "pieces", "count"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Model:
     dropout: float = 0.0
     heads: int = 0
     context: int = 0
+    tied: bool = False
+    """Of a recurrent model: the embedding is the output layer, without a bias."""
     directions: Literal[1, 2] = 1
     """2: beside each recurrent layer one that reads from the last token to the first; `features` are those of each."""
     label: bool = False
@@ -56,7 +58,7 @@ class Model:
             return v * d + self.context * d + self.layers * (12 * d * d + 2 * d) + d
         biases = 1 if self.family == "lstm" else 2
         cells = self.directions * sum(self._gates * d * (width + d + biases) for width in self.input_widths)
-        return v * self.embedding + cells + (self.directions * d + 1) * self.outputs
+        return v * self.embedding + cells + (0 if self.tied else (self.directions * d + 1) * self.outputs)
 
     def step_flop(self, *, batch: int, time: int) -> int:
         """FLOP of one training step on [batch, time] tokens."""
@@ -83,9 +85,10 @@ class Model:
 class Work:
     """One row of the results.
 
-    `batch` and `time` are the shape of a training batch, the number of texts and characters generated, the shape of a
-    batch of windows, or the number of texts to predict for and the tokens of the longest. `target` is the share of the
-    time of the peer named `against` (None: the fastest) that jaxseq set itself on two CPU cores.
+    `batch` and `time` are the shape of a training batch, the number of texts and tokens generated, the shape of a batch
+    of windows, or the number of texts to predict for and the tokens of the longest; `time` alone is the number of words
+    to count. `target` is the share of the time of the peer named `against` (None: the fastest) that jaxseq set itself
+    on two CPU cores.
     """
 
     title: str
@@ -94,6 +97,17 @@ class Work:
     time: int = 0
     model: Model | None = None
     carried: bool = False
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """Adam at 1e-3, or plain SGD at 1 with the gradients cut to a norm of 0.25, as PyTorch's example of a word model
+    has it."""
+    samples: int = 0
+    """Words drawn, with which jaxseq compares in place of the whole vocabulary; the others have the whole."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of jaxseq's activations, and of those who are named after it."""
+    pieces: Literal["bpe", "wordpiece", "unigram", "sentencepiece"] | None = None
+    """Of the kind "pieces"."""
+    order: int = 0
+    """Of the longest n-grams counted."""
     target: float | None = None
     against: str | None = None
 
@@ -114,19 +128,42 @@ class Work:
 
 JAMO_LSTM = Model("lstm", vocabulary=181, features=128, layers=1, embedding=128)
 SHAKESPEARE_GRU = Model("gru", vocabulary=39, features=128, layers=2, dropout=0.2)
+LYRICS_LSTM = Model("lstm", vocabulary=7_001, features=1024, layers=2, embedding=256)
+WIKITEXT2_LSTM = Model("lstm", vocabulary=33_278, features=200, layers=2, embedding=200, tied=True)
 GRU_CLASSIFIER = Model("gru", vocabulary=11_000, features=128, layers=2, embedding=128, label=True)
 BOTH_WAYS = Model("lstm", vocabulary=10_000, features=64, layers=1, embedding=128, directions=2, label=True)
 NANO_CPU = Model("transformer", vocabulary=65, features=128, layers=4, heads=4, context=64)
 NANO_GPU = Model("transformer", vocabulary=65, features=384, layers=6, heads=6, context=256, dropout=0.2)
+WIKITEXT2: dict[str, Any] = {
+    "kind": "train",
+    "batch": 20,
+    "time": 35,
+    "model": WIKITEXT2_LSTM,
+    "carried": True,
+    "optimizer": "sgd",
+}
 
 WORKS: dict[str, Work] = {
     "w1": Work("Training step of jamo_lstm", "train", 100, 300, JAMO_LSTM, carried=True, target=0.75),
     "w2": Work("Training step of shakespeare_gru", "train", 32, 100, SHAKESPEARE_GRU, target=0.55),
+    "w3": Work("Training step of lyrics_lstm", "train", 64, 20, LYRICS_LSTM, target=1.0),
     "w4": Work(
         "Training step of a GRU classifier, texts of 5 to 60 words", "train", 32, 60, GRU_CLASSIFIER, target=0.65
     ),
     "w5": Work("Training step of the Transformer, CPU setting", "train", 12, 64, NANO_CPU, target=1.0),
     "w5gpu": Work("Training step of the Transformer, GPU setting", "train", 64, 256, NANO_GPU),
+    "words-full": Work(
+        "Training step of wikitext2_words without dropout, the softmax over all 33,278 words",
+        **WIKITEXT2,
+        target=1.2,
+        against="torch",
+    ),
+    "words-bfloat16": Work(
+        "The same in bfloat16, against float32", **WIKITEXT2, dtype="bfloat16", target=1.0, against="torch"
+    ),
+    "words-sampled": Work(
+        "The same with 1,000 words drawn, against all", **WIKITEXT2, samples=1_000, target=0.25, against="torch"
+    ),
     "birnn": Work(
         "Training step of a bidirectional LSTM classifier, 50 to 400 words", "train", 32, 400, BOTH_WAYS, target=0.55
     ),
@@ -142,9 +179,15 @@ WORKS: dict[str, Work] = {
     "w6-gru-64": Work(
         "64 x 1,000 of shakespeare_gru", "generate", 64, 1000, SHAKESPEARE_GRU, target=1 / 2, against="torch"
     ),
+    "words-generate": Work("1,000 words of wikitext2_words", "generate", 1, 1000, WIKITEXT2_LSTM, against="torch"),
     "w7-encode": Work("Characters to ids", "encode"),
     "w7-jamo": Work("Hangul to compatibility jamo", "decompose"),
     "w7-windows": Work("Shuffled batches of windows, 32 of 100, shift 1", "windows", 32, 100),
+    **{
+        f"pieces-{kind}": Work(f"Lines of WikiText-2 to ids of 8,000 pieces, {kind}", "pieces", pieces=kind, target=1.1)
+        for kind in ("bpe", "wordpiece", "unigram", "sentencepiece")
+    },
+    "ngrams": Work("50,000 words of WikiText-2 to counts of all n-grams up to 5", "count", time=50_000, order=5),
 }
 
 

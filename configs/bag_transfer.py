@@ -8,7 +8,9 @@ data/aclImdb/: 1,000 of the reviews to train on, `--data.examples 100` for fewer
 those of the vectors; `--task.freeze-vectors` leaves these as they are, and with `--task.vectors "" --task.vocabulary
 texts` all is learned from the reviews. All three at 100, 1,000 and 20,000 reviews: `python3 -m benchmarks.transfer`.
 
-Test accuracy with 1,000 reviews and seed 0: 81.16 %, by the best of 15 evaluations on the 2,500 reviews of validation.
+Test accuracy with 1,000 reviews over seeds 0, 1 and 2: 81.16 %, standard deviation 0.75, by the best of 15 evaluations
+on the 2,500 reviews of validation; 40 s each. Learned from the reviews alone: 81.78 %, 0.79. The vectors as they are:
+57.62 %, 0.66. docs/classification.md has the whole table.
 """
 
 from jaxseq.config import AdamConfig, BagConfig, ClassificationConfig, ExperimentConfig, LabelledConfig, TrainConfig

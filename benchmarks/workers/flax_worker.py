@@ -27,15 +27,15 @@ class Recurrent(nn.Module):
     @nn.compact
     def __call__(self, tokens: jax.Array, carry: Any, *, train: bool) -> tuple[jax.Array, Any]:
         model = self.model
-        one_hot = jax.nn.one_hot(tokens, model.vocabulary)
-        x = nn.Embed(model.vocabulary, model.embedding)(tokens) if model.embedding else one_hot
+        table = nn.Embed(model.vocabulary, model.embedding) if model.embedding else None
+        x = table(tokens) if table else jax.nn.one_hot(tokens, model.vocabulary)
         kind = nn.OptimizedLSTMCell if model.family == "lstm" else nn.GRUCell
         after = []
         for state in carry:
             x = nn.Dropout(model.dropout, broadcast_dims=(1,), deterministic=not train)(x)
             state, x = nn.RNN(kind(model.features), return_carry=True)(x, initial_carry=state)
             after.append(state)
-        return nn.Dense(model.vocabulary)(x), after
+        return table.attend(x) if table and model.tied else nn.Dense(model.vocabulary)(x), after
 
     def initial_carry(self, batch: int) -> list[Any]:
         zeros = jnp.zeros((batch, self.model.features))
@@ -114,7 +114,8 @@ class Training:
         self.key = jax.random.key(0)
         params = module.init(self.key, self.inputs[0], self.initial, train=False)["params"]
         self.parameters = sum(x.size for x in jax.tree.leaves(params))
-        optimizer = optax.adam(1e-3)
+        clipped = optax.chain(optax.clip_by_global_norm(0.25), optax.sgd(1.0))
+        optimizer = clipped if work.optimizer == "sgd" else optax.adam(1e-3)
         self.state = (params, optimizer.init(params))
         self.carried, self.carry, self.count = work.carried, self.initial, 0
 

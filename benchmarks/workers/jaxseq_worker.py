@@ -20,17 +20,20 @@ from typing import Any
 import jax
 import numpy as np
 
+from benchmarks.workers import subword_worker
 from benchmarks.workers.jaxseq_models import Classifier, Texts, classifier_loss, loaded, restored
 from benchmarks.workers.serve import Job, serve
-from benchmarks.works import JAMO_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, Work
+from benchmarks.works import JAMO_LSTM, LYRICS_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, WIKITEXT2_LSTM, Work
 from jaxseq import runtime
-from jaxseq.config import AdamConfig, ExperimentConfig, TrainConfig, load_config
+from jaxseq.config import AdamConfig, ExperimentConfig, SGDConfig, TrainConfig, load_config
 from jaxseq.data import RowLoader, WindowLoader
 from jaxseq.data.examples import Sequences
+from jaxseq.data.ngram_counts import count_ngrams
 from jaxseq.decoding import generate
 from jaxseq.reporting.reporter import Reporter, Silent
 from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.tasks import language_model as task
+from jaxseq.tasks.vocabulary_objective import training_model
 from jaxseq.text import CharTokenizer
 from jaxseq.text.hangul import decompose
 from jaxseq.training import loop
@@ -41,27 +44,39 @@ from jaxseq.training.state import init_state
 CONFIGS = {
     JAMO_LSTM: "jamo_lstm",
     SHAKESPEARE_GRU: "shakespeare_gru",
+    LYRICS_LSTM: "lyrics_lstm",
+    WIKITEXT2_LSTM: "wikitext2_words",
     NANO_CPU: "shakespeare_transformer",
     NANO_GPU: "shakespeare_transformer_gpu",
 }
 ENDLESS = 10**9
-ADAM = AdamConfig(learning_rate=1e-3)
+OPTIMIZERS = {"adam": AdamConfig(learning_rate=1e-3), "sgd": SGDConfig(learning_rate=1.0, clip_norm=0.25)}
 
 
-def training(config: TrainConfig | None = None) -> TrainConfig:
-    """`config` in float32, with the allocator that is asked for."""
+def training(work: Work, config: TrainConfig | None = None) -> TrainConfig:
+    """`config` in the work's type, with the allocator that is asked for."""
     allocator = os.environ.get("JAXSEQ_BENCH_ALLOCATOR", "tuned")
-    return dataclasses.replace(config or TrainConfig(), compute_dtype="float32", allocator=allocator)
+    return dataclasses.replace(config or TrainConfig(), compute_dtype=work.dtype, allocator=allocator)
 
 
 def experiment(work: Work) -> ExperimentConfig:
-    """The shipped experiment, made the same work as the peers': plain Adam, float32, learned positions."""
+    """The shipped experiment, made the same work as the peers': a plain optimizer, learned positions, the dropouts of
+    the work."""
     assert work.model is not None
     config, _ = load_config(Path(__file__).parents[2] / "configs" / f"{CONFIGS[work.model]}.py")
     model = config.model
     if work.model.family == "transformer":
         model = dataclasses.replace(model, positions="learned")
-    return dataclasses.replace(config, model=model, train=training(config.train), optimizer=ADAM)
+    if work.model.tied:
+        model = dataclasses.replace(model, input_dropout=0.0, dropout=0.0, output_dropout=0.0)
+    objective = {"objective": "sampled", "samples": work.samples} if work.samples else {"objective": "full"}
+    return dataclasses.replace(
+        config,
+        task=dataclasses.replace(config.task, **objective),
+        model=model,
+        train=training(work, config.train),
+        optimizer=OPTIMIZERS[work.optimizer],
+    )
 
 
 class _Losses(Silent):
@@ -94,16 +109,22 @@ class Training:
         sizes = {"length": work.time, "batch_size": work.batch}
         ids = np.load(folder / "ids.npy")
         self.loader = RowLoader(ids, **sizes) if work.carried else WindowLoader(ids, **sizes)
-        model = task.build_model(config.model, vocabulary_size=work.model.vocabulary)
+        size = work.model.vocabulary
+        model = task.build_model(config.model, vocabulary_size=size, dtype=work.dtype)
         self.params = task.init_params(model, seed=0)
         self.carry = model.initial_carry(work.batch) if work.carried else None
-        self.loss_fn, self.train, self.optimizer = task.make_loss_fn(model, self.loader), config.train, config.optimizer
+        trained = training_model(config.task, model, np.bincount(ids, minlength=size))
+        self.loss_fn, self.train, self.optimizer = (
+            task.make_loss_fn(trained, self.loader),
+            config.train,
+            config.optimizer,
+        )
 
     def _classify(self, work: Work, folder: Path) -> None:
         self.loader = Texts(np.load(folder / "inputs.npy"), np.load(folder / "targets.npy"))
         model = Classifier(work.model)
         self.params, self.carry = model.init(jax.random.key(0), self.loader(0)[0])["params"], None
-        self.loss_fn, self.train, self.optimizer = classifier_loss(model), training(), ADAM
+        self.loss_fn, self.train, self.optimizer = classifier_loss(model), training(work), OPTIMIZERS[work.optimizer]
 
     def _fit(self, *, evaluate: Evaluate | None = None, reporter: Reporter | None = None, **train: Any) -> None:
         config = dataclasses.replace(self.train, checkpoint_every=ENDLESS, **train)
@@ -204,13 +225,37 @@ class Windows:
             self.step += 1
 
 
+class Pieces:
+    """One call makes ids of the lines of a text."""
+
+    def __init__(self, work: Work, folder: Path) -> None:
+        self.lines, self.tokenizer, _ = subword_worker.trained(work, folder)
+        self.units_per_call = sum(len(line.encode()) for line in self.lines) / 1e6
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            self.tokenizer.encode_texts(self.lines)
+
+
+class Counts:
+    """One call counts the n-grams of all orders."""
+
+    def __init__(self, work: Work, folder: Path) -> None:
+        self.ids, self.order = np.load(folder / "ids.npy"), work.order
+        self.units_per_call = len(self.ids)
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            count_ngrams(self.ids, order=self.order, vocabulary_size=WIKITEXT2_LSTM.vocabulary)
+
+
 def device_peak() -> int:
     return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0)
 
 
 def build(work: Work, folder: Path, device: str) -> Job:
     if work.kind == "train":
-        train = training() if work.model and work.model.label else experiment(work).train
+        train = training(work) if work.model and work.model.label else experiment(work).train
         runtime.configure(devices=train.devices, allocator=train.allocator)
         return Training(work, folder, device)
     if work.kind == "generate":
@@ -219,7 +264,8 @@ def build(work: Work, folder: Path, device: str) -> Job:
     if work.kind == "predict":
         runtime.configure()  # as `jaxseq predict` does
         return Prediction(work, folder)
-    return Windows(work, folder) if work.kind == "windows" else Text(work, folder)
+    kinds = {"windows": Windows, "pieces": Pieces, "count": Counts}
+    return kinds.get(work.kind, Text)(work, folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The works' models in Keras 3, for either backend."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -14,14 +14,24 @@ def _recurrent_layers(model: Model, **options: float) -> list[layers.Layer]:
     return [kind(model.features, return_sequences=True, **options) for _ in range(model.layers)]
 
 
+def _ends(model: Model, tokens: keras.KerasTensor) -> tuple[keras.KerasTensor, Callable]:
+    """What the first recurrent layer sees of tokens, and what makes logits of the last one's features."""
+    if model.tied:
+        table = layers.ReversibleEmbedding(model.vocabulary, model.embedding)
+        return table(tokens), lambda x: table(x, reverse=True)
+    head = layers.Dense(model.vocabulary)
+    if model.embedding:
+        return layers.Embedding(model.vocabulary, model.embedding)(tokens), head
+    return ops.one_hot(tokens, model.vocabulary), head
+
+
 def recurrent(model: Model, *, batch: int, time: int, stateful: bool) -> keras.Model:
     """tokens [batch, time] -> logits [batch, time, v]."""
     tokens = keras.Input((time,), batch_size=batch, dtype="int32")
-    embed = layers.Embedding(model.vocabulary, model.embedding) if model.embedding else None
-    x = embed(tokens) if embed else ops.one_hot(tokens, model.vocabulary)
+    x, head = _ends(model, tokens)
     for layer in _recurrent_layers(model, stateful=stateful, dropout=model.dropout):
         x = layer(x)
-    return keras.Model(tokens, layers.Dense(model.vocabulary)(x))
+    return keras.Model(tokens, head(x))
 
 
 def classifier(model: Model, *, batch: int | None = None, time: int | None = None) -> keras.Model:
@@ -45,15 +55,14 @@ def predictor(model: Model, weights: Mapping[str, np.ndarray]) -> keras.Model:
 def stepper(model: Model, *, batch: int) -> keras.Model:
     """[tokens [batch, 1], *states] -> [logits [batch, v], *states]: the model of sampling, its carry made explicit."""
     tokens = keras.Input((1,), batch_size=batch, dtype="int32")
-    x = layers.Embedding(model.vocabulary, model.embedding)(tokens) if model.embedding else None
-    x = ops.one_hot(tokens, model.vocabulary) if x is None else x
+    x, head = _ends(model, tokens)
     before, after = [], []
     for layer in _recurrent_layers(model, return_state=True):
         states = [keras.Input((model.features,), batch_size=batch) for _ in range(2 if model.family == "lstm" else 1)]
         x, *new = layer(x, initial_state=states)
         before += states
         after += new
-    return keras.Model([tokens, *before], [layers.Dense(model.vocabulary)(x)[:, 0], *after])
+    return keras.Model([tokens, *before], [head(x)[:, 0], *after])
 
 
 class _Position(layers.Layer):

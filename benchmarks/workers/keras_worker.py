@@ -70,7 +70,7 @@ class Training:
         else:
             stateful = work.carried and BACKEND == "tensorflow"
             self.model = keras_models.recurrent(work.model, batch=work.batch, time=work.time, stateful=stateful)
-        self.label = work.model.label
+        self.label, self.sgd = work.model.label, work.optimizer == "sgd"
         self.parameters = sum(int(np.prod(w.shape)) for w in self.model.trainable_weights)
         self._compile(STEPS)
         self.gate, self.error = _Gate(), None
@@ -79,7 +79,8 @@ class Training:
     def _compile(self, steps: int) -> None:
         kind = keras.losses.BinaryCrossentropy if self.label else keras.losses.SparseCategoricalCrossentropy
         loss = kind(from_logits=True)
-        self.model.compile(keras.optimizers.Adam(1e-3), loss, steps_per_execution=steps)
+        optimizer = keras.optimizers.SGD(1.0, global_clipnorm=0.25) if self.sgd else keras.optimizers.Adam(1e-3)
+        self.model.compile(optimizer, loss, steps_per_execution=steps)
 
     def _fit(self) -> None:
         try:

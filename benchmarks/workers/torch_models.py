@@ -18,13 +18,21 @@ class Recurrent(nn.Module):
         super().__init__()
         self.vocabulary = model.vocabulary
         self.embedding = nn.Embedding(model.vocabulary, model.embedding) if model.embedding else None
+        if model.tied and self.embedding:
+            nn.init.uniform_(self.embedding.weight, -0.1, 0.1)  # as in PyTorch's example of a word model
         self.dropout = model.dropout
         kind = nn.LSTM if model.family == "lstm" else nn.GRU
         self.layers = nn.ModuleList(kind(width, model.features, batch_first=True) for width in model.input_widths)
-        self.head = nn.Linear(model.features, model.vocabulary)
+        self.output = None if model.tied else nn.Linear(model.features, model.vocabulary)
 
     def embed(self, tokens: Tensor) -> Tensor:
         return self.embedding(tokens) if self.embedding else F.one_hot(tokens, self.vocabulary).float()
+
+    def head(self, x: Tensor) -> Tensor:
+        if self.output:
+            return self.output(x)
+        assert self.embedding is not None
+        return F.linear(x, self.embedding.weight)
 
     def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, Any]:
         x, after = self.embed(tokens), []

@@ -1,4 +1,5 @@
-"""PyTorch, eager or (JAXSEQ_BENCH_COMPILE=1) with torch.compile.
+"""PyTorch, eager or (JAXSEQ_BENCH_COMPILE=1) with torch.compile; forward passes in bfloat16 where autocast has it
+(JAXSEQ_BENCH_AUTOCAST=1).
 
 Fused kernels throughout: nn.LSTM and nn.GRU, scaled_dot_product_attention, fused Adam; as many threads as cores. On a
 GPU float32 matmuls may use TF32, which is JAX's default there, and batches are copied from pinned memory.
@@ -20,10 +21,11 @@ from benchmarks.workers.torch_models import Classifier, Recurrent, Stepper, Tran
 from benchmarks.works import Work
 
 COMPILE = os.environ.get("JAXSEQ_BENCH_COMPILE") == "1"
+AUTOCAST = os.environ.get("JAXSEQ_BENCH_AUTOCAST") == "1"
 
 
 class Training:
-    """Forward, backward and Adam on one batch a call."""
+    """Forward, backward and update on one batch a call."""
 
     units_per_call = 1
 
@@ -35,7 +37,9 @@ class Training:
         self.label = work.model.label
         self.model = kind(work.model).to(device)
         self.parameters = sum(p.numel() for p in self.model.parameters())
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)
+        kinds = {"adam": (torch.optim.Adam, 1e-3), "sgd": (torch.optim.SGD, 1.0)}
+        optimizer, rate = kinds[work.optimizer]
+        self.optimizer, self.clip = optimizer(self.model.parameters(), lr=rate, fused=True), work.optimizer == "sgd"
         # "reduce-overhead" is CUDA graphs.
         mode = "reduce-overhead" if device == "cuda" else None
         self.loss = torch.compile(self._loss, mode=mode) if COMPILE else self._loss
@@ -50,11 +54,14 @@ class Training:
     def _step(self) -> torch.Tensor:
         i = self.step % len(self.inputs)
         inputs, targets = (x[i].to(self.device, non_blocking=True) for x in (self.inputs, self.targets))
-        loss, carry = self.loss(inputs, targets, self.carry if i else None)
+        with torch.autocast(self.device, torch.bfloat16, enabled=AUTOCAST):
+            loss, carry = self.loss(inputs, targets, self.carry if i else None)
         if self.carried:
             self.carry = [tuple(state.detach() for state in layer) for layer in carry]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if self.clip:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 0.25)
         self.optimizer.step()
         self.step += 1
         return loss

@@ -30,6 +30,9 @@ from jaxseq.ops.finite import row_table
 from jaxseq.ops.lookup import Lookup
 from jaxseq.ops.shapes import Array
 
+_ROWS_FOLDED = 4_096
+"""Of a table that is multiplied with the kernel before steps are made: a product for each row, to save one a step."""
+
 
 class LSTMCarry(NamedTuple):
     """State of an LSTM."""
@@ -63,6 +66,8 @@ class StepWeights(NamedTuple):
     """Where steps take ids a row for each of them, [v, g], the bias in it."""
     bias: Float[Array, " g"] | None
     recurrent: RecurrentWeights
+    table: Float[Array, "v d"] | None = None
+    """Where steps take ids the rows that these stand for, unless they are in the kernel."""
 
 
 class RecurrentLayer(nn.Module):
@@ -140,6 +145,8 @@ class RecurrentLayer(nn.Module):
     @nn.nowrap
     def prepare_lookup(self, params: Mapping[str, Any], table: Float[Array, "v d"] | None) -> StepWeights:
         """`params` as `step` takes them for ids of the rows of the table, or of one-hot vectors for None."""
+        if table is not None and len(table) > _ROWS_FOLDED:
+            return self.prepare(params)._replace(table=table)
         kernel, recurrent = params["input_kernel"], self.prepare(params).recurrent
         return StepWeights((kernel if table is None else table @ kernel) + params["bias"], None, recurrent)
 
@@ -148,6 +155,7 @@ class RecurrentLayer(nn.Module):
         self, weights: StepWeights, x: Float[Array, "b d"] | Int[Array, " b"], carry: State
     ) -> tuple[Float32[Array, "b {self.features}"], State]:
         """Output and the carry after one step; float32 throughout."""
+        x = x if weights.table is None else weights.table[x]
         projected = weights.kernel[x] if weights.bias is None else x @ weights.kernel + weights.bias
         end, _ = self.cell().forward(weights.recurrent, projected, tuple(carry), carry[0])
         return end[0], self.CARRY(*end)

@@ -17,9 +17,11 @@ from benchmarks.works import (
     BOTH_WAYS,
     GRU_CLASSIFIER,
     JAMO_LSTM,
+    LYRICS_LSTM,
     NANO_CPU,
     NANO_GPU,
     SHAKESPEARE_GRU,
+    WIKITEXT2_LSTM,
     WORKS,
     select,
 )
@@ -55,6 +57,8 @@ def _page(name: str, result: dict) -> str:
         (SHAKESPEARE_GRU, 3 * 128 * (39 + 128 + 2) + 3 * 128 * (128 + 128 + 2) + 128 * 39 + 39),
         (GRU_CLASSIFIER, 11_000 * 128 + 2 * 99_072 + 129),  # Keras: GRU(128) on 128 twice, Dense(1)
         (BOTH_WAYS, 10_000 * 128 + 98_816 + 129),  # Keras: Bidirectional(LSTM(64)) on 128, Dense(1)
+        (LYRICS_LSTM, 7_001 * 256 + 5_246_976 + 8_392_704 + 1_025 * 7_001),  # Keras: LSTM(1024) on 256, LSTM(1024)
+        (WIKITEXT2_LSTM, 33_278 * 200 + 2 * 320_800),  # Keras: LSTM(200) on 200 twice, and the table again
         (NANO_CPU, 804_096),  # nanoGPT prints 0.80M
         (NANO_GPU, 10_745_088),  # nanoGPT prints 10.65M, without the 98,304 of the positions
     ],
@@ -63,7 +67,9 @@ def test_parameter_counts_are_those_of_the_published_models(model, parameters):
     assert model.parameters == parameters
 
 
-@pytest.mark.parametrize(("name", "gflop"), [("w1", 27.8), ("w2", 3.12), ("w4", 2.265), ("birnn", 7.55), ("w5", 3.96)])
+@pytest.mark.parametrize(
+    ("name", "gflop"), [("w1", 27.8), ("w2", 3.12), ("w3", 160), ("w4", 2.265), ("birnn", 7.55), ("w5", 3.96)]
+)
 def test_flop_of_a_step_is_what_the_formula_gives_by_hand(name, gflop):
     assert WORKS[name].flop / 1e9 == pytest.approx(gflop, rel=2e-3)
 
@@ -94,7 +100,7 @@ def test_ids_are_ranked_by_frequency_and_the_rare_share_the_last():
     assert data.ranked_ids("abbcccd", 3).tolist() == [2, 1, 1, 0, 0, 0, 2]
 
 
-@pytest.mark.parametrize("name", ["w1", "w2"])
+@pytest.mark.parametrize("name", ["w1", "w2", "w3", "words-full"])
 def test_data_has_the_shape_of_the_work_also_without_real_text(name, tmp_path, monkeypatch):
     monkeypatch.setenv("JAXSEQ_DATA", str(tmp_path / "nowhere"))
     data.prepare(name, tmp_path)
@@ -122,6 +128,21 @@ def test_texts_have_their_padding_behind_them_and_labels_that_can_be_told(tmp_pa
             told = (inputs == 1 + label).any(2)
             assert (labels[told] == label).all()
             assert told[labels == label].mean() > 0.9  # some are too short
+
+
+def test_words_are_ranked_by_frequency_their_lines_end_in_a_word_and_the_rare_share_the_last():
+    assert data.ranked_words("a b a\nc a b\n", 3).tolist() == [0, 1, 0, 2, 2, 0, 1, 2]
+    assert data.words("a b\n\nc") == ["a", "b", "<eos>", "<eos>", "c"]
+
+
+def test_made_up_words_stand_in_where_the_text_is_not_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXSEQ_DATA", str(tmp_path / "nowhere"))
+    data.prepare("pieces-bpe", tmp_path)
+    data.prepare("ngrams", tmp_path)
+    assert len((tmp_path / "text.txt").read_text().splitlines()) > 1_000
+    ids = np.load(tmp_path / "ids.npy")
+    assert ids.shape == (WORKS["ngrams"].time,)
+    assert len(np.unique(ids)) > 1_000
 
 
 def test_quartiles_are_those_of_the_statistics_module():
@@ -243,6 +264,11 @@ def test_only_those_who_have_a_form_of_a_work_take_part_and_text_knows_no_alloca
     assert f"{OURS} +m" not in tuned
     assert {"torch", "torch +m", "flax +m", "keras-jax +m", "keras-tensorflow +m"} <= set(tuned)
     assert "python" not in tuned
+    assert {one.peer for one in contestants("words-sampled", pythons, both)} == {OURS, BEFORE, "torch"}
+    assert {one.peer for one in contestants("words-bfloat16", pythons, both)} == (
+        {OURS, BEFORE, "torch", "torch-bfloat16"}
+    )
+    assert {one.label for one in contestants("pieces-bpe", pythons, both)} == {OURS, BEFORE, "tokenizers"}
     assert len(contestants("w1", pythons, both)) == 2 * len({one.peer for one in contestants("w1", pythons, both)})
 
 

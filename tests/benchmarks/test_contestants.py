@@ -1,5 +1,6 @@
 """Contestants on small works, in the tests' own process."""
 
+import dataclasses
 import importlib
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ import pytest
 
 from benchmarks import data
 from benchmarks.check import expected_parameters
-from benchmarks.workers import jaxseq_worker
+from benchmarks.workers import jaxseq_worker, nltk_worker, subword_worker
 from benchmarks.workers.prediction import sorted_batches
 from benchmarks.works import WORKS, Model, Work
 
@@ -30,6 +31,60 @@ def test_a_classifier_of_the_benchmarks_trains_in_the_loop_of_jaxseq(model, monk
     losses = job.losses(3)
     assert losses[0] == pytest.approx(np.log(2), rel=0.03)
     assert len(losses) == 3
+
+
+WORDS = Model("lstm", vocabulary=300, features=8, layers=2, embedding=8, tied=True)
+
+
+@pytest.mark.parametrize("samples", [0, 50])
+def test_a_model_of_words_trains_as_its_config_has_it_with_all_words_or_some_drawn(samples, monkeypatch, tmp_path):
+    monkeypatch.setitem(jaxseq_worker.CONFIGS, WORDS, "wikitext2_words")
+    monkeypatch.setattr(jaxseq_worker, "experiment", shrunk(jaxseq_worker.experiment))
+    small(monkeypatch, tmp_path, Work("", "train", 4, 16, WORDS, carried=True, optimizer="sgd", samples=samples))
+    job = jaxseq_worker.Training(WORKS["small"], tmp_path, "cpu")
+    assert job.parameters == WORDS.parameters
+    losses = job.losses(3)
+    # Each target is compared with itself and with those drawn, whose chances are corrected for.
+    assert losses[0] == pytest.approx(np.log(300), rel=0.05)
+    assert len(set(losses)) == 3
+
+
+def shrunk(experiment):
+    """The experiment of a work with a model of the work's size."""
+
+    def small_experiment(work):
+        config = experiment(work)
+        sizes = {"features": work.model.features, "embedding": work.model.embedding}
+        return dataclasses.replace(config, model=dataclasses.replace(config.model, **sizes))
+
+    return small_experiment
+
+
+@pytest.mark.parametrize("peer", ["torch", "keras", "flax"])
+def test_peers_start_at_chance_with_the_table_as_output_and_the_optimizer_of_words(peer, monkeypatch, tmp_path):
+    small(monkeypatch, tmp_path, Work("", "train", 4, 16, WORDS, carried=True, optimizer="sgd"))
+    worker = importlib.import_module(f"benchmarks.workers.{peer}_worker")
+    job = worker.Training(WORKS["small"], tmp_path, *(["cpu"] if peer == "torch" else []))
+    assert job.parameters == expected_parameters(WORDS, peer)
+    losses = job.losses(2)
+    assert losses[0] == pytest.approx(np.log(300), rel=0.03)
+    assert abs(losses[1] - losses[0]) < 0.1  # the norm of a step is a quarter
+
+
+def test_pieces_and_counts_are_those_of_the_libraries(monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "PIECES_TEXT", 20_000)
+    monkeypatch.setattr(subword_worker, "SIZE", 300)
+    small(monkeypatch, tmp_path, Work("", "pieces", pieces="bpe"))
+    ours, theirs = (worker.Pieces(WORKS["small"], tmp_path) for worker in (jaxseq_worker, subword_worker))
+    assert ours.units_per_call == theirs.units_per_call == pytest.approx(0.02, rel=0.1)
+    padding = 1  # the library knows of none
+    for line, own in zip(theirs.encode(theirs.lines), ours.tokenizer.encode_texts(ours.lines), strict=True):
+        assert line.ids == (own - padding).tolist()
+    small(monkeypatch, tmp_path, Work("", "count", time=500, order=3))
+    nltk_worker.Counts(WORKS["small"], tmp_path).run(1)
+    job = jaxseq_worker.Counts(WORKS["small"], tmp_path)
+    job.run(1)
+    assert job.units_per_call == 500
 
 
 def sigmoid(x):

@@ -52,8 +52,10 @@ def test_a_lookup_is_the_vectors_that_it_stands_for(layer, scaled):
             np.testing.assert_allclose(have, want, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("folded", [4_096, 0])
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
-def test_steps_are_those_of_a_sequence(layer):
+def test_steps_are_those_of_a_sequence(layer, folded, monkeypatch):
+    monkeypatch.setattr("jaxseq.nn.recurrent._ROWS_FOLDED", folded)
     rng = np.random.default_rng(0)
     table = jnp.asarray(rng.normal(size=(5, 3)), jnp.float32)
     ids = jnp.asarray(rng.integers(0, 5, (2, 4)), jnp.int32)
