@@ -65,7 +65,7 @@ class BytePairTokenizer(ChunkedTokenizer):
             raise InputError(f"pattern of a bpe tokenizer is {reprlib.repr(self.pattern)}: it must be a text, or null")
         letters = set(byte_letters())
         known = {piece for at, piece in enumerate(self.pieces) if at not in self._specials}
-        wrong = next((piece for piece in known if not piece or not letters.issuperset(piece)), None)
+        wrong = next((x for x in self.pieces if x in known and (not x or not letters.issuperset(x))), None)
         if wrong is not None:
             raise InputError(
                 f"{reprlib.repr(wrong)} is no piece of a bpe tokenizer, which are letters that stand for bytes"

@@ -81,6 +81,39 @@ def test_lines_are_scored_as_sentences_from_their_begin_to_their_end(folder, tmp
     assert values["loss"] == pytest.approx(-total * math.log(10) / values["tokens"], rel=1e-5)
 
 
+def test_what_evaluate_measures_is_what_sample_gives_each_token(folder):
+    """mitlm#28: two commands disagree on one score."""
+    words = ["the", "king", "is", "whales", "not", "the", "film", "is", "good"]
+    (folder / "probe.txt").write_text(" ".join([*["the"] * 162, *words, *["good"] * 9]))  # of which they are 5 %
+    _, out, _ = jaxseq("evaluate", "runs/words", "--source", "probe.txt", "--json", folder=folder)
+    values = json.loads(out)["carried"]
+    probabilities = []
+    for at in range(1, len(words)):
+        asked = ["--next", "99", "--json", "--prompt", " ".join(words[:at])]
+        rows = json.loads(jaxseq("sample", "runs/words", *asked, folder=folder).out)["next"]
+        likely = {row["token"]: row["probability"] for row in rows}
+        assert sum(likely.values()) == pytest.approx(1, abs=1e-6)
+        probabilities.append(likely.get(words[at], likely["<unk>"]))
+    assert values["tokens"] == len(probabilities) == 8
+    assert values["loss"] == pytest.approx(-np.log(probabilities).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["corpus", "lines"])
+def test_words_that_no_training_text_has_leave_the_perplexity_finite(folder, tmp_path, kind):
+    """nltk#3211."""
+    (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "new.txt").write_text("the whale is not the albatross\nsquids of the sea\n" * 3)
+    own = ["--data.split", "1", "0", "0", "--data.validation-source", "new.txt", "--data.kind", kind]
+    words = [*NGRAM, "--data.tokenizer", "word", "--data.splitter", "whitespace", "--data.min-count", "2", *own]
+    outcome = jaxseq("train", "--name", "new", *words, *SIZES, "--data.batch-size", "2", folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    _, out, _ = jaxseq("evaluate", "runs/new", "--json", folder=tmp_path)
+    for values in json.loads(out).values():
+        assert 1 < values["perplexity"] < 1e4
+    _, out, _ = jaxseq("sample", "runs/new", "--next", "99", "--json", "--prompt", "the whale", folder=tmp_path)
+    assert {row["token"]: row["probability"] for row in json.loads(out)["next"]}["<unk>"] > 0
+
+
 def test_what_was_exported_is_read_back_with_the_same_tables(folder, tmp_path):
     assert jaxseq("export", "runs/characters", str(tmp_path / "c.arpa"), folder=folder).code == 0
     run = load_run(folder / "runs/characters")

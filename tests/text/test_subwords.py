@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +146,24 @@ def test_offsets_are_of_the_text_as_given(made, text):
             piece = tokenizer.decode([id])
             assert text[start:end] == piece if "\ufffd" not in piece else end - start >= 1
         assert covered.all()
+
+
+@pytest.mark.parametrize("before", ["😀 ", "👨\u200d👩\u200d👧 ", "👍🏽 ", "𠀀 "], ids=ascii)
+@every
+def test_parts_of_words_are_slices_of_the_text_after_emoji_too(made, before):
+    """kiwipiepy#226 and offsets of other libraries count UTF-16 or bytes, and are wrong after emoji."""
+    tokenizer, text = made(), "speakhear 나는"
+
+    def after(before: str) -> list[str]:
+        _, offsets = tokenizer.encode_with_offsets(before + text)
+        alone = len(tokenizer.encode(before.strip()))
+        return [(before + text)[start:end] for start, end in offsets.tolist()][alone:]
+
+    surfaces = after(before)
+    assert surfaces == after("x ")
+    joined = "".join(surface for surface, _ in groupby(surfaces))  # each byte of 나 has all of it
+    assert joined.replace(" ", "") == text.replace(" ", "")
+    assert len(surfaces) > 3  # of two words
 
 
 @every

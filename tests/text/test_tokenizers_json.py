@@ -219,6 +219,30 @@ def test_a_file_that_would_lose_text_or_is_unknown_is_refused_by_its_field(text,
     assert len(str(caught.value)) < 400
 
 
+def test_merges_of_spaces_are_those_of_the_file_in_both_ways_to_write_them():
+    """tokenizers#645: spaces in merges corrupt the JSON."""
+    model = tokenizers.Tokenizer(models.BPE())
+    model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    model.decoder = decoders.ByteLevel()
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    model.train_from_iterator(
+        ["a    b        c    d"] * 9,
+        trainers.BpeTrainer(vocab_size=300, initial_alphabet=letters, show_progress=False),
+    )
+    tree = json.loads(model.to_str())
+    pairs = tree["model"]["merges"]
+    assert ["Ġ", "Ġ"] in pairs
+    text = "a  b   c        d"
+    for merges in (pairs, [" ".join(pair) for pair in pairs]):
+        ours = read_tokenizers_json(changed(tree, model={"merges": merges}), padding=False)
+        assert ours.encode(text).tolist() == model.encode(text).ids
+        assert ours.decode(ours.encode(text)) == text
+    size = len(tree["model"]["vocab"])
+    literal = {**tree["model"]["vocab"], "a b": size, "a bc": size + 1}
+    with pytest.raises(InputError, match=r"^'a b' is no piece of a bpe tokenizer, which are letters"):
+        read_tokenizers_json(changed(tree, model={"vocab": literal, "merges": [["a b", "c"]]}))
+
+
 def test_older_files_have_merges_as_texts():
     merges = [" ".join(pair) for pair in BPE["model"]["merges"]]
     assert read_tokenizers_json(changed(BPE, model={"merges": merges})) == read_tokenizers_json(json.dumps(BPE))
