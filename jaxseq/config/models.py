@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from jaxseq.config.fields import FIXED, Bounds, check_fields, refuse
+from jaxseq.config.fields import FIXED, Bounds, Text, check_fields, refuse
 from jaxseq.config.kinds import ModelConfig, register
 from jaxseq.config.limits import WIDEST, DropoutRate, Length, Width
 
@@ -115,12 +115,15 @@ class WindowBagConfig(ModelConfig):
 class NGramConfig(ModelConfig):
     """Counts of n-grams with interpolated modified Kneser-Ney smoothing, for language models.
 
-    They are counted once, whatever the optimizer and the length of the training."""
+    They are counted once, whatever the optimizer and the length of the training; or read from a file."""
 
     kind: ClassVar[str] = "ngram"
 
     order: Annotated[int, Bounds(1, 16), FIXED] = 3
     """n: a token is predicted from the n - 1 before it."""
+    arpa: Annotated[str, Text(4096, file=True), FIXED] = ""
+    """An ARPA file, as of KenLM or SRILM, to take the probabilities from instead of counting. Its words are those of
+    the vocabulary: data.tokenizer_file may be the same file."""
 
     def __post_init__(self) -> None:
         check_fields(self, "model")

@@ -34,7 +34,7 @@ class TextConfig(DataConfig):
     WordPiece, Unigram, or as a SentencePiece model has them), or Korean morphemes."""
     tokenizer_file: Annotated[str, Text(4096, file=True), FIXED] = ""
     """A tokenizer to take as it is, instead of one that is trained on the text: a SentencePiece model, a tokenizer.json
-    of the library tokenizers, or one of a run."""
+    of the library tokenizers, one of a run, or the words of an ARPA file (tokenizer "word")."""
     pieces: Annotated[Count, FIXED] = 8_000
     """Ids of a tokenizer of pieces that is trained (bpe, wordpiece, unigram)."""
     splitter: Annotated[SplitterName, FIXED] = "lines"

@@ -1,10 +1,13 @@
 """n-gram models as ARPA files, which SRILM, KenLM and others read and write."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,7 @@ from jaxseq.interop.arpa_records import ArpaFile, Grams
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 """What stands before a sentence, what ends it, and any word that the model does not have."""
+SPECIAL = (BEGIN, END, UNKNOWN)
 
 _LN10 = math.log(10)
 _IMPOSSIBLE = -99.0
@@ -23,6 +27,28 @@ _IMPOSSIBLE = -99.0
 _MISSING = -100.0
 """KenLM's logarithm for unknown words where a file has no "<unk>"."""
 _AT_ONCE = 2**16
+_CODE = re.compile(r"<U\+([0-9A-F]{4,6})>")
+
+Found = TypeVar("Found")
+
+
+class ArpaUnigrams(NamedTuple):
+    """What a file says of single words, and n."""
+
+    order: int
+    """Of its longest n-grams."""
+    words: Mapping[str, float]
+    """In the order of the file, with the logarithm of their probabilities, to base 10."""
+
+    @property
+    def is_of_sentences(self) -> bool:
+        """Whether they end: "</s>" has a probability."""
+        return self.words.get(END, _IMPOSSIBLE) > _IMPOSSIBLE
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What `arpa_names` has named as the words are, but the special ones."""
+        return tuple(map(_unescaped, (word for word in self.words if word not in SPECIAL)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,37 +141,78 @@ def arpa_pieces(tables: BackoffTables, names: Sequence[str]) -> Iterator[bytes]:
     yield b"\n\\end\\\n"
 
 
-def read_arpa(path: str | Path, *, names: Sequence[str] | None = None) -> ArpaModel:
+def read_arpa(path: str | Path, *, names: Sequence[str] | None = None, sentence_end: int | None = None) -> ArpaModel:
     """The model in an ARPA file, or in a .gz, .bz2, .xz or .zip of one.
 
-    Without "<unk>" in it an unknown word has 10^-100, as KenLM has it.
+    Without `names` and "<unk>" in the file an unknown word has 10^-100, as KenLM has it.
 
     Args:
         names: what the ids of a vocabulary are called in the file (`arpa_names`); unless given, the words have ids in
-            the order of the file. Ids without a 1-gram get no probability.
+            the order of the file. Ids without a 1-gram get no probability. n-grams with a special word that is none of
+            the names are left out.
+        sentence_end: the id of what stands between sentences in running text: it is predicted as "</s>" is, and a
+            context as "<s>" is.
 
     Raises:
         InputError: it cannot be read or is damaged, or has words that are none of `names`; the message names the line.
     """
+    return _of_the_only_file(Path(path), lambda file: _read(file, names, sentence_end))
+
+
+def read_arpa_unigrams(path: str | Path) -> ArpaUnigrams:
+    """The 1-grams of such a file alone, whatever stands behind them.
+
+    Raises:
+        InputError: as `read_arpa`.
+    """
+
+    def read(file: ArpaFile) -> ArpaUnigrams:
+        words, grams = file.unigrams()
+        return ArpaUnigrams(len(file.counts), dict(zip(words, grams.log_probabilities.tolist(), strict=True)))
+
+    return _of_the_only_file(Path(path), read)
+
+
+def is_arpa(path: str | Path) -> bool:
+    """Whether a file is called .arpa, or begins as one does; False where it cannot be read."""
     path = Path(path)
-    model: ArpaModel | None = None
+    if ".arpa" in (suffix.lower() for suffix in path.suffixes):
+        return True
+    with suppress(InputError, OSError):
+        return path.is_file() and _of_the_only_file(path, lambda file: True)
+    return False
+
+
+def _of_the_only_file(path: Path, read: Callable[[ArpaFile], Found]) -> Found:
+    found: list[Found] = []
     with reading(path):
         for place, stream in open_streams(path):
-            if model is not None:
+            if found:
                 raise InputError(f"{shown(path)} holds several files: unpack it and name the one to read")
-            model = _read(ArpaFile(place, stream), names)
-    if model is None:
+            found.append(read(ArpaFile(place, stream)))
+    if not found:
         raise InputError(f"{shown(path)} holds no file: fetch it again")
-    return model
+    return found[0]
 
 
 def _escaped(symbol: str) -> str:
     def code(character: str) -> str:
         return f"<U+{ord(character):04X}>"
 
-    if symbol in (BEGIN, END, UNKNOWN):
+    if symbol in SPECIAL:
         return code(symbol[0]) + symbol[1:]
     return "".join(c if c.isprintable() and not c.isspace() else code(c) for c in symbol)
+
+
+def _unescaped(name: str) -> str:
+    """The symbol that `_escaped` makes this name of; where there is none, the name."""
+
+    def character(found: re.Match[str]) -> str:
+        code = int(found[1], 16)
+        return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else found[0]
+
+    symbol = _CODE.sub(character, name)
+    return symbol if _escaped(symbol) == name else name
 
 
 def _written(table: GramTable, chosen: NDArray[np.integer], words: NDArray[np.object_]) -> bytes:
@@ -160,20 +227,21 @@ def _written(table: GramTable, chosen: NDArray[np.integer], words: NDArray[np.ob
     return "".join(f"{log:.9g}\t{gram}\t{backoff:.9g}\n" for log, gram, backoff in lines).encode()
 
 
-def _read(file: ArpaFile, given: Sequence[str] | None) -> ArpaModel:
+def _read(file: ArpaFile, given: Sequence[str] | None, sentence_end: int | None) -> ArpaModel:
     words, unigrams = file.unigrams()
     names = tuple(given) if given is not None else (*words, *({UNKNOWN} - {*words}))
-    ids = _ids_of(file, words, unigrams, names)
+    ids = _ids_of(file, words, unigrams, names, sentence_end)
     index = Index(len(names))
     every = [np.arange(len(names), dtype=np.int32)]
     contexts, logs, backoffs = [np.zeros_like(every[0])], [np.full(len(names), -np.inf)], [np.zeros(len(names))]
-    at = list(ids.values())
-    known = np.array([word.encode() in ids for word in words])
-    logs[0][at], backoffs[0][at] = unigrams.log_probabilities[known], unigrams.backoffs[known]
+    at, rows = np.array([ids[word.encode()] for word in words], np.int64), np.arange(len(words))
+    is_begin = np.array([word == BEGIN for word in words], bool)
+    predicted = rows[(at >= 0) & ~is_begin]
+    logs[0][at[predicted]] = unigrams.log_probabilities[predicted]
+    for known in (predicted, rows[(at >= 0) & is_begin]):  # what "<s>" says of an id that is "</s>" too counts
+        backoffs[0][at[known]] = unigrams.backoffs[known]
     if given is None and UNKNOWN not in words:
         logs[0][-1] = _MISSING
-    if BEGIN in names:
-        logs[0][names.index(BEGIN)] = -np.inf
     for k in range(2, len(file.counts) + 1):
         grams = file.grams(k, ids)
         context, last, order = _sorted(file, index, grams, names)
@@ -187,34 +255,45 @@ def _read(file: ArpaFile, given: Sequence[str] | None) -> ArpaModel:
     return ArpaModel(tables, names)
 
 
-def _ids_of(file: ArpaFile, words: Sequence[str], unigrams: Grams, names: Sequence[str]) -> dict[bytes, int]:
-    """The id of each of `words` that has one; only the special words may have none."""
+def _ids_of(
+    file: ArpaFile, words: Sequence[str], unigrams: Grams, names: Sequence[str], sentence_end: int | None
+) -> dict[bytes, int]:
+    """The id of each of `words`; only special words may have none, and then -1."""
     places = {name: i for i, name in enumerate(names)}
+    special: dict[str, int] = dict.fromkeys(SPECIAL, -1)
+    if sentence_end is not None:
+        special |= {BEGIN: sentence_end, END: sentence_end}
+    found = {}
     for row, word in enumerate(words):
-        if word not in places and word not in (BEGIN, END, UNKNOWN):
+        place = places.get(word, special.get(word))
+        place = places.get(_escaped(word)) if place is None else place
+        if place is None:
             file.fail(
                 f"the word {shown(word)!r} is none of the vocabulary", "give that of the file", line=unigrams.line + row
             )
-    return {word.encode(): places[word] for word in words if word in places}
+        found[word.encode()] = place
+    return found
 
 
 def _sorted(
     file: ArpaFile, index: Index, grams: Grams, names: Sequence[str]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    """Contexts and last words [n] of k-grams, sorted by both, and where in the file they stand."""
-    contexts, words = index.grams(grams.ids[:, :-1]), grams.ids[:, -1]
+    """Contexts and last words [n] of k-grams whose words all have ids, sorted by both, and where in the file they
+    stand."""
+    known = np.flatnonzero((grams.ids >= 0).all(axis=1))
+    contexts, words = index.grams(grams.ids[known, :-1]), grams.ids[known, -1]
 
     def spelled(ids: NDArray[np.int32]) -> str:
         return repr(shown(" ".join(str(names[i]) for i in ids)[:60]))
 
     if (contexts < 0).any():
-        row = int((contexts < 0).argmax())
+        row = known[(contexts < 0).argmax()]
         k = grams.ids.shape[1]
         begin = spelled(grams.ids[row, :-1])
         what = f"{spelled(grams.ids[row])} begins with {begin}, which is none of the {k - 1}-grams"
-        file.fail(what, "add it, or leave this one out", line=grams.line + row)
+        file.fail(what, "add it, or leave this one out", line=grams.line + int(row))
     order = np.lexsort((words, contexts))
-    contexts, words = contexts[order].astype(np.int32), words[order]
+    contexts, words, order = contexts[order].astype(np.int32), words[order], known[order]
     same = np.flatnonzero((contexts[1:] == contexts[:-1]) & (words[1:] == words[:-1]))
     if len(same):
         one, other = grams.line + order[same[0]], grams.line + order[same[0] + 1]

@@ -16,7 +16,9 @@ from jaxseq.config import (
     ExperimentConfig,
     LanguageModelingConfig,
     LinesConfig,
+    NGramConfig,
 )
+from jaxseq.data.backoff import BackoffTables
 from jaxseq.decoding import Sampling, Transcript, prompt_ids, prompt_remark, stream
 from jaxseq.errors import ConfigError, InputError, UnknownSymbolError
 from jaxseq.memory import Part, require_memory
@@ -43,7 +45,8 @@ from jaxseq.tasks.language_model import (
     make_loss_fn,
 )
 from jaxseq.tasks.line_splits import LineSplits
-from jaxseq.tasks.ngram_fitting import arpa_exports, fit_ngrams
+from jaxseq.tasks.ngram_files import arpa_exports, read_ngrams
+from jaxseq.tasks.ngram_fitting import fit_ngrams, fitted_tables
 from jaxseq.tasks.task import Evaluation, IsOurs, LayerOutputs, Showcase, Variables, Workspace, register_task
 from jaxseq.tasks.token_scores import token_log_probabilities
 from jaxseq.tasks.token_splits import Extent, TextLoader, TokenSplits
@@ -68,6 +71,8 @@ class LanguageModeling:
     model: LanguageModel | NGram
     texts: TokenSplits | None = field(default=None, compare=False, repr=False)
     """None where it was restored without data."""
+    ngrams: BackoffTables | None = field(default=None, compare=False, repr=False)
+    """Those of model.arpa, where a run begins with them."""
 
     metrics: ClassVar[tuple[Metric, ...]] = TOKEN_METRICS
     counted: ClassVar[str] = "tokens"
@@ -80,8 +85,8 @@ class LanguageModeling:
         """Reads the texts; without artifacts it trains a tokenizer on them.
 
         Raises:
-            InputError: a source cannot be used, the prompt or the texts have symbols that the tokenizer does not know,
-                or the sections do not fit each other.
+            InputError: a source or a file cannot be used, the prompt or the texts have symbols that the tokenizer does
+                not know, or the sections do not fit each other.
         """
         task, data = _sections(experiment)
         before = None if workspace.artifacts is None else _tokenizer(workspace.artifacts)
@@ -101,7 +106,10 @@ class LanguageModeling:
             workspace.tell(f"task.prompt: {remark}")
         if task.objective != "full":
             require_objective(task, tokenizer, texts.counts())
-        return dataclasses.replace(cls._of(experiment, tokenizer), texts=texts)
+        made, model = cls._of(experiment, tokenizer), experiment.model
+        if workspace.artifacts is None and isinstance(model, NGramConfig) and model.arpa:
+            return dataclasses.replace(made, texts=texts, ngrams=read_ngrams(model, tokenizer, silent=made.forbidden))
+        return dataclasses.replace(made, texts=texts)
 
     @classmethod
     def restore(cls, experiment: ExperimentConfig, artifacts: Mapping[str, bytes]) -> Self:
@@ -202,8 +210,10 @@ class LanguageModeling:
         return isinstance(self.model, NGram)
 
     def fitted(self) -> Fitted:
-        """The n-grams of the training split, smoothed."""
+        """The n-grams of the training split, smoothed; or those that it begins with."""
         assert isinstance(self.model, NGram)
+        if self.ngrams is not None:
+            return fitted_tables(self.ngrams)
         return fit_ngrams(self.model, self._texts.training_tokens(), silent=self.forbidden)
 
     def init(self, key: jax.Array) -> Variables:
@@ -289,6 +299,8 @@ class LanguageModeling:
 
     def training_memory(self, *, batches: int) -> list[Part]:
         """Outputs of layers, carry, weights of attention, and `batches` batches."""
+        if self.ngrams is not None:
+            return [Part("the n-grams", self.ngrams.nbytes, "give a file of fewer", on_host=True)]
         if isinstance(self.model, NGram):
             return counting_parts(self.model, tokens=len(self._texts.training_tokens().ids))
         rows, length, carried = self.data.batch_size, self.data.length, self.training_loader.carried

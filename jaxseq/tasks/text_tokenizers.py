@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from jaxseq.config import RunningTextConfig, TextConfig
+from jaxseq.config import LinesConfig, RunningTextConfig, TextConfig
 from jaxseq.errors import InputError
+from jaxseq.interop.arpa import UNKNOWN, is_arpa, read_arpa_unigrams
 from jaxseq.opening import open_regular
 from jaxseq.paths import expanded
 from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
@@ -30,7 +32,10 @@ def make_tokenizer(config: TextConfig, texts: Iterable[str], *, words: WordOptio
     """
     kind, normalize = config.tokenizer, config.normalize
     if config.tokenizer_file:
-        return _given(expanded(config.tokenizer_file), config, padding=padding)
+        path = expanded(config.tokenizer_file)
+        if kind == "word" and is_arpa(path):
+            return _of_arpa(path, config, words)
+        return _given(path, config, padding=padding)
     if kind == "word":
         return WordTokenizer.train(texts, normalize=normalize, options=words)
     if kind == "morpheme":
@@ -78,6 +83,20 @@ def _given(path: Path, config: TextConfig, *, padding: bool) -> Tokenizer:
             f"--data.tokenizer {tokenizer.kind}, or another file"
         )
     return tokenizer
+
+
+def _of_arpa(path: Path, config: TextConfig, words: WordOptions) -> WordTokenizer:
+    """The words of an ARPA file in its order, and line ends where they are the ends of its sentences."""
+    try:
+        found = read_arpa_unigrams(path)
+        listed = found.symbols
+        reads_line_ends = words.how.split("\n") == ["\n"] and not isinstance(config, LinesConfig)
+        if reads_line_ends and found.is_of_sentences and "\n" not in listed:
+            listed = ("\n", *listed)
+        options = replace(words, max_words=None, min_count=1, unknown="unk" if UNKNOWN in found.words else "error")
+        return WordTokenizer(listed, options, tuple(config.normalize))
+    except InputError as error:
+        raise InputError(f"data.tokenizer_file {path} cannot be used: {error}") from error
 
 
 def _is_ours(content: bytes) -> bool:

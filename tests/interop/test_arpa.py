@@ -16,7 +16,7 @@ from kneser_ney_by_hand import log_probability
 from jaxseq.data.kneser_ney import estimate_kneser_ney
 from jaxseq.data.ngram_counts import count_ngrams
 from jaxseq.errors import InputError
-from jaxseq.interop.arpa import ArpaModel, arpa_names, arpa_pieces, read_arpa
+from jaxseq.interop.arpa import ArpaModel, arpa_names, arpa_pieces, is_arpa, read_arpa, read_arpa_unigrams
 from jaxseq.models import NGram
 
 PRUNED = """
@@ -294,6 +294,53 @@ def test_what_is_no_arpa_file_is_told(tmp_path):
         archive.writestr("a.txt", PRUNED)
         archive.writestr("b.txt", PRUNED)
     assert "holds several files: unpack it" in refused(tmp_path / "two.zip")
+
+
+def test_single_words_are_read_alone_and_named_back(tmp_path):
+    symbols = ["<pad>", "\n", " ", "<unk>", "\u200b", "<U+0041>", "<U+0020>x", "가"]
+    tables = estimate_kneser_ney(count_ngrams([1, 2, 4, 1, 3], order=2, vocabulary_size=8), excluded=[0]).tables
+    path = written(tmp_path, b"".join(arpa_pieces(tables, arpa_names(symbols))))
+    cut = written(tmp_path, path.read_bytes().partition(b"\\2-grams:")[0], "cut.arpa")
+    found = read_arpa_unigrams(cut)
+    assert (found.order, found.symbols, found.is_of_sentences) == (2, (*symbols[1:6], " x", symbols[7]), False)
+    assert found.words["<s>"] == found.words["</s>"] == -99
+    assert read_arpa_unigrams(written(tmp_path, PRUNED)).is_of_sentences
+    raw = ["a\u200b", "a<U+1F600>", "<U+D800>", "<U+110000>"]  # of others, who escape nothing
+    lines = "".join(f"-1\t{word}\n" for word in raw)
+    content = f"\\data\\\nngram 1=4\n\n\\1-grams:\n{lines}\n\\end\\\n"
+    path = written(tmp_path, content)
+    assert read_arpa_unigrams(path).symbols == tuple(raw)
+    model = read_arpa(path, names=arpa_names(raw))
+    assert np.isfinite(model.tables.grams[0].log_probabilities).all()
+
+
+def test_what_is_called_so_or_begins_so_is_an_arpa_file(tmp_path):
+    assert is_arpa(written(tmp_path, PRUNED, "model.lm"))
+    assert is_arpa(written(tmp_path, gzip.compress(b"\n" + PRUNED.encode()), "model.lm.gz"))
+    assert is_arpa(written(tmp_path, b"", "model.ARPA.gz"))
+    assert not is_arpa(written(tmp_path, '{"kind": "word"}', "tokenizer.json"))
+    assert not any(map(is_arpa, (tmp_path, tmp_path / "none", tmp_path / ("x" * 300), written(tmp_path, b"", "x"))))
+
+
+def test_special_words_that_a_vocabulary_lacks_are_passed_over(tmp_path):
+    names = ["b", "a", "한국"]
+    model = read_arpa(written(tmp_path, PRUNED), names=names)
+    assert [len(grams.words) for grams in model.tables.grams] == [3, 3, 1]
+    tokens = ["a", "b", "a", "한국", "b", "b", "a"]
+    ids = [names.index(token) for token in tokens]
+    found = [log_probability(model.tables, ids[i], ids[:i]) / math.log(10) for i in range(len(ids))]
+    kenlm = of_kenlm(tmp_path / "model.arpa")
+    scores = [score for score, _, _ in kenlm.full_scores(" ".join(tokens), bos=False, eos=False)]
+    np.testing.assert_allclose(found, scores, rtol=0, atol=1e-5)
+
+
+def test_what_ends_sentences_in_running_text_begins_the_next_too(tmp_path):
+    names = ["b", "a", "한국", "<U+000A>"]
+    model = read_arpa(written(tmp_path, PRUNED), names=names, sentence_end=3)
+    sentences = [["a", "b", "a", "한국"], ["한국", "b", "a", "b"], [], ["b"] * 7]
+    ids = [3, *(id for words in sentences for id in [*map(names.index, words), 3])]
+    found = [log_probability(model.tables, ids[i], ids[:i]) / math.log(10) for i in range(1, len(ids))]
+    np.testing.assert_allclose(found, in_kenlm(tmp_path / "model.arpa", sentences), rtol=0, atol=1e-5)
 
 
 def test_words_must_be_those_of_the_vocabulary(tmp_path):
