@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_tokenizers import sentencepiece_model
 
 from jaxseq import runtime
 from jaxseq.commands import train
@@ -74,7 +75,11 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     own = ["--data.split", "1", "0", "0", "--data.validation-source", "a.txt", "--data.test-source", "a.txt"]
     assert train.main([*source, *lines[2:4], *own, "--name", "words", *TINY], program="train.py") == 0
     assert train.main([*source, *TINY[:-2], "--model.kind", "ngram", "--name", "ngram"], program="train.py") == 0
+    (tmp_path / "a.model").write_bytes(sentencepiece_model())
+    given = ["--data.tokenizer", "sentencepiece", "--data.tokenizer-file", "a.model"]
     for kind in ("corpus", "lines"):
+        words = ["--data.kind", kind, *given, "--model.kind", "ngram", "--name", f"given_{kind}"]
+        assert train.main([*source, *words, *TINY[:-2]], program="train.py") == 0
         pieces = ["--data.kind", kind, "--data.tokenizer", "bpe", "--data.pieces", "300", "--name", f"pieces_{kind}"]
         assert train.main([*source, *pieces, *TINY], program="train.py") == 0
     words = ["--data.tokenizer", "word", "--task.samples", "2", "--task.sampler", "unigram", "--task.objective"]
@@ -99,8 +104,9 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     tables = ["--data.source", "train.tsv", "--data.test-source", "test.tsv", "--train.steps", "2"]
     words = ["--task.pooling", "sum", "--task.head", "bias", "--train.devices", "1", "--name", "classes"]
     assert train.main([*classify, *tables, *words], program="train.py") == 0
-    pieces = ["--data.tokenizer", "bpe", "--data.pieces", "300", "--name", "classes_of_pieces"]
-    assert train.main([*classify, *tables, *words, *pieces], program="train.py") == 0
+    for pieces in (["--data.tokenizer", "bpe", "--data.pieces", "300"], given):
+        more = [*pieces, "--name", f"classes_of_{pieces[1]}"]
+        assert train.main([*classify, *tables, *words, *more], program="train.py") == 0
     for kind in kinds_of("optimizer").values():
         for schedule in ("constant", "cosine", "step"):
             make_optimizer(kind(schedule=schedule), steps=10)

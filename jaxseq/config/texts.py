@@ -35,6 +35,9 @@ class TextConfig(DataConfig):
     tokenizer_file: Annotated[str, Text(4096, file=True), FIXED] = ""
     """A tokenizer to take as it is, instead of one that is trained on the text: a SentencePiece model, a tokenizer.json
     of the library tokenizers, one of a run, or the words of an ARPA file (tokenizer "word")."""
+    file_normalization: Annotated[bool, FIXED] = True
+    """Do to a text first what a SentencePiece model does by itself, as NFKC; without it a text is read as it is, white
+    space too."""
     pieces: Annotated[Count, FIXED] = 8_000
     """Ids of a tokenizer of pieces that is trained (bpe, wordpiece, unigram)."""
     splitter: Annotated[SplitterName, FIXED] = "lines"
@@ -52,5 +55,7 @@ class TextConfig(DataConfig):
             raise refuse("data.min_count", self.min_count, f"the {kind} tokenizer {why}, leave it at 1")
         if self.max_words and kind not in ("word", "morpheme"):
             raise refuse("data.max_words", self.max_words, f"the tokenizer {kind} has no words, leave it at 0")
+        if kind != "sentencepiece" and not self.file_normalization:
+            raise refuse("data.file_normalization", False, f"the {kind} tokenizer has no such file, leave it at true")
         if kind == "sentencepiece" and not self.tokenizer_file:
             raise refuse("data.tokenizer", kind, "it is read from a file, give data.tokenizer_file")

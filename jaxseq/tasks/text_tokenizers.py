@@ -70,7 +70,10 @@ def _given(path: Path, config: TextConfig, *, padding: bool) -> Tokenizer:
         ) from error
     try:
         if kind == "sentencepiece":
-            tokenizer: Tokenizer = SentencePieceTokenizer.read(content, normalize=config.normalize, padding=padding)
+            own = config.file_normalization
+            tokenizer: Tokenizer = SentencePieceTokenizer.read(
+                content, normalize=config.normalize, normalization=own, padding=padding
+            )
         elif _is_ours(content):
             tokenizer = tokenizer_from_text(content)
         else:

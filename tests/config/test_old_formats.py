@@ -101,6 +101,7 @@ LATER = (
     "test_source",
     "splitter",
     "max_words",
+    "file_normalization",
     "tokenizer_file",
     "pieces",
     "tie_embedding",

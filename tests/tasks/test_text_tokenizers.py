@@ -65,6 +65,19 @@ def test_a_tokenizer_that_is_given_is_taken_as_it_is(source, tmp_path):
     assert tokenizer == SentencePieceTokenizer.read(sentencepiece_model(), padding=False)
 
 
+def test_what_a_sentencepiece_model_normalises_can_be_left_out(tmp_path):
+    """sentencepiece#329, #839: the usual normalisation makes two full stops of U+FE30."""
+    text = "a︰b  speak\n"
+    (tmp_path / "a.txt").write_text(text * 20, encoding="utf-8")
+    (tmp_path / "m.model").write_bytes(sentencepiece_model())
+    fields = {"source": str(tmp_path / "a.txt"), "tokenizer_file": str(tmp_path / "m.model")}
+    for section in (CorpusConfig, LabelledConfig):
+        for keep, decoded in ((True, "a..b speak"), (False, text)):
+            config = section(tokenizer="sentencepiece", file_normalization=keep, length=200, **fields)
+            made = prepare(config).tokenizer if section is CorpusConfig else train_tokenizer(config, [text])
+            assert made.decode(made.encode(text)) == decoded
+
+
 def test_a_tokenizer_that_the_library_wrote_is_read(source, tmp_path):
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -112,6 +125,10 @@ def test_a_vocabulary_smaller_than_its_specials_is_one_line(source):
     [
         ({"tokenizer": "sentencepiece"}, r"data\.tokenizer is 'sentencepiece': it is read from a file"),
         ({"tokenizer": "unigram", "min_count": 2}, r"data\.min_count is 2: the unigram tokenizer counts no symbols"),
+        (
+            {"tokenizer": "bpe", "file_normalization": False},
+            r"data\.file_normalization is False: the bpe tokenizer",
+        ),
         ({"tokenizer": "bpe", "max_words": 9}, r"data\.max_words is 9: the tokenizer bpe has no words"),
     ],
 )
