@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -36,7 +36,7 @@ class PredictArguments:
     """Format of the file, where its name does not tell it."""
     text_column: str = "text"
     """Column or key of a table that holds the texts."""
-    encoding: str = "utf-8"
+    encoding: Annotated[str, tyro.conf.arg(aliases=["--data.encoding"])] = "utf-8"
     """Encoding of the file."""
     format: Literal["text", "csv", "jsonl"] = "text"
     """What to print: lines for people, comma-separated values with a header, or a JSON object on each line."""

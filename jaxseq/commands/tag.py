@@ -41,7 +41,7 @@ class TagArguments:
     """Format of the file, where its name does not tell it."""
     text_column: str = "text"
     """Column or key of a table that holds the texts."""
-    encoding: str = "utf-8"
+    encoding: Annotated[str, tyro.conf.arg(aliases=["--data.encoding"])] = "utf-8"
     """Encoding of the file; what comes out is UTF-8."""
     format: Literal["text", "jsonl"] = "text"
     """What to write: lines of tokens, to train on as words (splitter "whitespace"), or a JSON object on each line with

@@ -48,7 +48,8 @@ def _found(source: str) -> list[Path]:
         )
         if not files:
             raise InputError(
-                f'the folder {shown(source)} holds no .txt file: name other files by a glob, "{shown(source)}/**/*.md"'
+                f"the folder {shown(source)} holds no .txt file: name other files by a glob, "
+                f'"{shown(source.rstrip("/"))}/**/*.md"'
             )
         return files
     if path.exists():

@@ -160,21 +160,30 @@ class ArpaFile:
                 self.fail(f"the {order}-grams end after {read:,} of the {count:,} that the start promises", _MEND)
             if b"" in parts:
                 parts = [part for part in parts if part]
-            if not order < len(parts) < order + 3:
-                self.fail(
-                    f"a {order}-gram makes {order + 1} or {order + 2} parts, it has {len(parts)}", "mend the line"
-                )
-            number = self._number_in(parts[0])
-            if number > 0:
-                self.fail(f"{_shown(parts[0])} is above 0, no logarithm of a probability", "mend the line")
-            backoff = self._number_in(parts[-1]) if len(parts) > order + 1 else 0.0
-            if is_last and backoff:
-                self.fail(f"one of the longest n-grams has a back-off weight, {_shown(parts[-1])}", "leave it out")
-            ids.extend(ids_of(parts))
-            numbers.append(number)
+            number = self._number
+            try:
+                log, backoff = self._numbers_of(parts, order, is_last=is_last)
+                ids.extend(ids_of(parts))
+            except InputError:
+                if self._next() is not None:
+                    raise
+                self.fail(f"the file ends within one of the {order}-grams", _MEND, line=number)
+            numbers.append(log)
             backoffs.append(backoff)
         shape = (count, order)
         return Grams(np.array(ids, np.int32).reshape(shape), np.array(numbers), np.array(backoffs), first)
+
+    def _numbers_of(self, parts: list[bytes], order: int, *, is_last: bool) -> tuple[float, float]:
+        """The logarithms of the probability and of the back-off weight in a record."""
+        if not order < len(parts) < order + 3:
+            self.fail(f"a {order}-gram makes {order + 1} or {order + 2} parts, it has {len(parts)}", "mend the line")
+        log = self._number_in(parts[0])
+        if log > 0:
+            self.fail(f"{_shown(parts[0])} is above 0, no logarithm of a probability", "mend the line")
+        backoff = self._number_in(parts[-1]) if len(parts) > order + 1 else 0.0
+        if is_last and backoff:
+            self.fail(f"one of the longest n-grams has a back-off weight, {_shown(parts[-1])}", "leave it out")
+        return log, backoff
 
     def _number_in(self, field: bytes) -> float:
         try:

@@ -26,7 +26,7 @@ _REMEDIES = {
     errno.EMFILE: "too many files are open: raise their limit (ulimit -n)",
     errno.ENFILE: "too many files are open on this machine: close some program",
     errno.EIO: "the disk fails: choose another one",
-    errno.ENOENT: "its directory is no longer there: was it removed or renamed?",
+    errno.ENOENT: "its directory is not there, or no longer: make it, or choose another",
 }
 
 

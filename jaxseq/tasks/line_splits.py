@@ -43,6 +43,7 @@ class LineSplits:
         Raises:
             InputError: a source cannot be used, has symbols that the tokenizer does not know, or a split no line.
         """
+        own_sources = {"validation": config.validation_source, "test": config.test_source}
         with workspace.waiting() if any(map(waits, config.sources)) else nullcontext():
             texts = list(_lines(config, config.source, workspace.poll))
             if not texts:
@@ -53,11 +54,15 @@ class LineSplits:
             own = _encoded(tokenizer, texts, config.source)
             bounds = split_bounds(len(own), config.split)
             lines = {name: own[bounds[at] : bounds[at + 1]] for at, name in enumerate(SPLITS)}
-            for name, source in (("validation", config.validation_source), ("test", config.test_source)):
+            for name, source in own_sources.items():
                 if source:
                     lines[name] = _encoded(tokenizer, list(_lines(config, source, workspace.poll)), source)
         for name in config.splits:
             if not lines[name]:
+                if source := own_sources.get(name):
+                    raise InputError(
+                        f"{source} has no line to read: give --data.{name}-source a source that holds text"
+                    )
                 raise InputError(
                     f"the {name} split has no line, data.split is {config.split} of {len(own):,}: give it a larger "
                     "share or add text"

@@ -1,9 +1,12 @@
 """The tokenizer that a data section describes."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jaxseq.config import LinesConfig, RunningTextConfig, TextConfig
 from jaxseq.errors import InputError
@@ -36,14 +39,15 @@ def make_tokenizer(config: TextConfig, texts: Iterable[str], *, words: WordOptio
         if kind == "word" and is_arpa(path):
             return _of_arpa(path, config, words)
         return _given(path, config, padding=padding)
-    if kind == "word":
-        return WordTokenizer.train(texts, normalize=normalize, options=words)
-    if kind == "morpheme":
-        return MorphemeTokenizer.train(texts, normalize=normalize, options=words)
     options = {"min_count": config.min_count} if config.min_count != 1 else {}  # not every kind has it
     if kind in _PIECES:
         options |= {"size": config.pieces, "padding": padding}
-    return TOKENIZERS[kind].train(texts, normalize=normalize, **options)
+    with _told_by_fields(config):
+        if kind == "word":
+            return WordTokenizer.train(texts, normalize=normalize, options=words)
+        if kind == "morpheme":
+            return MorphemeTokenizer.train(texts, normalize=normalize, options=words)
+        return TOKENIZERS[kind].train(texts, normalize=normalize, **options)
 
 
 def word_options(config: RunningTextConfig, *, padding: bool = False) -> WordOptions:
@@ -56,6 +60,22 @@ def word_options(config: RunningTextConfig, *, padding: bool = False) -> WordOpt
         padding=padding,
         unknown="error" if known else "unk",
     )
+
+
+@contextmanager
+def _told_by_fields(config: Any) -> Iterator[None]:
+    """While entered, what a trainer says of its options is said of the fields they come from, and of no text, where."""
+    try:
+        yield
+    except InputError as error:
+        told = str(error)
+        if found := re.match(r"(size|min_count) is \d", told):
+            field = "pieces" if found[1] == "size" else found[1]
+            raise InputError(f"data.{field}{told.removeprefix(found[1])}") from error
+        if "to train a tokenizer on" in told:
+            said = told.removeprefix("there is ")
+            raise InputError(f"{config.source} has {said}; give --data.source a source that holds text") from error
+        raise
 
 
 def _given(path: Path, config: TextConfig, *, padding: bool) -> Tokenizer:
@@ -79,7 +99,9 @@ def _given(path: Path, config: TextConfig, *, padding: bool) -> Tokenizer:
         else:
             tokenizer = read_tokenizers_json(content, normalize=config.normalize, padding=padding)
     except InputError as error:
-        raise InputError(f"data.tokenizer_file {path} cannot be used: {error}") from error
+        raise InputError(
+            f"data.tokenizer_file {path} cannot be used: {error}; fetch it again, or give another"
+        ) from error
     if tokenizer.kind != kind:
         raise InputError(
             f"data.tokenizer_file {path} holds a {tokenizer.kind} tokenizer and data.tokenizer is {kind}: give "

@@ -250,7 +250,8 @@ class MorphemeTokenizer:
                 if symbol not in self._known:
                     raise UnknownSymbolError(
                         f"{symbol!r} at offset {place} of the text is not among the {len(self.morphemes):,} morphemes "
-                        "of the vocabulary: leave it out, or train with unknown='unk'"
+                        "of the vocabulary: leave it out, or train with <unk> for rare ones (--data.min-count 2, "
+                        "--data.max-words, or unknown='unk')"
                     )
         raise AssertionError("no symbol of the text is unknown")
 

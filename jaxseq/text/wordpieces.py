@@ -121,7 +121,8 @@ class WordPieceTokenizer(ChunkedTokenizer):
         # The library numbers these in the order of a hash table, which chooses among pairs that are equally frequent.
         inside = sorted({_INSIDE + character for word in words for character in word[1:]})
         needed = padding + 1 + len(inside) + len({character for word in words for character in word})
-        refuse_few_ids(size, needed=needed, what="the characters, the unknown word" + " and padding" * padding)
+        reserved = ", the unknown word and padding" if padding else " and the unknown word"
+        refuse_few_ids(size, needed=needed, what=f"the characters{reserved}")
         model = library.Tokenizer(library.models.WordPiece(unk_token=UNKNOWN_WORD))
         model.pre_tokenizer = before
         trainer = library.trainers.WordPieceTrainer(

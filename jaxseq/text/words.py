@@ -244,7 +244,8 @@ class WordTokenizer:
             case "error":
                 raise UnknownSymbolError(
                     f"{reprlib.repr(word)}, word {at + 1:,} of the text, is not among the {len(self.words):,} words of "
-                    "the vocabulary: leave it out, or train with unknown='unk'"
+                    "the vocabulary: leave it out, or train with <unk> for rare words (--data.min-count 2, "
+                    "--data.max-words, or unknown='unk')"
                 )
 
     def _texts_of(self, ids: ArrayLike) -> list[str | None]:

@@ -131,7 +131,7 @@ def test_the_file_is_not_needed_afterwards(folder):
 
 CUT = {
     "in the header": ("ngram 2=6", r", line 3: 'ngram' is not the number of 2-grams"),
-    "in a section": ("-0.375\ta b", ", line 16: a 2-gram makes 3 or 4 parts, it has 1: mend the line"),
+    "in a section": ("-0.375\ta b", ", line 16: the file ends within one of the 2-grams: fetch the file again"),
     "between sections": ("\\3-grams:", r", line 22: the file ends where \3-grams: should stand: fetch the file again"),
     "before the end": ("\\end\\", r", line 26: the file ends where \end\ should stand: fetch the file again"),
 }

@@ -1,6 +1,7 @@
 """Whatever is wrong with what a person gives: one line that names it, exit code 2, nothing left behind."""
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_line import TINY, jaxseq, refused, snapshot
+from small_tokenizers import bpe, sentencepiece_model
 
 from jaxseq.commands.main import COMMANDS
 from jaxseq.storage import atomic
@@ -36,7 +38,7 @@ def odd(folder):
         (f"--data.source {'long' * 70}", "cannot be looked up (File name too long)"),
         ("--data.source ~nobody.by.that.name/x.txt", "cannot be looked up (Could not determine home directory"),
         ("--data.source=", "--data.source is empty"),
-        ("--data.min-count 100000", "min_count is 100000, the most frequent symbol occurs"),
+        ("--data.min-count 100000", "error: data.min_count is 100000, the most frequent symbol occurs"),
         ("--fresh syntax.py", "(the order is jaxseq train [configs/NAME.py] OPTIONS)"),
         ("--data.source tfds:", "tfds"),
         ("--data.source - --data.memory-map", "standard input can be read only once"),
@@ -96,6 +98,97 @@ def test_it_is_refused_with_its_name_and_the_remedy(odd, words, told):
 )
 def test_so_is_every_other_command_line_that_cannot_be(odd, words, told):
     assert told in refused(*words.split(), folder=odd)
+
+
+@pytest.fixture
+def pieces(odd):
+    """Holds tokenizers that are damaged, and texts that hold nothing or something new."""
+    model, ours = sentencepiece_model(), json.dumps(bpe().to_json())
+    theirs = json.dumps({"version": "1.0", "model": {"type": "BPE"}})
+    for name, content in (
+        *(("cut.model", model[: len(model) // 2]), ("none.model", b""), ("garbage.model", bytes(range(255, 0, -1)))),
+        *(("cut.json", ours[: len(ours) // 2].encode()), ("garbage.json", bytes(range(128, 256)))),
+        ("theirs.json", theirs[: len(theirs) // 2].encode()),
+        *(("blank.txt", b"\n \n\t\n"), ("new.txt", b"the zebra\n" * 60)),
+    ):
+        (odd / name).write_bytes(content)
+    (odd / "folder").mkdir()
+    return odd
+
+
+_OWN = "--data.split 1 0 0 --data.validation-source"
+_WORDS = "--data.tokenizer word --data.splitter whitespace"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "--data.tokenizer bpe --data.pieces 255",
+            "data.pieces is 255, and the 256 bytes have 256 ids: give 256 or more",
+        ),
+        (
+            "--data.kind lines --data.tokenizer bpe --data.pieces 3",
+            "data.pieces is 3, and the 256 bytes and padding have 257 ids: give 257 or more",
+        ),
+        (
+            "--data.tokenizer wordpiece --data.pieces 2",
+            "data.pieces is 2, and the characters and the unknown word have",
+        ),
+        ("--data.tokenizer unigram --data.pieces 2", "data.pieces is 2, and padding, bytes and characters have up to"),
+        (f"{_WORDS} --data.max-words -1", "data.max_words is -1: give a number from 0 to"),
+        (f"{_WORDS} --data.min-count 99999", "data.min_count is 99999, the most frequent word occurs"),
+        (
+            f"{_WORDS} --task.prompt zebra",
+            "leave it out, or train with <unk> for rare words (--data.min-count 2, --data.max-words, or unknown='unk')",
+        ),
+        (f"{_WORDS} {_OWN} new.txt", "new.txt, document 1: 'zebra', word 2 of the text, is not among the"),
+        (
+            f"--data.kind lines {_WORDS} {_OWN} new.txt",
+            "new.txt, of the lines that are read line 1: 'zebra', word 2 of the text, is not among the",
+        ),
+        (
+            f"--data.kind lines {_OWN} blank.txt",
+            "blank.txt has no line to read: give --data.validation-source a source that holds text",
+        ),
+        ("--data.kind lines --data.source blank.txt", "blank.txt has no line to read: give --data.source a source"),
+        (
+            f"{_WORDS} --data.source blank.txt",
+            "blank.txt has no word to train a tokenizer on: the text is empty, or all of it left out; give",
+        ),
+        (
+            "--data.source folder/",
+            'the folder folder/ holds no .txt file: name other files by a glob, "folder/**/*.md"',
+        ),
+        ("--data.kind lines --data.source nowhere/*.txt", "no file matches nowhere/*.txt"),
+        *(
+            (
+                f"--data.tokenizer {kind} --data.tokenizer-file {file}",
+                f"error: data.tokenizer_file {file} cannot be used: {what}",
+            )
+            for kind, file, what in (
+                ("sentencepiece", "cut.model", "this is no SentencePiece model (the bytes end at offset"),
+                ("sentencepiece", "none.model", "this is no SentencePiece model: of its 0 pieces one must be unknown"),
+                ("sentencepiece", "garbage.model", "this is no SentencePiece model (no number at offset"),
+                ("bpe", "cut.json", "this is no JSON ("),
+                ("bpe", "theirs.json", "this is no JSON ("),
+                ("word", "garbage.json", "a tokenizer in JSON is UTF-8, this is not at offset 0"),
+            )
+        ),
+    ],
+)
+def test_vocabularies_and_tokenizer_files_that_cannot_be_are_one_line(pieces, words, told):
+    line = refused("train", *TINY, *words.split(), folder=pieces)
+    assert told in line
+    assert line.endswith("; fetch it again, or give another\n") == ("tokenizer-file" in words)
+
+
+@pytest.mark.parametrize("command", ["tag", "predict"])
+def test_the_remedy_for_an_encoding_works_as_it_is_said(odd, command):
+    words = {"tag": ["latin.txt"], "predict": ["nowhere", "--file", "latin.txt"]}[command]
+    code, _, err = jaxseq(command, *words, "--data.encoding", "latin-1", folder=odd)
+    assert "--data.encoding" not in err
+    assert code == (0 if command == "tag" else 2)  # there is no run
 
 
 @pytest.mark.parametrize(
