@@ -33,5 +33,5 @@ config = ExperimentConfig(
     ),
     model=RNNConfig(cell="lstm", features=1024, layers=2, embedding=256),
     optimizer=AdamConfig(learning_rate=1e-3),
-    train=TrainConfig(epochs=5, log_every=20),
+    train=TrainConfig(epochs=5, log_every=20, devices=1),
 )
