@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxseq.errors import InputError
+from jaxseq.text.chunks import PART
+from jaxseq.text.codepoints import grouped
 from jaxseq.text.common import utf8_of
 from jaxseq.text.sentencepiece_model import SPACE, Piece, SentencePieceModel, read_model, without_normalization
 from jaxseq.text.subword_libraries import sentencepiece_library
@@ -192,6 +194,18 @@ class SentencePieceTokenizer(SubwordTokenizer):
         normalized, starts = self._processor.normalize(text, with_offsets=True)
         first = int(self._begins_with_space and normalized.startswith(SPACE))
         return normalized[first:].replace(SPACE, " "), starts[first:]
+
+    def encode_texts(self, texts: Iterable[str]) -> list[NDArray[np.int32]]:
+        """`encode` of each of `texts`, on all cores.
+
+        Raises:
+            UnknownSymbolError: as `encode`.
+        """
+        found: list[NDArray[np.int32]] = []
+        for group in grouped(map(self._normalizer, texts), PART):
+            utf8_of("".join(group))
+            found += self._processor.encode(group, return_type="numpy")
+        return [ids + np.int32(self.padding) for ids in found] if self.padding else found
 
     def _encode(self, text: str) -> NDArray[np.int32]:
         return self._processor.encode(text, return_type="numpy") + np.int32(self.padding)
