@@ -1,25 +1,14 @@
-"""Word vectors written to files, and read back from NumPy's."""
+"""Word vectors written to files that other programs read: word2vec's text and binary format, GloVe's text."""
 
-import io
-import zipfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
 
-NPZ = ".npz"
-_WORDS, _VECTORS = "words", "vectors"
-
-
-def npz_file(words: Sequence[str], vectors: NDArray[np.float32]) -> Iterator[bytes]:
-    """The content of NumPy's archive of `words` [v] (text) and `vectors` [v, d]; nothing in it needs pickle."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{_WORDS: np.array(words), _VECTORS: vectors})
-    yield buffer.getvalue()
+_AT_ONCE = 1000
+"""Words of a piece."""
 
 
 def word2vec_file(words: Sequence[str], vectors: NDArray[np.float32]) -> Iterator[bytes]:
@@ -28,36 +17,54 @@ def word2vec_file(words: Sequence[str], vectors: NDArray[np.float32]) -> Iterato
     Raises:
         InputError: a word holds white space, which stands between the numbers there.
     """
+    _check(words, ".txt or .vec")
+    yield _header(words, vectors)
+    yield from _text(words, vectors)
+
+
+def glove_file(words: Sequence[str], vectors: NDArray[np.float32]) -> Iterator[bytes]:
+    """The same as GloVe's text, which is without the first line.
+
+    Raises:
+        InputError: a word holds white space.
+    """
+    _check(words, ".glove")
+    yield from _text(words, vectors)
+
+
+def word2vec_binary_file(words: Sequence[str], vectors: NDArray[np.float32]) -> Iterator[bytes]:
+    """The same as word2vec's binary format: "v d", and then the word, a space, its numbers in float32, a newline.
+
+    Raises:
+        InputError: a word holds white space: a space ends it there, and readers pass over lines' ends before it.
+    """
+    _check(words, ".bin")
+    yield _header(words, vectors)
+    for begin in range(0, len(words), _AT_ONCE):
+        numbers = vectors[begin : begin + _AT_ONCE].astype("<f4")
+        some = zip(words[begin : begin + _AT_ONCE], numbers, strict=True)
+        yield b"".join(_encoded(word) + b" " + row.tobytes() + b"\n" for word, row in some)
+
+
+def _header(words: Sequence[str], vectors: NDArray[np.float32]) -> bytes:
+    return f"{len(words)} {vectors.shape[1]}\n".encode()
+
+
+def _text(words: Sequence[str], vectors: NDArray[np.float32]) -> Iterator[bytes]:
+    """A line a word; nine digits are enough for a float32 to come back as it was."""
+    form = " ".join(["%.9g"] * vectors.shape[1])
+    for begin in range(0, len(words), _AT_ONCE):
+        some = zip(words[begin : begin + _AT_ONCE], vectors[begin : begin + _AT_ONCE].tolist(), strict=True)
+        yield b"".join(_encoded(word) + b" " + (form % tuple(row)).encode() + b"\n" for word, row in some)
+
+
+def _encoded(word: str) -> bytes:
+    return word.encode("utf-8", "surrogatepass")
+
+
+def _check(words: Sequence[str], ending: str) -> None:
     for word in words:
         if not word or any(map(str.isspace, word)):
             raise InputError(
-                f"the word {word!r} holds white space, which no word in a .txt of vectors may: write an .npz"
+                f"the word {word!r} holds white space, which no word in a {ending} of vectors may: write an .npz"
             )
-    yield f"{len(words)} {vectors.shape[1]}\n".encode()
-    for word, vector in zip(words, vectors, strict=True):
-        yield f"{word} {' '.join(map(repr, vector.tolist()))}\n".encode("utf-8", "surrogatepass")
-
-
-def read_npz(path: Path) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """The words and vectors of what `npz_file` gives.
-
-    Raises:
-        InputError: it is another file, or damaged.
-    """
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            words, vectors = file[_WORDS], file[_VECTORS]
-    except KeyError as error:
-        raise InputError(f"{shown(path)} holds no word vectors: it must have {_WORDS!r} and {_VECTORS!r}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{shown(path)} is damaged, or no .npz ({shown(error)}): fetch it again") from error
-    if words.ndim != 1 or words.dtype.kind != "U" or vectors.ndim != 2 or vectors.dtype.kind != "f":
-        raise InputError(f"{shown(path)} holds no word vectors: words must be [v] texts, vectors [v, d] numbers")
-    if len(words) != len(vectors) or not vectors.shape[1]:
-        raise InputError(f"{shown(path)} holds {len(words):,} words and vectors of shape {list(vectors.shape)}")
-    with np.errstate(over="ignore"):
-        numbers = vectors.astype(np.float32)
-    if not np.isfinite(numbers).all():
-        word = str(words[~np.isfinite(numbers).all(axis=1)][0])
-        raise InputError(f"{shown(path)}: the vector of {shown(word)} is not finite in float32: leave the word out")
-    return tuple(map(str, words)), numbers

@@ -1,12 +1,16 @@
 """`jaxseq export`: from a run to a file of vectors, and from there to another model's embedding."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from command_line import TINY, jaxseq, refused
 
+from jaxseq.interop.word_vectors import read_word_vectors
 from jaxseq.runs.load import load_run
 
 WORDS = ["--data.tokenizer", "word", "--data.max-words", "50", "--model.kind", "window_bag"]
+ENDINGS = [".txt", ".vec", ".glove", ".bin", *([".safetensors"] if find_spec("safetensors") else [])]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,13 @@ def test_the_vectors_are_the_embedding_and_another_model_starts_from_them(words,
     assert code == 0, err
     assert "words (" in out + err
     assert "a.npz is there already" in refused("export", "runs/films", name, folder=words)
-    assert jaxseq("export", "runs/films", "films.txt", folder=words).code == 0
+    films = load_run(words / "runs/films")
+    symbols = films.task.tokenizer.vocabulary.symbols
+    for ending in ENDINGS:
+        assert jaxseq("export", "runs/films", f"films{ending}", folder=words).code == 0
+        found = read_word_vectors(words / f"films{ending}")
+        assert found.words == symbols
+        np.testing.assert_array_equal(found.vectors, films.params["body"]["embedding"]["table"])
 
 
 def test_one_hot_vectors_and_a_wrong_name_are_one_line(trained, words):
