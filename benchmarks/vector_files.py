@@ -3,9 +3,10 @@
     python -m benchmarks.vector_files                        a file of 20 MB in each format
     python -m benchmarks.vector_files --megabytes 1000 --rounds 3
 
-The vectors are drawn, 300 wide, and written with five digits as GloVe's are. Each reading has a process of its own, and
-the two take turns; shown are the median over rounds, in seconds, and the greatest memory of a process beyond what it
-held before it read. Both must find the same words and, to the last bit, the same vectors.
+The vectors are drawn, 300 wide, and written with five digits as GloVe's are. Of a model of fastText both read the words
+and the n-grams, of which they make the vectors. Each reading has a process of its own, and the two take turns; shown
+are the median over rounds, in seconds, and the greatest memory of a process beyond what it held before it read. Both
+must find the same words and, to the last bit, the same vectors.
 """
 
 import argparse
@@ -23,7 +24,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-FORMATS = ("GloVe's text", "word2vec's text", "word2vec's binary")
+from jaxseq.interop.fasttext import FastTextModel, fasttext_file
+from jaxseq.interop.ngram_vectors import NgramVectors
+
+GLOVE, TEXT, BINARY, FASTTEXT = "GloVe's text", "word2vec's text", "word2vec's binary", "fastText's model"
+FORMATS = (GLOVE, TEXT, BINARY, FASTTEXT)
 _AT_ONCE = 1000
 
 
@@ -48,9 +53,11 @@ def ours(path: Path, form: str) -> Reading:
 def theirs(path: Path, form: str) -> Reading:
     """Read by gensim, which has to be told the format."""
     from gensim.models import KeyedVectors
+    from gensim.models.fasttext import load_facebook_vectors
 
-    options = {"binary": form == FORMATS[2], "no_header": form == FORMATS[0]}
-    found, seconds, megabytes = _measured(partial(KeyedVectors.load_word2vec_format, str(path), **options))
+    options = {"binary": form == BINARY, "no_header": form == GLOVE}
+    load = partial(KeyedVectors.load_word2vec_format, **options) if form != FASTTEXT else load_facebook_vectors
+    found, seconds, megabytes = _measured(partial(load, str(path)))
     return Reading(seconds, megabytes, _digest(found.index_to_key, found.vectors))
 
 
@@ -76,29 +83,37 @@ def _digest(words: Sequence[str], vectors: np.ndarray) -> str:
 
 
 def content(form: str, *, words: int, width: int) -> Iterator[bytes]:
-    """A file in pieces: drawn vectors of words of four to twelve letters, of which each is there once."""
+    """A file in pieces: drawn vectors of drawn words. A model of fastText has as many n-grams, and as many outputs."""
     draw = np.random.default_rng(0)
-    if form != FORMATS[0]:
+    if form == FASTTEXT:
+        own, buckets = draw.standard_normal((2, words, width), np.float32)
+        names = [name.decode() for name in _names(draw, range(words))]
+        yield from fasttext_file(FastTextModel(names, range(words, 0, -1), own, NgramVectors(buckets)))
+        return
+    if form != GLOVE:
         yield f"{words} {width}\n".encode()
     numbers = " ".join(["%.5g"] * width)
     for begin in range(0, words, _AT_ONCE):
-        size = min(_AT_ONCE, words - begin)
-        vectors = draw.normal(0, 0.4, (size, width)).astype(np.float32)
-        letters = draw.integers(97, 123, (size, 8), np.uint8)
-        lengths = draw.integers(0, 9, size)
-        names = [bytes(letters[i, : lengths[i]]) + b"%x" % (begin + i + 4096) for i in range(size)]
-        if form == FORMATS[2]:
-            rows = zip(names, vectors.astype("<f4"), strict=True)
-            yield b"".join(name + b" " + row.tobytes() + b"\n" for name, row in rows)
+        some = range(begin, min(begin + _AT_ONCE, words))
+        vectors, names = draw.normal(0, 0.4, (len(some), width)).astype("<f4"), _names(draw, some)
+        if form == BINARY:
+            yield b"".join(name + b" " + row.tobytes() + b"\n" for name, row in zip(names, vectors, strict=True))
         else:
             rows = zip(names, vectors.tolist(), strict=True)
             yield b"".join(name + b" " + (numbers % tuple(row)).encode() + b"\n" for name, row in rows)
 
 
+def _names(draw: np.random.Generator, numbers: Sequence[int]) -> list[bytes]:
+    """Words of four to some sixteen letters and digits, of which no two are the same."""
+    letters = draw.integers(97, 123, (len(numbers), 8), np.uint8)
+    lengths = draw.integers(0, 9, len(numbers))
+    return [bytes(letters[i, : lengths[i]]) + b"%x" % (4096 + number) for i, number in enumerate(numbers)]
+
+
 def write(path: Path, form: str, *, megabytes: float, width: int) -> int:
     """Writes a file of about that size; its words."""
-    sample = b"".join(content(form, words=_AT_ONCE, width=width))
-    words = max(1, round(megabytes * 1e6 * _AT_ONCE / len(sample)))
+    sample = sum(map(len, content(form, words=_AT_ONCE, width=width)))
+    words = max(1, round(megabytes * 1e6 * _AT_ONCE / sample))
     with path.open("wb") as file:
         file.writelines(content(form, words=words, width=width))
     return words

@@ -1,6 +1,7 @@
 """Word vectors as archives of arrays: NumPy's .npz, .safetensors."""
 
 import json
+import struct
 import sys
 
 import numpy as np
@@ -147,12 +148,23 @@ def test_a_safetensors_whose_words_are_no_list_of_texts_is_refused(tmp_path, wor
     assert "words must be a JSON list" in refused(path) or "is damaged, or no .safetensors" in refused(path)
 
 
-def test_vectors_in_half_precision_are_read_and_bfloat16_is_told(tmp_path):
-    torch, save = pytest.importorskip("torch"), pytest.importorskip("safetensors.torch").save_file
-    path, words = tmp_path / "a.safetensors", torch.tensor(list(b'["a"]'), dtype=torch.uint8)
-    save({"words": words, "vectors": torch.ones(1, 3, dtype=torch.float16)}, path)
-    assert read_word_vectors(path).vectors.tolist() == [[1, 1, 1]]
-    save({"words": words, "vectors": torch.ones(1, 3, dtype=torch.bfloat16)}, path)
+def by_hand(kind, numbers):
+    """A .safetensors of one word and three numbers, as its format is described."""
+    fields = {
+        "words": {"dtype": "U8", "shape": [5], "data_offsets": [0, 5]},
+        "vectors": {"dtype": kind, "shape": [1, 3], "data_offsets": [5, 5 + len(numbers)]},
+    }
+    header = json.dumps(fields).encode()
+    return struct.pack("<Q", len(header)) + header + b'["a"]' + numbers
+
+
+def test_a_file_made_by_hand_is_read_also_in_half_precision_and_bfloat16_is_told(tmp_path):
+    pytest.importorskip("safetensors")
+    path, numbers = tmp_path / "a.safetensors", np.array([1, -2, 0.5])
+    for kind, dtype in (("F16", "<f2"), ("F32", "<f4"), ("F64", "<f8")):
+        path.write_bytes(by_hand(kind, numbers.astype(dtype).tobytes()))
+        assert read_word_vectors(path).vectors.tolist() == [[1, -2, 0.5]]
+    path.write_bytes(by_hand("BF16", bytes(6)))
     assert "a.safetensors: vectors " in refused(path)
     assert "write them as float32" in refused(path)
 

@@ -1,5 +1,7 @@
 """The files that the vectors of tokens are written to, read back as any file of vectors."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -37,3 +39,8 @@ def test_each_file_holds_the_words_and_vectors_and_some_the_ngrams(tmp_path, end
     else:
         assert looked.is_missing.tolist() == [False, True]
         assert not looked.vectors[1].any()
+
+
+def test_its_page_names_every_file():
+    page = (Path(__file__).parents[2] / "docs" / "word-vectors.md").read_text(encoding="utf-8")
+    assert not [ending for ending in ENDINGS if f"`{ending}`" not in page]
