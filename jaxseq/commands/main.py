@@ -13,6 +13,10 @@ COMMANDS = {
     "tag": "find the morphemes of Korean texts",
     "mix": "measure several language models as one",
     "export": "write what a model has learned to a file that others read",
+    "nearest": "find the words nearest to a word, by their vectors",
+    "analogy": "find what is to a word as a second one is to a first",
+    "score": "hold word vectors against what people say of pairs and analogies",
+    "project": "show word vectors in two dimensions, or in TensorBoard",
     "compare": "what several runs have measured, and what differs between them",
 }
 _SMALLER = {

@@ -124,6 +124,8 @@ class Export(NamedTuple):
     """What it holds, in words: "2,001 vectors of 8 numbers are"."""
     content: Callable[[], Iterator[bytes]]
     """Raises InputError at the first piece where something does not go into such a file."""
+    vectors: tuple[Sequence[str], NDArray[np.floating]] | None = None
+    """Words, or whatever has them, and their vectors [v, d], where it holds these."""
 
 
 @runtime_checkable

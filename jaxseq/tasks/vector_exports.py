@@ -23,11 +23,12 @@ def vector_exports(
     what = f"{len(vectors):,} vectors of {vectors.shape[1]:,} numbers are"
     ngrams = None if fasttext is None else fasttext.ngrams
     binary = partial(word2vec_binary_file, symbols, vectors) if fasttext is None else partial(fasttext_file, fasttext)
-    return {
-        ".npz": Export(what, partial(npz_file, symbols, vectors, ngrams)),
-        ".safetensors": Export(what, partial(safetensors_file, symbols, vectors, ngrams)),
-        ".txt": Export(what, partial(word2vec_file, symbols, vectors)),
-        ".vec": Export(what, partial(word2vec_file, symbols, vectors)),
-        ".glove": Export(what, partial(glove_file, symbols, vectors)),
-        ".bin": Export(what, binary),
+    contents = {
+        ".npz": partial(npz_file, symbols, vectors, ngrams),
+        ".safetensors": partial(safetensors_file, symbols, vectors, ngrams),
+        ".txt": partial(word2vec_file, symbols, vectors),
+        ".vec": partial(word2vec_file, symbols, vectors),
+        ".glove": partial(glove_file, symbols, vectors),
+        ".bin": binary,
     }
+    return {suffix: Export(what, content, (symbols, vectors)) for suffix, content in contents.items()}
