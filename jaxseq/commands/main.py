@@ -19,11 +19,16 @@ COMMANDS = {
     "project": "show word vectors in two dimensions, or in TensorBoard",
     "compare": "what several runs have measured, and what differs between them",
 }
+_FEWER = "cut the file of vectors to its first lines, those of the most frequent words"
 _SMALLER = {
     "train": "lower --data.batch-size, --data.length or the size of the model; --data.memory-map is for large texts",
     "sample": "lower --num-samples",
     "evaluate": "lower --rows, or give a shorter text as --source",
     "predict": "give fewer texts at a time",
+    "nearest": _FEWER,
+    "analogy": _FEWER,
+    "score": _FEWER,
+    "project": _FEWER,
 }
 
 

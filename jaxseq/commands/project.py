@@ -29,7 +29,7 @@ class ProjectArguments:
     ] = ()
     """Words to show, each with a color of its own."""
     picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
-    """Draw them to this .png file."""
+    """Draw them to this .png file, in the place of an earlier picture of words."""
     projector: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: none)")] = None
     """Write vectors.tsv and metadata.tsv to this folder, which must not be there, for tensorboard --logdir DIR or
     projector.tensorflow.org."""

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.reporting.pictures import Lettering, lettering_for, new_figure, png_of, set_title
+from jaxseq.reporting.pictures import PNG, Lettering, lettering_for, new_figure, png_of, set_title
 from jaxseq.reporting.projections import Projection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.transforms import Bbox
 
+_TITLE = "jaxseq map of words"
+"""What the picture says it is."""
 _GREY, _COLORS = "#888888", 10
 _LONGEST_WORD = 24
 _PLACES = ((4, 0, "left", "center"), (-4, 0, "right", "center"), (0, 4, "center", "bottom"), (0, -4, "center", "top"))
@@ -44,7 +46,12 @@ def words_picture(
         set_title(axes, title)
         figure.draw_without_rendering()  # where points lie is known from here on
         _label(axes, projection.points, words, colors)
-        return png_of(figure)
+        return png_of(figure, Title=_TITLE)
+
+
+def is_words_picture(begin: bytes) -> bool:
+    """Whether the first thousand bytes of a file are those of a picture of `words_picture`."""
+    return begin.startswith(PNG) and b"tEXtTitle\0" + _TITLE.encode() in begin
 
 
 def _label(axes: "Axes", points: NDArray[np.float64], words: Sequence[str], colors: Sequence[str]) -> None:

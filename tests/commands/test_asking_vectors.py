@@ -24,6 +24,7 @@ def folder(tmp_path_factory):
     outcome = jaxseq("train", "--name", "counts", "--data.source", "text.txt", "--model.kind", "ngram", folder=folder)
     assert outcome.code == 0, outcome.err
     (folder / "vectors.txt").write_text(VECTORS)
+    (folder / "mine.png").write_bytes(b"\x89PNG\r\n\x1a\n of a holiday")
     (folder / "pairs.tsv").write_text(PAIRS)
     (folder / "questions.txt").write_text(QUESTIONS)
     return folder
@@ -157,6 +158,7 @@ def test_words_are_drawn_and_written_for_tensorboard(folder, tmp_path):
         ("project vectors.txt --picture a.png --most-frequent 0", "--most-frequent is 0: give a number from 1"),
         ("project vectors.txt boy --picture a.png", "'boy' is none of the 6 words of vectors.txt"),
         ("project vectors.txt '' --picture a.png", "a word is empty"),
+        ("project vectors.txt man --picture mine.png", "mine.png is there and is none that jaxseq project drew"),
         ("project vectors.txt man --picture none/a.png", "cannot write none/a.png"),
         ("project vectors.txt man --projector none/a", "cannot write none/a"),
         ("project vectors.txt man --picture a.png --method tsne", "t-SNE needs 4 words or more, there are 1"),
