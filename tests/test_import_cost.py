@@ -21,6 +21,8 @@ LATE = (
     "tyro",
     "tokenizers",
     "sentencepiece",
+    "rapidfuzz",
+    "sklearn",
 )
 PUBLIC = ("text", "data", "ops", "nn", "models", "decoding", "tasks", "runs", "config")
 
