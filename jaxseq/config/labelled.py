@@ -41,6 +41,9 @@ class LabelledConfig(TextConfig):
     """How a text is split into words (tokenizer "word")."""
     buckets: Annotated[CountOrZero, FIXED] = 0
     """Ids that all other words share, one for each by a hash; 0 gives them one id together (tokenizer "word")."""
+    unknown: Annotated[Literal["unk", "drop"], FIXED] = "unk"
+    """What becomes of words that are left out where they have no buckets: they share one id, or are passed over
+    (tokenizer "word" or "morpheme")."""
     ngrams: Annotated[int, Bounds(1, 5), FIXED] = 1
     """Add the n-grams of up to so many tokens to the tokens of a text, behind them."""
     ngram_buckets: Annotated[Count, FIXED] = 1_000_000
@@ -64,6 +67,9 @@ class LabelledConfig(TextConfig):
         super().__post_init__()
         if self.buckets and self.tokenizer not in ("word", "morpheme"):
             raise refuse("data.buckets", self.buckets, f"the tokenizer {self.tokenizer} has no words, leave it at 0")
+        if self.unknown == "drop" and (self.buckets or self.tokenizer not in ("word", "morpheme")):
+            why = "they have buckets" if self.buckets else f"the tokenizer {self.tokenizer} has no words"
+            raise refuse("data.unknown", self.unknown, f"{why}, leave it at unk")
 
     @property
     def has_validation(self) -> bool:

@@ -41,7 +41,7 @@ class LanguageModelingConfig(TaskConfig):
             raise refuse("task.cutoffs", self.cutoffs, "give ids that rise")
 
 
-PoolingName = Literal["last", "first", "ends", "sum", "mean", "max", "attention"]
+PoolingName = Literal["last", "first", "ends", "sum", "mean", "sqrt_mean", "max", "attention", "flatten"]
 
 
 @register("task")
@@ -51,10 +51,10 @@ class ClassificationConfig(TaskConfig):
 
     kind: ClassVar[str] = "classification"
 
-    pooling: Annotated[tuple[PoolingName, ...], Items(7), FIXED] = ("mean",)
+    pooling: Annotated[tuple[PoolingName, ...], Items(9), FIXED] = ("mean",)
     """What of the features along time the head sees, side by side: those of the last or the first token, both ("ends":
-    of two directions, where each has read all), their sum, mean or greatest values, or a mean weighed by learned
-    scores."""
+    of two directions, where each has read all), their sum, mean, sum over the square root of their number or greatest
+    values, a mean weighed by learned scores, or all of them one after the other ("flatten")."""
     hidden: Annotated[int, Bounds(0, 65_536), FIXED] = 0
     """Width of a layer with ReLU between pooling and logits; 0 has none."""
     head: Annotated[Literal["linear", "bias"], FIXED] = "linear"
@@ -71,6 +71,9 @@ class ClassificationConfig(TaskConfig):
     vocabulary: Annotated[Literal["texts", "vectors"], FIXED] = "texts"
     """Which words have an id (data.tokenizer "word"): the most frequent ones of the texts to train on, or the first
     ones of the file of vectors, so that words of no text to train on are known too."""
+    unknown_vectors: Annotated[Literal["drawn", "one", "zero", "mean", "furthest"], FIXED] = "drawn"
+    """What words without a vector begin with: one drawn for each, one drawn for all, zeros, the mean of the vectors,
+    or the one furthest from all of them (against their mean direction, as long as they are on average)."""
     freeze_vectors: Annotated[bool, FIXED] = False
     """Leave the embedding as it starts: vectors that are given, and those drawn for words without one."""
     positive: Annotated[str, Text(1000), FREE] = ""
@@ -84,5 +87,7 @@ class ClassificationConfig(TaskConfig):
             raise refuse(
                 "task.word_dropout", self.word_dropout, "without task.mask nothing is passed over, leave it at 0"
             )
+        if self.unknown_vectors != "drawn" and not self.vectors:
+            raise refuse("task.unknown_vectors", self.unknown_vectors, "give task.vectors, or leave it at drawn")
         if self.vocabulary == "vectors" and not self.vectors:
             raise refuse("task.vocabulary", self.vocabulary, "give task.vectors, the file that has the words")

@@ -1,6 +1,6 @@
 """A body, poolings side by side and a head make a classifier."""
 
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -17,11 +17,15 @@ class Classifier(nn.Module):
     Attributes:
         body: `(tokens, mask=, train=) -> (features [b, t, d], carry)`, any of `jaxseq.models`.
         pooling: Names in `nn.pooling.POOLINGS`: what of the features along time the head sees, side by side.
+        length: Tokens of the longest text, for the pooling "flatten".
+        padding: The side on which shorter ones are padded, for the same.
     """
 
     body: Any
     head: ClassificationHead
     pooling: tuple[str, ...] = ("mean",)
+    length: int = 0
+    padding: Literal["pre", "post"] = "post"
 
     @property
     def classes(self) -> int:
@@ -34,7 +38,8 @@ class Classifier(nn.Module):
         return jnp.dtype(self.body.dtype)
 
     def setup(self) -> None:
-        self.poolings = [POOLINGS[name](name=f"pooling_{name}") for name in self.pooling]
+        places = {"flatten": {"length": self.length, "padding": self.padding}}
+        self.poolings = [POOLINGS[name](name=f"pooling_{name}", **places.get(name, {})) for name in self.pooling]
 
     def __call__(
         self, tokens: Int[Array, "b t"], *, mask: Bool[Array, "b t"] | None = None, train: bool = False

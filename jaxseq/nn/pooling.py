@@ -5,6 +5,7 @@ A row without a real token gives zeros. What each does stands in `ops.pooling`.
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -41,13 +42,41 @@ class AttentionPooling(nn.Module):
         return poison(pooling.attention(kept, scores, mask), sound.all(axis=1, keepdims=True))
 
 
+class Flatten(nn.Module):
+    """The vectors of all tokens one after the other, zeros for padding: a place for each step of the longest text.
+
+    Attributes:
+        length: Steps of that text; shorter batches are filled up.
+        padding: The side on which they are.
+    """
+
+    length: int
+    padding: Literal["pre", "post"] = "post"
+
+    def __call__(self, x: Float[Array, "b t d"], *, mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b n"]:
+        """Of the type of x, [b, length * d].
+
+        Raises:
+            ValueError: x has more steps.
+        """
+        missing = self.length - x.shape[1]
+        if missing < 0:
+            raise ValueError(f"texts of {x.shape[1]} tokens do not go into the {self.length} places there are for them")
+        kept = x if mask is None else jnp.where(mask[:, :, None], x, 0)
+        filled = (missing, 0) if self.padding == "pre" else (0, missing)
+        return jnp.pad(kept, ((0, 0), filled, (0, 0))).reshape(len(x), -1)
+
+
 POOLINGS: Mapping[str, Callable[..., nn.Module]] = {
     "sum": partial(Pooling, pooling.summed),
     "mean": partial(Pooling, pooling.mean),
+    "sqrt_mean": partial(Pooling, pooling.sqrt_mean),
     "max": partial(Pooling, pooling.maximum),
     "first": partial(Pooling, pooling.first),
     "last": partial(Pooling, pooling.last),
     "ends": partial(Pooling, pooling.ends),
     "attention": AttentionPooling,
+    "flatten": Flatten,
 }
-"""By the name a config has; `POOLINGS[name]()` is the layer, which takes a name in its module."""
+"""By the name a config has; `POOLINGS[name]()` is the layer, which takes a name in its module; of "flatten" the length
+too."""

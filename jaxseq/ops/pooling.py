@@ -37,6 +37,14 @@ def mean(x: Float[Array, "b t d"] | Lookup, mask: Bool[Array, "b t"] | None = No
     return (total / jnp.maximum(count, 1)).astype(x.dtype)
 
 
+def sqrt_mean(x: Float[Array, "b t d"], mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b d"]:
+    """The sum of the real tokens over the square root of how many they are, as TensorFlow's "sqrtn": of independent
+    vectors the length does not depend on their number."""
+    total = _kept(x, mask).sum(axis=1, dtype=jnp.float32)
+    count = x.shape[1] if mask is None else mask.sum(axis=1, keepdims=True, dtype=jnp.float32)
+    return (total / jnp.sqrt(jnp.maximum(count, 1))).astype(x.dtype)
+
+
 def maximum(x: Float[Array, "b t d"], mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b d"]:
     """Each element's greatest value among the real tokens; of equals the first has the gradient."""
     if not x.shape[1]:

@@ -33,6 +33,7 @@ from jaxseq.tasks.labelled_texts import (
     encode,
     example_loader,
     fingerprint_parts,
+    longest,
     read_parts,
     table_size,
     tokenizer_of,
@@ -127,6 +128,8 @@ class Classification(TaskDefaults):
             experiment.model,
             vocabulary_size=table_size(data, tokenizer),
             classes=len(classes),
+            length=longest(data),
+            padding=data.padding,
             dtype=experiment.train.compute_dtype,
         )
         return cls(experiment, tokenizer, classes, model)
@@ -226,7 +229,7 @@ class Classification(TaskDefaults):
     @cached_property
     def _table(self) -> WordTable:
         assert self.vectors is not None
-        return starting_table(self.vectors, self.experiment, self.tokenizer)
+        return starting_table(self.section, self.vectors, self.experiment, self.tokenizer)
 
     def loss(self, variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         """Cross-entropy in nats ("loss") and hits ("accuracy") of a batch."""

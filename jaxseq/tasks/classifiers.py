@@ -1,7 +1,7 @@
 """Classifiers of any family, and their loss."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -21,9 +21,21 @@ _BODIES = {RNNConfig: Recurrent, BagConfig: Bag, EncoderConfig: TransformerEncod
 
 
 def build_classifier(
-    task: ClassificationConfig, model: ModelConfig, *, vocabulary_size: int, classes: int, dtype: str = "float32"
+    task: ClassificationConfig,
+    model: ModelConfig,
+    *,
+    vocabulary_size: int,
+    classes: int,
+    length: int = 0,
+    padding: Literal["pre", "post"] = "post",
+    dtype: str = "float32",
 ) -> Classifier:
-    """The classifier that both sections describe; `dtype` is the type of activations.
+    """The classifier that both sections describe.
+
+    Args:
+        length: tokens of the longest text, and with `padding` the side on which shorter ones are padded: for the
+            pooling "flatten".
+        dtype: the type of activations.
 
     Raises:
         ConfigError: a model of this kind is no body of a classifier, or the head does not fit what is pooled.
@@ -37,7 +49,7 @@ def build_classifier(
     if options.pop("tie_embedding", False):
         raise ConfigError("model.tie_embedding is True: a classifier has no output layer over words, leave it out")
     body = _BODIES[type(model)](vocabulary_size=vocabulary_size, dtype=jnp.dtype(dtype), **options)
-    classifier = Classifier(body, head, pooling=task.pooling)
+    classifier = Classifier(body, head, task.pooling, length, padding)
     try:
         jax.eval_shape(lambda: init_classifier(classifier, jax.random.key(0)))
     except ValueError as error:  # of widths that do not fit, so only without a linear layer

@@ -104,7 +104,7 @@ def _word_options(config: LabelledConfig) -> WordOptions:
         splitter=config.splitter if config.tokenizer == "word" else "whitespace",
         max_words=config.max_words or None,
         min_count=config.min_count,
-        unknown="buckets" if config.buckets else "unk",
+        unknown="buckets" if config.buckets else config.unknown,
         buckets=config.buckets,
     )
 

@@ -1,9 +1,10 @@
 """Word vectors that the embedding of a classifier starts with."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxseq.config import ClassificationConfig, ExperimentConfig, RNNConfig
 from jaxseq.interop.word_vectors import WordTable, WordVectors, read_word_vectors, table_for
@@ -23,10 +24,36 @@ def starting_vectors(
     return read_word_vectors(task.vectors, features=width, words=words, field=f"model.{name}")
 
 
-def starting_table(vectors: WordVectors, experiment: ExperimentConfig, tokenizer: Tokenizer) -> WordTable:
-    """The embedding of the vocabulary; words without a vector are drawn by the seed of the training."""
+def starting_table(
+    task: ClassificationConfig, vectors: WordVectors, experiment: ExperimentConfig, tokenizer: Tokenizer
+) -> WordTable:
+    """The embedding of the vocabulary; where words without a vector begin with drawn ones, by the training's seed."""
     _, width = _embedding(experiment)
-    return table_for(tokenizer.vocabulary.symbols, vectors, features=width, seed=experiment.train.seed)
+    found = table_for(tokenizer.vocabulary.symbols, vectors, features=width, seed=experiment.train.seed)
+    unknown = ~found.is_known
+    if task.unknown_vectors == "drawn" or not unknown.any():
+        return found
+    own = found.table[found.is_known]
+    table = found.table.copy()
+    table[unknown] = table[unknown][0] if task.unknown_vectors == "one" else unknown_vector(task.unknown_vectors, own)
+    return found._replace(table=table)
+
+
+def unknown_vector(kind: Literal["zero", "mean", "furthest"], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vector [d] of all words that have none, by the `vectors` [n, d] that there are.
+
+    "furthest" is as long as `vectors` are on average, and points where the sum of its cosines with them is least: away
+    from the sum of their directions. Of no vectors it is zero.
+    """
+    if kind == "zero" or not len(vectors):
+        return np.zeros(vectors.shape[1], np.float32)
+    if kind == "mean":
+        return vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    directions = vectors[lengths > 0] / lengths[lengths > 0, None]
+    away = -directions.sum(axis=0)
+    length = np.linalg.norm(away)
+    return (away * (lengths.mean() / length if length > 0 else 0)).astype(np.float32)
 
 
 def with_table(variables: Variables, table: np.ndarray) -> Variables:

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from small_classifiers import experiment
 
-from jaxseq.config import AdamWConfig, ClassificationConfig, NBSVMConfig, TrainConfig
+from jaxseq.config import AdamWConfig, ClassificationConfig, LabelledConfig, NBSVMConfig, RNNConfig, TrainConfig
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.ops.objective import LossContext
 from jaxseq.runs.load import load_run
 from jaxseq.runs.train import train_run
 from jaxseq.tasks import Classification, Workspace
+from jaxseq.tasks.classifiers import build_classifier, init_classifier
+from jaxseq.tasks.starting_vectors import unknown_vector
 
 
 @pytest.fixture
@@ -48,6 +50,67 @@ def test_a_vocabulary_of_vectors_needs_words_and_a_file(config):
         Classification.create(with_data(with_task(config, vocabulary="vectors"), tokenizer="char"), Workspace())
     with pytest.raises(ConfigError, match=r"task\.vocabulary is 'vectors': give task\.vectors"):
         ClassificationConfig(vocabulary="vectors")
+
+
+@pytest.mark.parametrize("kind", ["drawn", "one", "zero", "mean", "furthest"])
+def test_words_without_a_vector_begin_with_what_was_chosen(config, kind, tmp_path):
+    task = Classification.create(with_task(config, unknown_vectors=kind), Workspace())
+    table = np.asarray(task.init(jax.random.key(0))["params"]["body"]["embedding"]["table"])
+    with np.load(tmp_path / "v.npz") as file:
+        given = dict(zip(file["words"], file["vectors"], strict=True))
+    symbols = task.tokenizer.vocabulary.symbols
+    known = np.array([symbol in given for symbol in symbols])
+    own, others = table[known], table[~known]
+    np.testing.assert_array_equal(own, [given[symbol] for symbol in symbols if symbol in given])
+    assert len(others) >= 2
+    distinct = len(np.unique(others, axis=0))
+    assert distinct == (len(others) if kind == "drawn" else 1)
+    if kind in ("zero", "mean"):
+        np.testing.assert_allclose(others[0], 0 if kind == "zero" else own.mean(0), rtol=1e-5, atol=1e-6)
+
+
+def test_the_furthest_vector_is_as_long_as_others_and_no_direction_has_a_lower_sum_of_cosines():
+    rng = np.random.default_rng(0)
+    vectors = (rng.standard_normal((50, 3)) + np.array([1, 2, 0])).astype(np.float32)
+    found = unknown_vector("furthest", vectors)
+    assert np.linalg.norm(found) == pytest.approx(np.linalg.norm(vectors, axis=1).mean(), rel=1e-5)
+
+    def cosines(directions):
+        units = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+        return (units @ (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).T).sum(-1)
+
+    assert cosines(found) <= cosines(rng.standard_normal((20_000, 3))).min() + 1e-3
+    np.testing.assert_array_equal(unknown_vector("furthest", np.zeros((0, 3), np.float32)), np.zeros(3))
+    np.testing.assert_array_equal(unknown_vector("furthest", np.zeros((4, 3), np.float32)), np.zeros(3))
+    opposite = np.array([[1, 0], [-1, 0]], np.float32)  # no direction is further than another
+    np.testing.assert_array_equal(unknown_vector("furthest", opposite), np.zeros(2))
+
+
+def test_unknown_words_may_be_passed_over(config):
+    task = Classification.create(with_data(with_task(config, vocabulary="vectors"), unknown="drop"), Workspace())
+    assert task.tokenizer.vocabulary.symbols == ("<pad>", "good", "never", "bad", "the")
+    assert task.tokenizer.encode("the film was never good").tolist() == [4, 2, 1]
+    with pytest.raises(ConfigError, match=r"data\.unknown is 'drop': they have buckets, leave it at unk"):
+        LabelledConfig(unknown="drop", buckets=10)
+    with pytest.raises(ConfigError, match=r"data\.unknown is 'drop': the tokenizer char has no words"):
+        LabelledConfig(unknown="drop", tokenizer="char")
+    with pytest.raises(ConfigError, match=r"task\.unknown_vectors is 'zero': give task\.vectors"):
+        ClassificationConfig(unknown_vectors="zero")
+
+
+def test_parameters_of_a_layer_over_all_steps_are_those_of_the_classic_network():
+    """Keras: LSTM(50) on 300 numbers, Flatten, Dense(1): 70,200 + 20,001, at 200 tokens 10,001."""
+    for length, head in ((400, 20_001), (200, 10_001)):
+        model = build_classifier(
+            ClassificationConfig(pooling=("flatten",), dropout=0.2),
+            RNNConfig(cell="lstm", features=50, embedding=300),
+            vocabulary_size=10,
+            classes=2,
+            length=length,
+        )
+        shapes = jax.eval_shape(lambda model=model: init_classifier(model, jax.random.key(0)))["params"]
+        assert sum(leaf.size for leaf in jax.tree.leaves(shapes["body"]["layer_0"])) == 70_200
+        assert sum(leaf.size for leaf in jax.tree.leaves(shapes["head"])) == head
 
 
 @pytest.mark.parametrize("frozen", [True, False])
