@@ -89,6 +89,24 @@ def tell(line: str) -> None:
     print(escaped_line(line), file=sys.stderr, flush=True)
 
 
+class ProgressLine:
+    """A line on a terminal that is written over."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        """Writes it in place of the one before; nothing where standard error is no terminal."""
+        if sys.stderr.isatty():
+            print(f"\r{text}", end="", file=sys.stderr, flush=True)
+            self._shown = True
+
+    def end(self) -> None:
+        """Leaves the last one standing."""
+        if self._shown:
+            print(file=sys.stderr)
+
+
 def _in_python(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")
 

@@ -16,7 +16,8 @@ from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
 @dataclass(frozen=True)
 class ExportArguments:
     """Write what a model has learned to a file, in the format that its name says: the vectors of its words, or whatever
-    its tokens are, as .npz ("words" and "vectors") or .txt (as word2vec writes it)."""
+    its tokens are, as .npz or .safetensors ("words" and "vectors"), .txt or .vec (as word2vec writes text), .glove (as
+    GloVe does) or .bin (word2vec's binary format, or fastText's where n-grams have vectors); n-grams as .arpa."""
 
     run: tyro.conf.Positional[Path]
     """Run directory, as runs/bag_lm."""

@@ -66,8 +66,8 @@ class ClassificationConfig(TaskConfig):
     mask: Annotated[bool, FIXED] = True
     """Pass over padding. Without it the model reads the padding as if it were text."""
     vectors: Annotated[str, Text(4096, file=True), FIXED] = ""
-    """File of word vectors (GloVe's or word2vec's text, word2vec's binary format, or a .npz
-    of `jaxseq export`) that the embedding starts with."""
+    """File of word vectors (GloVe's, word2vec's or fastText's text, word2vec's binary format, fastText's model, or a
+    .npz or .safetensors of `jaxseq export`) that the embedding starts with."""
     vocabulary: Annotated[Literal["texts", "vectors"], FIXED] = "texts"
     """Which words have an id (data.tokenizer "word"): the most frequent ones of the texts to train on, or the first
     ones of the file of vectors, so that words of no text to train on are known too."""

@@ -32,20 +32,21 @@ class Text(NamedTuple):
     """A text as one vector."""
 
     vector: NDArray[np.float32]
-    """The mean [d] of the vectors of its words, each of length 1; zeros where none is known."""
+    """The mean [d] of the vectors of its words, each of length 1; zeros where none has one."""
     rows: tuple[int, ...]
-    """Of the words that are known."""
+    """Of the words that are in the vocabulary."""
     unknown: tuple[str, ...]
-    """Those that are not, which the mean lacks."""
+    """Those that have no vector, not of their n-grams either: the mean lacks them."""
 
 
 def text_vector(vectors: WordVectors, words: Sequence[str]) -> Text:
-    """The vector of a text that consists of `words`. With unknown words alone it is zero, and `rows` is empty."""
-    at = {word: row for row, word in enumerate(vectors.words)}
-    rows = tuple(at[word] for word in words if word in at)
-    units = np.asarray(unit(jnp.asarray(vectors.vectors[list(rows)])))
-    mean = units.sum(axis=0) / np.float32(max(len(rows), 1))
-    return Text(mean, rows, tuple(word for word in words if word not in at))
+    """The vector of a text that consists of `words`. With unknown words alone it is zero, and all are in `unknown`."""
+    found = vectors.find(words)
+    has_one = ~found.is_missing
+    units = np.asarray(unit(jnp.asarray(found.vectors[has_one])))
+    mean = units.sum(axis=0) / np.float32(max(len(units), 1))
+    rows = tuple(vectors.rows[word] for word in words if word in vectors.rows)
+    return Text(mean, rows, tuple(word for word, has in zip(words, has_one.tolist(), strict=True) if not has))
 
 
 def nearest(
@@ -60,11 +61,12 @@ def nearest(
         InputError: no word is known, or what they come to is zero.
     """
     text = text_vector(vectors, words)
-    if not text.rows:
+    if len(text.unknown) == len(words):
         raise unknown(vectors, text.unknown[0])
     query = text.vector
     if measure != "cosine":
-        query = vectors.vectors[list(text.rows)].mean(axis=0)
+        found = vectors.find(words)
+        query = found.vectors[~found.is_missing].mean(axis=0)
     _require_direction(query, words, vectors)
     return _answers(vectors, query, text.rows, count, measure, poll), text.unknown
 
@@ -78,13 +80,14 @@ def analogy(
     Raises:
         InputError: a word is unknown, or the direction is zero.
     """
-    at = {word: row for row, word in enumerate(vectors.words)}
-    for word in (first, second, third):
-        if word not in at:
+    words = (first, second, third)
+    found = vectors.find(words)
+    for word, is_missing in zip(words, found.is_missing.tolist(), strict=True):
+        if is_missing:
             raise unknown(vectors, word)
-    rows = [at[word] for word in (first, second, third)]
-    query = directions(*(vectors.vectors[[row]] for row in rows))[0]
-    _require_direction(query, (first, second, third), vectors)
+    rows = [vectors.rows[word] for word in words if word in vectors.rows]
+    query = directions(*(found.vectors[[i]] for i in range(3)))[0]
+    _require_direction(query, words, vectors)
     return _answers(vectors, query, rows, count, "cosine", poll)
 
 

@@ -2,7 +2,6 @@
 
 import shlex
 import shutil
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -170,7 +169,7 @@ def _create(
             raise CheckpointError(
                 f"{checkpoint.path} cannot be used, it was changed by hand ({error}): start anew with --fresh"
             ) from error
-    line = _ProgressLine()
+    line = console.ProgressLine()
     workspace = Workspace(
         directory=run_dir,
         artifacts=artifacts,
@@ -191,22 +190,6 @@ def _create(
     if checkpoint is not None and not task.has_fingerprint(str(checkpoint.meta.get(DATA))):
         raise changed
     return task
-
-
-class _ProgressLine:
-    """A line on a terminal that is written over."""
-
-    def __init__(self) -> None:
-        self._shown = False
-
-    def show(self, text: str) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{text}", end="", file=sys.stderr, flush=True)
-            self._shown = True
-
-    def end(self) -> None:
-        if self._shown:
-            print(file=sys.stderr)
 
 
 def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopRequest) -> Result:

@@ -19,10 +19,18 @@ def read_vectors(path: Path, *, checkpoint: Literal["best", "newest"] = "best") 
     Raises:
         InputError: there are none, or they cannot be read.
     """
-    vectors = _of_run(path, checkpoint) if path.is_dir() else read_word_vectors(path)
+    vectors = _of_run(path, checkpoint) if path.is_dir() else _of_file(path)
     if not len(vectors.words):
         raise InputError(f"{vectors.source} holds no words: give a file that has some")
     return vectors
+
+
+def _of_file(path: Path) -> WordVectors:
+    line = console.ProgressLine()
+    try:
+        return read_word_vectors(path, progress=line.show)
+    finally:
+        line.end()
 
 
 def _of_run(path: Path, checkpoint: Literal["best", "newest"]) -> WordVectors:

@@ -90,13 +90,16 @@ class Classification(TaskDefaults):
         if workspace.artifacts is None:
             # As they were read: of a rare class all texts may be drawn for validation.
             classes = find_classes(parts["train"].labels)
+            progress = workspace.progress
             if section.vocabulary == "vectors":
-                vectors = starting_vectors(section, experiment, words=None)
+                vectors = starting_vectors(section, experiment, words=None, progress=progress)
                 tokenizer: Tokenizer = tokenizer_of(data, vectors.words)
             else:
                 tokenizer = train_tokenizer(data, texts["train"].texts)
                 words = set(tokenizer.vocabulary.symbols)
-                vectors = starting_vectors(section, experiment, words=words) if section.vectors else None
+                vectors = None
+                if section.vectors:
+                    vectors = starting_vectors(section, experiment, words=words, progress=progress)
             task = dataclasses.replace(cls._of(experiment, tokenizer, classes), vectors=vectors)
         else:
             task = cls.restore(experiment, workspace.artifacts)

@@ -1,6 +1,6 @@
 """Word vectors that the embedding of a classifier starts with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -13,15 +13,19 @@ from jaxseq.text.tokenizers import Tokenizer
 
 
 def starting_vectors(
-    task: ClassificationConfig, experiment: ExperimentConfig, *, words: set[str] | None
+    task: ClassificationConfig,
+    experiment: ExperimentConfig,
+    *,
+    words: set[str] | None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> WordVectors:
-    """Those of `words` in the file that is given, or of all that it has.
+    """Those of `words` in the file that is given, or of all that it has. `progress` takes lines while it is read.
 
     Raises:
         InputError: the file cannot be read, or its vectors have another width than the embedding.
     """
     name, width = _embedding(experiment)
-    return read_word_vectors(task.vectors, features=width, words=words, field=f"model.{name}")
+    return read_word_vectors(task.vectors, features=width, words=words, field=f"model.{name}", progress=progress)
 
 
 def starting_table(
@@ -29,7 +33,10 @@ def starting_table(
 ) -> WordTable:
     """The embedding of the vocabulary; where words without a vector begin with drawn ones, by the training's seed."""
     _, width = _embedding(experiment)
-    found = table_for(tokenizer.vocabulary.symbols, vectors, features=width, seed=experiment.train.seed)
+    vocabulary = tokenizer.vocabulary
+    found = table_for(
+        vocabulary.symbols, vectors, features=width, seed=experiment.train.seed, specials=vocabulary.specials
+    )
     unknown = ~found.is_known
     if task.unknown_vectors == "drawn" or not unknown.any():
         return found
