@@ -19,12 +19,12 @@ class OptimizerConfig(Kind):
 
     learning_rate: Annotated[float, Bounds(1e-37, 3e38), FIXED] = 1e-3
     """Peak learning rate."""
-    schedule: Annotated[Literal["constant", "cosine", "step"], FIXED] = "constant"
+    schedule: Annotated[Literal["constant", "cosine", "linear", "step"], FIXED] = "constant"
     """Course of the learning rate after the warm-up."""
     warmup_steps: Annotated[CountOrZero, FIXED] = 0
     """Updates of linear warm-up; a run that ends within it never reaches the peak."""
     final_fraction: Annotated[float, Bounds(0, 1), FIXED] = 0.1
-    """Cosine: the learning rate of the run's last update, as a fraction of the peak."""
+    """Cosine and linear: the learning rate of the run's last update, as a fraction of the peak."""
     step_every: Annotated[Count, FIXED] = 1000
     """Step schedule: updates between two reductions."""
     step_factor: Annotated[float, Bounds(1e-6, 1000), FIXED] = 0.5

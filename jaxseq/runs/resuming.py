@@ -12,6 +12,7 @@ from jaxseq.errors import ConfigError
 from jaxseq.runs.load import experiment_of
 from jaxseq.storage.snapshot import Snapshot
 from jaxseq.training.intervals import total_steps
+from jaxseq.training.optim import ENDING
 
 
 def require_same(run_dir: Path, config: ExperimentConfig, checkpoint: Snapshot) -> None:
@@ -51,10 +52,10 @@ def require_end(run_dir: Path, config: ExperimentConfig, checkpoint: Snapshot, *
         f"{name} is {getattr(config.train, name.removeprefix('train.'))}, which moves the end of {run_dir} from step "
     )
     moved += f"{old:,} to {new:,}"
-    if config.optimizer.schedule == "cosine":
+    if config.optimizer.schedule in ENDING:
         raise ConfigError(
-            f"{moved}: optimizer.schedule is cosine, which ends with the run, so every step so far would have been "
-            "another; leave the end where it is, or train a new run under another --name"
+            f"{moved}: optimizer.schedule is {config.optimizer.schedule}, which ends with the run, so every step so "
+            "far would have been another; leave the end where it is, or train a new run under another --name"
         )
     if new <= step:
         raise ConfigError(

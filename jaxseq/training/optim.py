@@ -45,6 +45,8 @@ from jaxseq.config import (
 from jaxseq.errors import ConfigError
 
 Schedule = Callable[[jax.typing.ArrayLike], jax.typing.ArrayLike]
+ENDING = ("cosine", "linear")
+"""Courses of the learning rate that hang on where a run ends."""
 
 
 class Optimizer(NamedTuple):
@@ -87,15 +89,18 @@ def learning_rate_schedule(config: OptimizerConfig, *, updates: int) -> Schedule
     - cosine: half a wave, whose first update takes the peak and whose last, that of the run, final_fraction of it; a
       single update takes final_fraction of it. (The course of version 0.1 reached that one update after the run; its
       runs go on with this one.)
+    - linear: a straight line between the same two;
     - step: the peak, times step_factor after every step_every updates.
 
     Updates that are not made, because all their batches were skipped, do not count: so many are missing at the end.
     """
     peak, warmup = config.learning_rate, config.warmup_steps
-    if config.schedule == "cosine" and updates - warmup == 1:
+    if config.schedule in ENDING and updates - warmup == 1:
         after = optax.constant_schedule(peak * config.final_fraction)
     elif config.schedule == "cosine":
         after = optax.cosine_decay_schedule(peak, max(1, updates - warmup - 1), alpha=config.final_fraction)
+    elif config.schedule == "linear":
+        after = optax.linear_schedule(peak, peak * config.final_fraction, max(1, updates - warmup - 1))
     elif config.schedule == "step":
         after = _steps(peak, every=config.step_every, factor=config.step_factor)
     else:

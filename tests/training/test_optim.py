@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.config import AdamConfig, RMSpropConfig, SGDConfig, kinds_of
-from jaxseq.training.optim import decayed, learning_rate_schedule, make_optimizer
+from jaxseq.training.optim import ENDING, decayed, learning_rate_schedule, make_optimizer
 
 SHAPES = {"kernel": (4, 3), "bias": (3,)}
 
@@ -239,6 +239,11 @@ def test_the_cosine_schedule_is_that_of_pytorch():
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
 
 
+def test_the_linear_schedule_is_that_of_pytorch():
+    expected = torch_rates(30, lambda o: torch.optim.lr_scheduler.LinearLR(o, 1.0, 0.004, 29))
+    np.testing.assert_allclose(rates(30, learning_rate=0.1, schedule="linear", final_fraction=0.004), expected, 1e-5)
+
+
 def course(updates, *, peak, warmup, schedule, fraction=0.0, every=1, factor=1.0):
     """Learning rates by a plain loop in float64."""
     made = [peak * (i + 1) / warmup for i in range(min(warmup, updates))]
@@ -247,6 +252,8 @@ def course(updates, *, peak, warmup, schedule, fraction=0.0, every=1, factor=1.0
         if schedule == "cosine":
             done = i / (left - 1) if left > 1 else 1.0
             made.append(peak * (fraction + (1 - fraction) * (1 + math.cos(math.pi * done)) / 2))
+        elif schedule == "linear":
+            made.append(peak * (1 + (fraction - 1) * (i / (left - 1) if left > 1 else 1.0)))
         elif schedule == "step":
             made.append(peak * factor ** (i // every))
         else:
@@ -258,7 +265,7 @@ def course(updates, *, peak, warmup, schedule, fraction=0.0, every=1, factor=1.0
 @given(
     updates=st.integers(1, 300),
     warmup=st.sampled_from([0, 1, 2, 3, 7, 299, 300, 400]),
-    schedule=st.sampled_from(["constant", "cosine", "step"]),
+    schedule=st.sampled_from(["constant", "cosine", "linear", "step"]),
     fraction=st.sampled_from([0.0, 0.1, 0.37, 1.0]),
     every=st.integers(1, 9),
 )
@@ -276,14 +283,15 @@ def test_every_schedule_is_that_of_a_plain_loop_from_the_first_update_to_the_las
     )
     wanted = course(updates, peak=3e-3, warmup=warmup, schedule=schedule, fraction=fraction, every=every, factor=0.7)
     np.testing.assert_allclose(found, wanted, rtol=3e-6, atol=1e-9)
-    if schedule == "cosine" and warmup < updates:
+    if schedule in ENDING and warmup < updates:
         assert found[-1] == pytest.approx(3e-3 * fraction, rel=2e-7, abs=0)
 
 
 @pytest.mark.parametrize("updates", [1, 2, 3, 10, 100, 10**6, 10**9])
 @pytest.mark.parametrize("warmup", [0, 5])
-def test_the_last_update_takes_the_final_fraction_however_many_there_are(updates, warmup):
-    config = AdamConfig(learning_rate=0.02, warmup_steps=warmup, schedule="cosine", final_fraction=0.1)
+@pytest.mark.parametrize("schedule", ENDING)
+def test_the_last_update_takes_the_final_fraction_however_many_there_are(schedule, updates, warmup):
+    config = AdamConfig(learning_rate=0.02, warmup_steps=warmup, schedule=schedule, final_fraction=0.1)
     last = float(learning_rate_schedule(config, updates=updates + warmup)(updates + warmup - 1))
     assert last == pytest.approx(0.002, rel=2e-7)
 
