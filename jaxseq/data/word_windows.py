@@ -1,0 +1,202 @@
+"""Words with their neighbours in batches: from sentences of word ids, and the number of a step, to that step's batch.
+
+An epoch draws which occurrences of frequent words stay, and closes the gaps; then how far each word's window reaches, 1
+to `window` words to either side, within its sentence (word2vec.c). What stays of all sentences is one stream, cut into
+rows. No sentence is too long: a row ends where the next one goes on, with the neighbours of its outermost words in
+both.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxseq.data.examples import Sequences
+from jaxseq.data.shuffling import shuffled
+from jaxseq.data.subsampling import limits_of, most_kept
+from jaxseq.data.windows import require_positive
+from jaxseq.errors import InputError
+
+_AT_ONCE = 2**20
+"""Words that are drawn together."""
+_TEXT, _NEGATIVES = 1, 2
+"""Streams of random numbers of an epoch."""
+
+
+class WordBatch(NamedTuple):
+    """One step's words; t centres a row, and `window` words before and behind them."""
+
+    tokens: np.ndarray
+    """[b, t + 2 window] int32 word ids; 0 where there is none."""
+    left: np.ndarray
+    """[b, t] int32, how many words right before a centre are its context; 0 where there is no centre."""
+    right: np.ndarray
+    """[b, t] int32, the same of those behind it."""
+    centres: np.ndarray
+    """[b] int32, how many centres there are in a row; they come first."""
+    draws: np.ndarray
+    """[b] uint32 random numbers that a row's negatives follow from."""
+
+
+class _Epoch(NamedTuple):
+    """What an epoch has drawn."""
+
+    tokens: np.ndarray
+    """[window + m + window + length] int32, zeros before and behind the m words that were kept."""
+    left: np.ndarray
+    """[m + length] uint8."""
+    right: np.ndarray
+    starts: np.ndarray
+    """[r + 1] int64: row i has the centres from starts[i] to starts[i + 1]."""
+    order: np.ndarray
+    """[steps * b] int64 rows in the order of the epoch; those past r are empty."""
+    draws: np.ndarray
+    """[r] uint32."""
+
+
+class WordWindowLoader:
+    """`loader(step)` is a `WordBatch` of `batch_size` rows, pure in the step; all batches have one shape.
+
+    What a row holds depends on `seed` and the epoch alone, not on how many rows a batch has. An epoch has a fixed
+    number of batches, enough for all but one draw in 10^8; such a draw is made again. The last rows may be empty.
+
+    Args:
+        sentences: word ids; windows end where a sentence does.
+        chances: of each word's occurrences to be kept [v], see `jaxseq.data.subsampling`.
+        window: words to either side of a centre at the most, 255 or fewer.
+        length: centres in a row at the most.
+        pieces: of how many parts each word consists [v]; without it a row's words are not counted by parts.
+        most_pieces: parts that a row's words, neighbours included, have at the most: it ends before there are more.
+        shuffle: draw the order of the rows of each epoch.
+
+    Raises:
+        InputError: a size is not above 0; there is no word with a neighbour; or `most_pieces` is too few for a centre.
+    """
+
+    uniform = True
+    left_out = ""
+    """Nothing: all that an epoch keeps is read."""
+
+    def __init__(
+        self,
+        sentences: Sequences,
+        *,
+        chances: NDArray[np.float64],
+        window: int,
+        length: int,
+        batch_size: int,
+        pieces: NDArray[np.integer] | None = None,
+        most_pieces: int = 0,
+        shuffle: bool = True,
+        seed: int = 0,
+    ) -> None:
+        require_positive(window=window, length=length, batch_size=batch_size)
+        if window > 255:
+            raise InputError(f"window is {window}: give 255 or fewer")
+        if not len(sentences.ids) or sentences.lengths.max() < 2:
+            raise InputError("no sentence has two known words: give more text, or lower data.min_count")
+        if pieces is not None and most_pieces < int(pieces.max()) * (2 * window + 1):
+            raise InputError(
+                f"a row of {most_pieces} parts of words is too short for a word of {pieces.max()} and its neighbours"
+            )
+        self.window, self.length, self.batch_size = window, length, batch_size
+        self._ids, self._offsets = np.asarray(sentences.ids), np.asarray(sentences.offsets)
+        self._limits = limits_of(chances)
+        self._pieces, self._most_pieces = pieces, most_pieces
+        self._shuffle, self._seed = shuffle, seed
+        self._before: tuple[int, _Epoch] | None = None
+        most = most_kept(self._ids, chances)
+        self._rows = max(1, -(-most // length))
+        if pieces is not None:
+            # Of rows that end by their parts there are as many as in a draw, and more as that may have more words.
+            kept, _ = self._kept(0, 0)
+            drawn = len(self._row_starts(self._padded(kept), len(kept))) - 1
+            more = 0 if (self._limits == limits_of(np.ones(1))).all() else 1
+            self._rows = max(1, -(-drawn * most // max(1, len(kept)))) + more
+        self.steps_per_epoch = -(-self._rows // batch_size)
+
+    def __call__(self, step: int) -> WordBatch:
+        if step < 0:
+            raise ValueError(f"step is {step}: steps count from 0")
+        number, index = divmod(step, self.steps_per_epoch)
+        epoch = self._epoch(number)
+        rows = epoch.order[index * self.batch_size : (index + 1) * self.batch_size]
+        there = rows < len(epoch.draws)
+        rows = np.where(there, rows, 0)
+        starts = np.where(there, epoch.starts[rows], 0)
+        sizes = np.where(there, epoch.starts[np.minimum(rows + 1, len(epoch.draws))] - starts, 0)
+        places = np.arange(self.length)
+        centres = starts[:, None] + places
+        inside = places < sizes[:, None]
+        places = np.arange(self.length + 2 * self.window)
+        around = places < sizes[:, None] + 2 * self.window * there[:, None]
+        return WordBatch(
+            tokens=np.where(around, epoch.tokens[starts[:, None] + places], 0),
+            left=np.where(inside, epoch.left[centres], 0).astype(np.int32),
+            right=np.where(inside, epoch.right[centres], 0).astype(np.int32),
+            centres=sizes.astype(np.int32),
+            draws=np.where(there, epoch.draws[rows] if len(epoch.draws) else 0, 0).astype(np.uint32),
+        )
+
+    def _epoch(self, number: int) -> _Epoch:
+        before = self._before  # the last one asked for: drawing it again gives the same
+        if before is None or before[0] != number:
+            before = number, self._drawn(number)
+            self._before = before
+        return before[1]
+
+    def _drawn(self, number: int) -> _Epoch:
+        attempt = 0
+        while True:
+            kept, reach = self._kept(number, attempt)
+            tokens = self._padded(kept)
+            starts = self._row_starts(tokens, len(kept))
+            if len(starts) - 1 <= self._rows:
+                break
+            attempt += 1
+        bounds = np.searchsorted(kept, self._offsets)
+        sizes = np.diff(bounds)
+        begins, ends = np.repeat(bounds[:-1], sizes), np.repeat(bounds[1:], sizes)
+        places = np.arange(len(kept))
+        left, right = np.minimum(reach, places - begins), np.minimum(reach, ends - 1 - places)
+        left, right = (np.pad(side.astype(np.uint8), (0, self.length)) for side in (left, right))
+        order = np.arange(self.steps_per_epoch * self.batch_size)
+        if self._shuffle:
+            order = shuffled(order, count=len(order), seed=self._seed, epoch=number)
+        bits = np.random.Philox(np.random.SeedSequence([self._seed, number, _NEGATIVES]))
+        draws = (bits.random_raw(len(starts) - 1) >> np.uint64(32)).astype(np.uint32)
+        return _Epoch(tokens, left, right, starts, order, draws)
+
+    def _kept(self, number: int, attempt: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which words stay [m] int64, and how far the window of each reaches [m] int64.
+
+        Each word has 64 random bits, of which the upper half decides the one and the lower half the other.
+        """
+        bits = np.random.Philox(np.random.SeedSequence([self._seed, number, _TEXT, attempt]))
+        kept, reach = [], []
+        for at in range(0, len(self._ids), _AT_ONCE):
+            ids = self._ids[at : at + _AT_ONCE]
+            raw = bits.random_raw(len(ids))
+            stays = np.flatnonzero((raw >> np.uint64(32)) < self._limits[ids])
+            kept.append(stays + at)
+            below = (raw[stays] & np.uint64(2**32 - 1)) * np.uint64(self.window) >> np.uint64(32)
+            reach.append(1 + below.astype(np.int64))
+        return np.concatenate(kept), np.concatenate(reach)
+
+    def _padded(self, kept: np.ndarray) -> np.ndarray:
+        """The words that stay, with room for windows and rows that reach beyond them."""
+        return np.pad(self._ids[kept].astype(np.int32), (self.window, self.window + self.length))
+
+    def _row_starts(self, tokens: np.ndarray, count: int) -> np.ndarray:
+        """Where rows begin, and the last one ends, among the `count` centres of a padded stream: [r + 1] int64."""
+        if self._pieces is None:
+            return np.append(np.arange(0, count, self.length), count)
+        ends = np.cumsum(self._pieces[tokens])
+        starts = [0]
+        while starts[-1] < count:
+            start = starts[-1]
+            before = int(ends[start - 1]) if start else 0
+            # The words that have room, less those around the centres.
+            room = int(np.searchsorted(ends, before + self._most_pieces, side="right")) - start - 2 * self.window
+            starts.append(min(start + self.length, start + room, count))
+        return np.asarray(starts)
