@@ -26,7 +26,9 @@ from jaxseq.config import (
     RNNConfig,
     TrainConfig,
     TransformerConfig,
+    VectorsConfig,
     WindowBagConfig,
+    WordVectorsConfig,
     kinds_of,
 )
 from jaxseq.errors import InputError
@@ -37,6 +39,7 @@ ROOT = Path(__file__).parents[1] / "jaxseq"
 READ_BY_RUNS = (
     *(CorpusConfig, LinesConfig, LabelledConfig, TrainConfig),
     *(LanguageModelingConfig, ClassificationConfig, NBSVMConfig, NGramConfig),
+    *(WordVectorsConfig, VectorsConfig),
     *kinds_of("optimizer").values(),
 )
 BODIES = {RNNConfig: Recurrent, TransformerConfig: Transformer, BagConfig: Bag, EncoderConfig: TransformerEncoder}
@@ -107,8 +110,11 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     for pieces in (["--data.tokenizer", "bpe", "--data.pieces", "300"], given):
         more = [*pieces, "--name", f"classes_of_{pieces[1]}"]
         assert train.main([*classify, *tables, *words, *more], program="train.py") == 0
+    vectors = ["--task.kind", "word_vectors", "--model.kind", "vectors", "--task.shared", "2", "--name", "vectors"]
+    ngrams = ["--model.buckets", "9", "--data.tokenizer", "word", "--train.devices", "1", "--model.features", "4"]
+    assert train.main([*source, *vectors, *ngrams, "--data.length", "8"], program="train.py") == 0
     for kind in kinds_of("optimizer").values():
-        for schedule in ("constant", "cosine", "step"):
+        for schedule in ("constant", "cosine", "linear", "step"):
             make_optimizer(kind(schedule=schedule), steps=10)
     unread = {
         f"{section.__name__}.{field.name}"

@@ -22,11 +22,14 @@ from jaxseq.config import (
     RNNConfig,
     TrainConfig,
     TransformerConfig,
+    WordVectorsConfig,
     kinds_of,
     load_config,
 )
-from jaxseq.tasks import build_model, init_params
+from jaxseq.tasks import WordVectorLearning, build_model, init_params
 from jaxseq.tasks.classifiers import build_classifier, init_classifier
+from jaxseq.text import WordTokenizer
+from jaxseq.text.word_options import WordOptions
 from jaxseq.training.optim import make_optimizer
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +52,12 @@ def test_it_loads_and_its_model_and_optimizer_are_built(file):
     if isinstance(config.task, ClassificationConfig):
         classifier = build_classifier(config.task, config.model, vocabulary_size=65, classes=2, dtype=dtype)
         params = jax.eval_shape(lambda: init_classifier(classifier, jax.random.key(0)))["params"]
+    elif isinstance(config.task, WordVectorsConfig):
+        options = WordOptions(padding=False, unknown="drop")
+        tokenizer = WordTokenizer(tuple(f"word{number}" for number in range(65)), options)
+        task = WordVectorLearning(config, tokenizer, tuple(range(65, 0, -1)))
+        params = jax.eval_shape(task.init, jax.random.key(0))["params"]
+        assert task._loss
     else:
         assert isinstance(config.task, LanguageModelingConfig)
         model = build_model(config.model, vocabulary_size=65, predict=config.task.predict, dtype=dtype)

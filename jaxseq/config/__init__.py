@@ -12,6 +12,7 @@ from jaxseq.config.models import (
     NGramConfig,
     RNNConfig,
     TransformerConfig,
+    VectorsConfig,
     WindowBagConfig,
 )
 from jaxseq.config.optimizers import AdadeltaConfig, AdamConfig, AdamWConfig, OptimizerConfig, RMSpropConfig, SGDConfig
@@ -26,7 +27,7 @@ from jaxseq.config.serialization import (
     to_json,
     with_kind,
 )
-from jaxseq.config.tasks import ClassificationConfig, LanguageModelingConfig
+from jaxseq.config.tasks import ClassificationConfig, LanguageModelingConfig, WordVectorsConfig
 from jaxseq.config.texts import NormalizerName, TextConfig
 from jaxseq.config.training import TrainConfig
 
@@ -57,7 +58,9 @@ __all__ = [
     "TextConfig",
     "TrainConfig",
     "TransformerConfig",
+    "VectorsConfig",
     "WindowBagConfig",
+    "WordVectorsConfig",
     "differences",
     "from_dict",
     "from_json",

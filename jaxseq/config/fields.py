@@ -58,10 +58,10 @@ class Text:
 
 @dataclasses.dataclass(frozen=True)
 class Items:
-    """How many items a tuple of any length may hold, and which numbers they may be."""
+    """How many items a tuple of any length may hold, and which numbers or texts they may be."""
 
     most: int
-    of: Bounds | None = None
+    of: Bounds | Text | None = None
 
 
 class Rule(NamedTuple):

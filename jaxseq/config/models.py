@@ -174,6 +174,33 @@ class EncoderConfig(ModelConfig):
         _require_heads(self.features, self.heads, self.positions)
 
 
+@register("model")
+@dataclass(frozen=True)
+class VectorsConfig(ModelConfig):
+    """Vectors of words, and of their character n-grams as in fastText; for the task word_vectors."""
+
+    kind: ClassVar[str] = "vectors"
+
+    features: Annotated[Width, FIXED] = 100
+    """Width of the vectors."""
+    buckets: Annotated[int, Bounds(0, 2**26), FIXED] = 0
+    """Vectors that character n-grams share by their hash: a word's vector is the mean of its own and those of its
+    n-grams, so that every word has one. 0 has no n-grams."""
+    shortest: Annotated[int, Bounds(1, 64), FIXED] = 3
+    """Characters of an n-gram at the least, "<" and ">" around the word counted in."""
+    longest: Annotated[int, Bounds(1, 64), FIXED] = 6
+    """Characters of an n-gram at the most."""
+    jamo: Annotated[bool, FIXED] = False
+    """Take n-grams of Hangul taken apart into jamo, with a mark behind each syllable."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+        if self.shortest > self.longest:
+            raise refuse("model.shortest", self.shortest, f"give model.longest ({self.longest}) or less")
+        if self.jamo and not self.buckets:
+            raise refuse("model.jamo", True, "it is of n-grams, give model.buckets")
+
+
 def _require_heads(features: int, heads: int, positions: str) -> None:
     width, rest = divmod(features, heads)
     if rest:

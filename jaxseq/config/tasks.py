@@ -91,3 +91,33 @@ class ClassificationConfig(TaskConfig):
             raise refuse("task.unknown_vectors", self.unknown_vectors, "give task.vectors, or leave it at drawn")
         if self.vocabulary == "vectors" and not self.vectors:
             raise refuse("task.vocabulary", self.vocabulary, "give task.vectors, the file that has the words")
+
+
+@register("task")
+@dataclass(frozen=True)
+class WordVectorsConfig(TaskConfig):
+    """Give words that occur in the same places like vectors.
+
+    Sentences are the lines of data of kind "lines", or the documents of a corpus, whose layout and shift have no part
+    in this: data.length words, or fewer, are a row of a batch."""
+
+    kind: ClassVar[str] = "word_vectors"
+
+    algorithm: Annotated[Literal["skipgram", "cbow"], FIXED] = "skipgram"
+    """Predict each word around a word from its vector, or a word from the mean of the vectors around it."""
+    window: Annotated[int, Bounds(1, 255), FIXED] = 5
+    """Words to either side that are looked at, at the most: for each word a number up to this is drawn."""
+    negatives: Annotated[int, Bounds(1, 1000), FIXED] = 5
+    """Words drawn at random that a pair is compared with."""
+    shared: Annotated[int, Bounds(0, 65_536), FIXED] = 32
+    """Words drawn for up to 32 centres together, standing for the negatives of all their pairs, which takes a fraction
+    of the time; 0 draws for each pair alone."""
+    subsample: Annotated[float, Bounds(1e-12, 1, zero=True), FIXED] = 1e-3
+    """Share of the text from which on a word is kept more rarely, other occurrences in each epoch; 0 keeps all."""
+    words: Annotated[tuple[str, ...], Items(64, Text(1000)), FREE] = ()
+    """Words whose neighbours the run ends with; by default some of the vocabulary."""
+    neighbours: Annotated[int, Bounds(1, 1000), FREE] = 8
+    """How many of each."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "task")

@@ -7,6 +7,7 @@ from jaxseq.models.ngram import NGram, NGramCarry
 from jaxseq.models.recurrent import Recurrent
 from jaxseq.models.transformer import Transformer, TransformerCarry
 from jaxseq.models.window_bag import LastTokens, WindowBag
+from jaxseq.models.word_vectors import WordParts, WordVectors
 
 __all__ = [
     "Bag",
@@ -19,4 +20,6 @@ __all__ = [
     "TransformerCarry",
     "TransformerEncoder",
     "WindowBag",
+    "WordParts",
+    "WordVectors",
 ]

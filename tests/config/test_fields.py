@@ -37,6 +37,7 @@ EVEN = {
 }
 """What makes the ends of the bounds of a field possible beside the other fields."""
 TOGETHER: dict[str, dict[str, Any]] = {"train.epochs": {"steps": 1}, "data.max_words": {"tokenizer": "word"}}
+TOGETHER |= {"model.shortest": {"longest": 64}, "model.longest": {"shortest": 1}}
 
 
 @pytest.mark.parametrize(("section", "kind", "name", "rule"), FIELDS)

@@ -1,0 +1,31 @@
+"""Word vectors of Wikipedia's text from words and their character n-grams: skip-gram, as fastText.
+
+    python3 train.py configs/fasttext_skipgram.py
+    jaxseq export runs/fasttext_skipgram vectors.txt
+
+The text is the first 3,000,000 characters of text8 (mattmahoney.net/dc/textdata), looked for in data/text8/: 506,254
+words, of which the 8,853 that occur 5 times or more have vectors, 466,269 occurrences. Vectors 100 wide, windows of up
+to 5 words, 5 negatives; n-grams of 3 to 6 characters in 100,000 buckets (Bojanowski et al. 2017). A word that the text
+does not have has the vector of its n-grams.
+"""
+
+from jaxseq.config import CorpusConfig, ExperimentConfig, SGDConfig, TrainConfig, VectorsConfig, WordVectorsConfig
+
+config = ExperimentConfig(
+    name="fasttext_skipgram",
+    task=WordVectorsConfig(
+        algorithm="skipgram", window=5, negatives=5, words=("king", "france", "computer", "computerization")
+    ),
+    data=CorpusConfig(
+        source="data/text8/text8*",
+        tokenizer="word",
+        splitter="whitespace",
+        min_count=5,
+        split=(1.0, 0.0, 0.0),
+        length=128,
+        batch_size=16,
+    ),
+    model=VectorsConfig(features=100, buckets=100_000, shortest=3, longest=6),
+    optimizer=SGDConfig(learning_rate=100.0, schedule="linear", final_fraction=0.004),
+    train=TrainConfig(epochs=5, log_every=100),
+)

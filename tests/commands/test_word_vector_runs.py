@@ -1,0 +1,86 @@
+"""Runs of word vectors by the commands: they go on exactly, whatever the devices, and give files that gensim reads."""
+
+import json
+
+import gensim
+import numpy as np
+import pytest
+from command_line import arrays_of, assert_same_arrays, jaxseq, refused
+from small_words import write_words
+
+from jaxseq.data.word_windows import WordWindowLoader
+from jaxseq.runs import load_run
+
+WORDS = [
+    *("--task.kind", "word_vectors", "--data.source", "a.txt", "--data.kind", "lines", "--data.tokenizer", "word"),
+    *("--data.splitter", "whitespace", "--data.length", "8", "--data.batch-size", "4", "--model.kind", "vectors"),
+    *("--model.features", "5", "--model.buckets", "30", "--task.window", "2", "--task.shared", "5"),
+    *("--task.subsample", "0.05", "--optimizer.kind", "sgd", "--optimizer.schedule", "linear"),
+    *("--optimizer.learning-rate", "2", "--optimizer.momentum", "0.5", "--train.epochs", "2"),
+]
+
+
+class PulledPlug(Exception):
+    """No signal: nothing is saved any more."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vectors")
+    write_words(folder / "a.txt", 60)
+    outcome = jaxseq("train", *WORDS, "--name", "whole", "--train.devices", "2", folder=folder)
+    assert outcome.code == 0, outcome.err
+    assert "\nstep " in outcome.out
+    assert ", nearest by cosine\n" in outcome.out
+    return folder
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(folder, monkeypatch):
+    whole = WordWindowLoader.__call__
+
+    def stopping(self, step):
+        if step == 9:
+            raise PulledPlug
+        return whole(self, step)
+
+    often = ("--train.checkpoint-every", "4", "--train.steps-per-dispatch", "2")
+    words = [*WORDS, "--name", "parts", "--train.devices", "2", *often]
+    monkeypatch.setattr(WordWindowLoader, "__call__", stopping)
+    with pytest.raises(PulledPlug):
+        jaxseq("train", *words, folder=folder)
+    monkeypatch.undo()
+    code, _, err = jaxseq("train", *words, folder=folder)
+    assert code == 0, err
+    assert "going on from step" in err
+    assert arrays_of(folder / "runs/parts")[0] > 9
+    assert_same_arrays(folder / "runs/parts", folder / "runs/whole")
+
+
+def test_vectors_are_the_same_on_any_number_of_devices(folder):
+    assert jaxseq("train", *WORDS, "--name", "one", "--train.devices", "1", folder=folder).code == 0
+    one, two = (load_run(folder / "runs" / name).variables["params"] for name in ("one", "whole"))
+    for table in ("input", "output"):
+        np.testing.assert_allclose(one[table]["table"], two[table]["table"], rtol=1e-4, atol=1e-6)
+        assert np.ptp(one[table]["table"]) > 0.01
+
+
+def test_the_vectors_are_written_to_a_file_that_gensim_reads(folder):
+    code, out, err = jaxseq("export", "runs/whole", "vectors.txt", folder=folder)
+    assert (code, err) == (0, "")
+    run = load_run(folder / "runs/whole")
+    assert out == f"{len(run.task.words)} vectors of 5 numbers are in vectors.txt\n"
+    theirs = gensim.models.KeyedVectors.load_word2vec_format(folder / "vectors.txt")
+    ours = run.task.look_up(run.variables, theirs.index_to_key)
+    np.testing.assert_array_equal(theirs.vectors, ours.vectors)
+
+
+def test_it_is_measured_by_all_negatives_and_predicts_nothing(folder):
+    first, second = (jaxseq("evaluate", "runs/whole", "--json", folder=folder).out for _ in range(2))
+    assert first == second
+    measured = json.loads(first)
+    assert measured["pairs"]["pairs"] > 10
+    assert 0 < measured["pairs"]["loss"] < 10
+    assert "use `jaxseq export`" in refused("predict", "runs/whole", "a text", folder=folder)
+    longer = ("--train.devices", "2", "--train.epochs", "3")
+    told = refused("train", *WORDS, "--name", "whole", *longer, folder=folder)
+    assert "optimizer.schedule is linear, which ends with the run" in told
