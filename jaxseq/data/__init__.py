@@ -11,6 +11,7 @@ from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.padding import pad_sequences, padding_mask
 from jaxseq.data.records import open_records, read_records, record_format
 from jaxseq.data.sources import read_documents, read_pieces, source_fingerprint
+from jaxseq.data.subsampling import keep_chances
 from jaxseq.data.text_files import TextPiece
 from jaxseq.data.text_lines import lines_of
 from jaxseq.data.token_file import DamagedTokenFileError, StaleTokenFileError, open_token_file, write_token_file
@@ -26,6 +27,7 @@ from jaxseq.data.windows import (
     split_bounds,
     window_starts,
 )
+from jaxseq.data.word_windows import WordBatch, WordWindowLoader
 
 __all__ = [
     "Batch",
@@ -44,6 +46,8 @@ __all__ = [
     "TextPiece",
     "TokenChunk",
     "WindowLoader",
+    "WordBatch",
+    "WordWindowLoader",
     "choose_lengths",
     "class_ids",
     "contiguous_rows",
@@ -53,6 +57,7 @@ __all__ = [
     "gather_windows",
     "join_chunks",
     "join_sequences",
+    "keep_chances",
     "labelled_fingerprint",
     "length_report",
     "lines_of",

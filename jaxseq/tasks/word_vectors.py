@@ -131,13 +131,13 @@ class WordVectorLearning(TaskDefaults):
 
     @cached_property
     def _most_parts(self) -> int:
-        """Rows of the input table for a row of words: a quarter more than it has in the mean."""
+        """Rows of the input table for a row of words: a tenth more than in the mean; the loader cuts what has more."""
         if self._parts is None:
             return 0
         sizes, weights = self._parts.sizes, np.maximum(self.counts, 1) * self._chances
         around = 2 * self.section.window
         mean = float(sizes @ weights / weights.sum())
-        return max(int(sizes.max()) * (around + 1), round(1.25 * mean * (self.data.length + around)))
+        return max(int(sizes.max()) * (around + 1), round(1.1 * mean * (self.data.length + around)))
 
     def artifacts(self) -> dict[str, bytes]:
         """The tokenizer, and the counts of its words."""

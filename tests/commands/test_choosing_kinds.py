@@ -65,7 +65,7 @@ def test_values_that_cannot_go_together_in_another_kind_take_its_defaults():
         ("--optimizer.kind lion", "optimizer.kind is 'lion': choose adam, adamw, rmsprop, adadelta or sgd"),
         (
             "--model.kind=Transformer",
-            "model.kind is 'Transformer': choose rnn, transformer, bag, window_bag, ngram, nbsvm or encoder",
+            "model.kind is 'Transformer': choose rnn, transformer, bag, window_bag, ngram, nbsvm, encoder or vectors",
         ),
         ("--task.kind translation", "task.kind is 'translation': choose language_modeling"),
         ("--data.kind x", "data.kind is 'x': choose corpus"),
@@ -103,7 +103,7 @@ def test_help_shows_the_fields_of_the_kind_alone_and_lists_the_others(folder):
     assert not {"--model.heads", "--optimizer.momentum", "--optimizer.weight-decay"} & set(out.split())
     listed = " ".join(out.split())
     for kinds in (
-        "--model.kind rnn, transformer, bag, window_bag, ngram, nbsvm, encoder;",
+        "--model.kind rnn, transformer, bag, window_bag, ngram, nbsvm, encoder, vectors;",
         "--optimizer.kind adam, adamw, rmsprop, adadelta, sgd ",
     ):
         assert kinds in listed

@@ -112,6 +112,40 @@ def test_the_loss_of_training_estimates_that_of_an_evaluation(source, algorithm,
     assert totals.std() > 0
 
 
+class OnlyLookedUp:
+    """A table of which rows can be had, and nothing else."""
+
+    def __init__(self, table):
+        self._table = table
+        self.shape, self.dtype, self.ndim = table.shape, table.dtype, table.ndim
+
+    def __getitem__(self, ids):
+        assert jnp.issubdtype(ids.dtype, jnp.integer)
+        return self._table[ids]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "shared", "buckets", "dtype"), [("skipgram", 5, 40, "float32"), ("cbow", 0, 0, "bfloat16")]
+)
+def test_in_training_rows_of_tables_are_looked_up_and_no_table_is_used_as_a_whole(
+    source, algorithm, shared, buckets, dtype
+):
+    experiment = experiment_of(source, model={"buckets": buckets}, task={"algorithm": algorithm, "shared": shared})
+    task = made(with_section(experiment, "train", compute_dtype=dtype))
+    assert task.model.dtype == dtype
+    variables, batch = random_variables(task), task.training_loader(0)
+
+    def total(wrapped):
+        def of(variables):
+            tables = jax.tree.map(wrapped, variables)
+            return task.loss(tables, None, batch, TRAINING).tallies["loss"].total
+
+        return jax.jit(of)(variables)
+
+    found, wanted = total(OnlyLookedUp), total(lambda table: table)
+    assert found == wanted > 10
+
+
 def test_negatives_are_drawn_as_often_as_counts_to_the_power_of_three_quarters():
     stats = pytest.importorskip("scipy.stats")
     counts = np.array([900, 300, 80, 80, 20, 5, 1])
