@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxseq.config import VectorsConfig
+from jaxseq.interop.ngram_vectors import ngram_hashes
 from jaxseq.models.word_vectors import WordParts
-from jaxseq.text.character_ngrams import WordNgrams, word_ngrams
 from jaxseq.text.hangul import decompose
 
 
@@ -26,7 +26,7 @@ def parts_of(words: Sequence[str], model: VectorsConfig) -> WordParts:
 
 def ngram_rows(word: str, model: VectorsConfig, words: int) -> NDArray[np.int64]:
     """Those of the n-grams of a word that has no row of its own, of a table with `words` that have [n]."""
-    return _ngrams([word], model).buckets + words if model.buckets else np.zeros(0, np.int64)
+    return _ngrams([word], model)[0] + words if model.buckets else np.zeros(0, np.int64)
 
 
 def mean_rows(table: NDArray[np.float32], rows: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -43,6 +43,9 @@ def mean_rows(table: NDArray[np.float32], rows: NDArray[np.int64], offsets: NDAr
     return means
 
 
-def _ngrams(words: Sequence[str], model: VectorsConfig) -> WordNgrams:
+def _ngrams(words: Sequence[str], model: VectorsConfig) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The buckets [n] of the n-grams of words, laid end to end, and where those of each begin and end [k + 1]."""
     texts = [decompose(word) for word in words] if model.jamo else words
-    return word_ngrams(texts, shortest=model.shortest, longest=model.longest, buckets=model.buckets)
+    contents = [text.encode("utf-8", "surrogatepass") for text in texts]
+    hashes, counts = ngram_hashes(contents, shortest=model.shortest, longest=model.longest)
+    return (hashes % np.uint32(model.buckets)).astype(np.int64), np.append(0, np.cumsum(counts))

@@ -17,6 +17,8 @@ from jaxseq.config import CorpusConfig, ExperimentConfig, LinesConfig, VectorsCo
 from jaxseq.data.subsampling import keep_chances
 from jaxseq.data.word_windows import WordWindowLoader
 from jaxseq.errors import ConfigError, InputError
+from jaxseq.interop.fasttext import FastTextModel, FastTextSettings
+from jaxseq.interop.ngram_vectors import NgramVectors
 from jaxseq.memory import Part
 from jaxseq.metrics.metric import Metric
 from jaxseq.models.word_vectors import WordParts, WordVectors
@@ -244,11 +246,25 @@ class WordVectorLearning(TaskDefaults):
         return Looked(mean_rows(table, np.concatenate(rows), offsets), np.diff(offsets) > 0)
 
     def exports(self, variables: Variables) -> Mapping[str, Export]:
-        """The vector of each word of the vocabulary."""
-        return vector_exports(self.words, self.vectors(variables))
+        """The vector of each word of the vocabulary; with them those of n-grams, if they are of characters."""
+        task, _, model = _sections(self.experiment)
+        fasttext = None
+        if model.buckets and not model.jamo:  # other programs would look n-grams of jamo up by characters
+            table, count = np.asarray(variables["params"]["input"]["table"]), len(self.words)
+            fasttext = FastTextModel(
+                self.words,
+                self.counts,
+                table[:count],
+                NgramVectors(table[count:], model.shortest, model.longest),
+                np.asarray(variables["params"]["output"]["table"]),
+                FastTextSettings(
+                    task.algorithm, task.window, self.experiment.train.epochs, 1, task.negatives, task.subsample
+                ),
+            )
+        return vector_exports(self.words, self.vectors(variables), fasttext=fasttext)
 
     def showcase(self, variables: Variables, key: jax.Array, *, step: int, poll: Poll = never) -> Showcase:
-        """The words nearest to some, and the command that writes all vectors to a file."""
+        """The words nearest to some, and the command that asks for more."""
         asked = self.section.words or [self.words[rank] for rank in _RANKS if rank < len(self.words)] or self.words[:6]
         looked = self.look_up(variables, list(asked))
         directions = _directions(self.vectors(variables))
@@ -260,7 +276,9 @@ class WordVectorLearning(TaskDefaults):
             near = ", ".join(f"{self.words[at]} {cosines[at]:.2f}" for at in best[: self.section.neighbours])
             lines.append(f"{word}: {near if known else 'no vector, the word is not known and has no n-grams'}")
         text = f"step {step}, nearest by cosine\n\n" + "\n".join(lines) + "\n"
-        return Showcase({NEIGHBOURS: text.encode()}, "write the vectors with", ("export", "RUN", "vectors.npz"))
+        return Showcase(
+            {NEIGHBOURS: text.encode()}, "ask for the words near another one with", ("nearest", "RUN", self.words[0])
+        )
 
     @property
     def _texts(self) -> WordSplits:

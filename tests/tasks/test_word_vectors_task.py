@@ -13,6 +13,7 @@ from small_words import experiment_of, write_words
 from jaxseq.config import AdamConfig, LabelledConfig, RNNConfig
 from jaxseq.data.word_windows import WordBatch
 from jaxseq.errors import ConfigError, InputError
+from jaxseq.interop.word_vectors import read_word_vectors
 from jaxseq.metrics.meter import Meter
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.objective import EVALUATION, LossContext
@@ -214,11 +215,36 @@ def test_gensim_makes_the_same_vectors_of_the_same_rows(source):
     np.testing.assert_allclose(task.vectors(variables), ours[: len(task.words)], rtol=1e-6)
 
 
+def test_gensim_reads_the_model_that_is_exported_and_makes_vectors_of_words_it_lacks(source, tmp_path):
+    task = made(experiment_of(source, model={"buckets": 50, "features": 6}))
+    variables = random_variables(task)
+    path = tmp_path / "model.bin"
+    path.write_bytes(b"".join(task.exports(variables)[".bin"].content()))
+    theirs = gensim.models.fasttext.load_facebook_model(str(path))
+    asked = [*task.words, "unheard", "영화"]
+    ours = task.look_up(variables, asked).vectors
+    for word, vector in zip(asked, ours, strict=True):
+        np.testing.assert_allclose(vector, theirs.wv[word], rtol=1e-4, atol=1e-6)
+    assert theirs.wv.get_vecattr(task.words[1], "count") == task.counts[1]
+    found = read_word_vectors(path).find(asked)
+    np.testing.assert_allclose(found.vectors, ours, rtol=1e-4, atol=1e-6)
+
+
+def test_ngrams_of_jamo_stay_out_of_files_that_would_be_asked_by_characters(source, tmp_path):
+    task = made(experiment_of(source, model={"buckets": 50, "features": 6, "jamo": True}))
+    variables = random_variables(task)
+    path = tmp_path / "words.bin"
+    path.write_bytes(b"".join(task.exports(variables)[".bin"].content()))
+    found = read_word_vectors(path)
+    assert found.ngrams is None
+    np.testing.assert_array_equal(found.vectors, task.vectors(variables))
+
+
 def test_a_run_ends_with_neighbours_that_gensim_finds_too(source):
     task = made(experiment_of(source, task={"words": ("w3", "unseen"), "neighbours": 4}))
     variables = random_variables(task)
     shown = task.showcase(variables, jax.random.key(0), step=7)
-    assert shown.command == ("export", "RUN", "vectors.npz")
+    assert shown.command == ("nearest", "RUN", "w3")
     content = shown.files["neighbours.txt"]
     assert task.showcase_files["neighbours.txt"](content)
     head, blank, ours, unseen = content.decode().splitlines()
