@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float32, Int
 
 from jaxseq.nn.embedding import small_uniform
 from jaxseq.nn.layers import Dense
+from jaxseq.ops.row_tables import RowTable
 from jaxseq.ops.shapes import Array
 
 
@@ -112,7 +113,7 @@ def _windows(
     return windows, LastTokens(jnp.where(last >= begin, ends, -1))
 
 
-def _mean(embedding: Float32[Array, "v d"], windows: Int[Array, "*n window"]) -> Float32[Array, "*n d"]:
+def _mean(embedding: Float32[Array, "v d"] | RowTable, windows: Int[Array, "*n window"]) -> Float32[Array, "*n d"]:
     """The mean of the vectors of those tokens that are there."""
     there = windows >= 0
     vectors = jnp.where(there[..., None], embedding[jnp.maximum(windows, 0)], 0)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int
 
+from jaxseq.ops.row_tables import RowTable
 from jaxseq.ops.shapes import Array
 
 
@@ -20,7 +21,7 @@ class Lookup:
     """Vectors [b, t, depth]: rows of the table chosen by ids, each times its scale."""
 
     ids: Int[Array, "b t"]
-    table: Float[Array, "v depth"] | None
+    table: Float[Array, "v depth"] | RowTable | None
     """None for the identity: one-hot vectors."""
     depth: int
     scale: Float[Array, "b t"] | None = None
@@ -37,7 +38,9 @@ class Lookup:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether the product of the whole table is cheaper than that of the vectors."""
+        """Whether the product of the whole table is cheaper than that of the vectors, and may be taken."""
+        if isinstance(self.table, RowTable):
+            return False
         return self.table is None or (len(self.table) <= self.ids.size and self.ids.shape[1] > 1)
 
     def vectors(self, mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b t {self.depth}"]:

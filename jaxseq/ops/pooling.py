@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from jaxseq.ops.finite import finite_rows, poison
 from jaxseq.ops.lookup import Lookup
+from jaxseq.ops.row_tables import RowTable
 from jaxseq.ops.shapes import Array
 
 TOGETHER = 4096
@@ -25,8 +26,8 @@ def summed(x: Float[Array, "b t d"], mask: Bool[Array, "b t"] | None = None) -> 
 def mean(x: Float[Array, "b t d"] | Lookup, mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b d"]:
     """The mean of the real tokens.
 
-    Of a `Lookup`, float32, the vectors are added up as they are looked up and never all in memory; its scale has no
-    gradient then.
+    Of a `Lookup`, float32, the vectors are added up as they are looked up and never all in memory, unless it is in a
+    `RowTable`; its scale has no gradient then.
     """
     if isinstance(x, Lookup):
         total = _sum_of_rows(x, mask)
@@ -95,7 +96,7 @@ def attention(
 
 
 def _sum_of_rows(x: Lookup, mask: Array | None) -> Array:
-    if x.table is None or not x.ids.size:
+    if x.table is None or isinstance(x.table, RowTable) or not x.ids.size:
         return _kept(x.vectors(mask), mask).sum(axis=1)
     # Past the table's end: nothing is added there.
     ids = x.ids if mask is None else jnp.where(mask, x.ids, len(x.table))

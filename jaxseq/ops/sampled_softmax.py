@@ -6,12 +6,13 @@ from jax import lax
 from jaxtyping import Bool, Float, Int
 
 from jaxseq.ops.losses import Tally
+from jaxseq.ops.row_tables import RowTable
 from jaxseq.ops.shapes import Array
 
 
 def sampled_cross_entropy(
     features: Float[Array, "n d"],
-    kernel: Float[Array, "d v"] | Float[Array, "v d"],
+    kernel: Float[Array, "d v"] | Float[Array, "v d"] | RowTable,
     bias: Float[Array, " v"] | None,
     targets: Int[Array, " n"],
     sampled: Int[Array, " samples"],
@@ -37,7 +38,7 @@ def sampled_cross_entropy(
     sampled, log_expected = jnp.asarray(sampled), jnp.asarray(log_expected)
     # One gather, so that there is one scatter on the way back.
     ids = jnp.concatenate([sampled, targets])
-    kernel = jnp.asarray(kernel)
+    kernel = kernel if isinstance(kernel, RowTable) else jnp.asarray(kernel)
     rows = (kernel[ids] if transposed else kernel[:, ids].T).astype(features.dtype)
     negative = lax.dot_general(
         features, rows[: len(sampled)], (((1,), (1,)), ((), ())), preferred_element_type=jnp.float32

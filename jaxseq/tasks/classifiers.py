@@ -15,6 +15,7 @@ from jaxseq.nn.heads import ClassificationHead
 from jaxseq.ops.dropout import dropout_mask
 from jaxseq.ops.losses import cross_entropy
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
+from jaxseq.ops.row_tables import without_gradient
 from jaxseq.tasks.task import Variables
 
 _BODIES = {RNNConfig: Recurrent, BagConfig: Bag, EncoderConfig: TransformerEncoder, NBSVMConfig: NBSVM}
@@ -97,5 +98,5 @@ def classification_loss(
 def _with_frozen_embedding(variables: Variables) -> Variables:
     """The variables of a classifier, without a gradient for its embedding."""
     params = variables["params"]
-    body = {**params["body"], "embedding": jax.lax.stop_gradient(params["body"]["embedding"])}
+    body = {**params["body"], "embedding": without_gradient(params["body"]["embedding"])}
     return {**variables, "params": {**params, "body": body}}
