@@ -132,7 +132,7 @@ def test_types_and_numbers_are_those_without_it(compute, name):
         )
 
 
-@pytest.mark.parametrize("rule", ["adam", "adamw", "rmsprop", "adadelta", "sgd"])
+@pytest.mark.parametrize("rule", ["adam", "adamw", "rmsprop", "adadelta", "adagrad", "sgd"])
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "linear", "step"])
 def test_no_optimizer_makes_a_float64_of_parameters(rule, schedule):
     momentum = {"momentum": 0.9} if rule in ("sgd", "rmsprop") else {}

@@ -15,7 +15,15 @@ from jaxseq.config.models import (
     VectorsConfig,
     WindowBagConfig,
 )
-from jaxseq.config.optimizers import AdadeltaConfig, AdamConfig, AdamWConfig, OptimizerConfig, RMSpropConfig, SGDConfig
+from jaxseq.config.optimizers import (
+    AdadeltaConfig,
+    AdagradConfig,
+    AdamConfig,
+    AdamWConfig,
+    OptimizerConfig,
+    RMSpropConfig,
+    SGDConfig,
+)
 from jaxseq.config.running_text import RunningTextConfig
 from jaxseq.config.serialization import (
     differences,
@@ -33,6 +41,7 @@ from jaxseq.config.training import TrainConfig
 
 __all__ = [
     "AdadeltaConfig",
+    "AdagradConfig",
     "AdamConfig",
     "AdamWConfig",
     "BagConfig",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from jaxseq.config.fields import FIXED, Bounds, check_fields
+from jaxseq.config.fields import FIXED, Bounds, check_fields, refuse
 from jaxseq.config.kinds import Kind, register
 from jaxseq.config.limits import Count, CountOrZero
 
@@ -35,9 +35,22 @@ class OptimizerConfig(Kind):
     """Clip each element of the gradient to this; 0 leaves it."""
     accumulate: Annotated[Count, FIXED] = 1
     """Batches whose gradients are averaged into one update; the last update of a run takes what is left."""
+    rows: Annotated[bool, FIXED] = False
+    """Update only the rows of embeddings that a batch saw: of sgd and adagrad the same numbers; the others become lazy,
+    moments of rows that were not seen stay as they are."""
+    row_cap: Annotated[CountOrZero, FIXED] = 0
+    """Divide the update of a row that a batch saw count times by max(1, count / row_cap), with rows; 0 leaves it."""
 
     def __post_init__(self) -> None:
         check_fields(self, "optimizer")
+        if self.row_cap and not self.rows:
+            raise refuse("optimizer.row_cap", self.row_cap, "without optimizer.rows no rows are counted, set it to 0")
+        if self.rows and self.accumulate > 1:
+            raise refuse("optimizer.rows", True, f"optimizer.accumulate ({self.accumulate}) must be 1 then")
+        for name in ("momentum", "weight_decay"):
+            if self.rows and (value := getattr(self, name, 0)):
+                moved = f"optimizer.{name} ({value:g}) moves rows that no batch saw, set it to 0"
+                raise refuse("optimizer.rows", True, moved)
 
 
 @register("optimizer")
@@ -92,6 +105,19 @@ class AdadeltaConfig(OptimizerConfig):
     """Decay of the squared gradients and updates."""
     eps: Annotated[Epsilon, FIXED] = 1e-8
     """Added under both roots; PyTorch's default is 1e-6."""
+
+
+@register("optimizer")
+@dataclass(frozen=True)
+class AdagradConfig(OptimizerConfig):
+    """Adagrad (Duchi, Hazan and Singer 2011)."""
+
+    kind: ClassVar[str] = "adagrad"
+
+    eps: Annotated[Epsilon, FIXED] = 1e-10
+    """Added to the denominator, as in PyTorch; Keras adds 1e-7 under the root."""
+    initial: Annotated[float, Bounds(1e-30, 1000, zero=True), FIXED] = 0.0
+    """What the sums of squared gradients start from, as in PyTorch; in Keras 0.1."""
 
 
 @register("optimizer")

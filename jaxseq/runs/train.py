@@ -31,12 +31,13 @@ from jaxseq.storage.atomic import write_atomic
 from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.storage.metrics_file import METRICS_CSV, read_metrics
 from jaxseq.storage.snapshot import Snapshot
-from jaxseq.tasks.capabilities import fits_at_once
+from jaxseq.tasks.capabilities import fits_at_once, row_tables_of
 from jaxseq.tasks.task import Task, Workspace, task_of
 from jaxseq.training.devices import choose_devices
 from jaxseq.training.intervals import total_steps
 from jaxseq.training.loop import Result, Storage, Training, fit
 from jaxseq.training.optim import Optimizer, make_optimizer
+from jaxseq.training.row_updates import require_lookups
 from jaxseq.training.state import init_state
 
 
@@ -141,7 +142,9 @@ def _parts(
         evaluator = SplitEvaluator(evaluation, devices=config.train.devices)
         evaluate = Validation(evaluator, config.train.evaluate_batches, stop.poll)
     choose_metric(task.metrics, config.train.metric)
-    optimizer = make_optimizer(config.optimizer, steps=total_steps(config.train, loader.steps_per_epoch))
+    steps = total_steps(config.train, loader.steps_per_epoch)
+    optimizer = make_optimizer(config.optimizer, steps=steps, tables=row_tables_of(task))
+    _require_lookups(task, loader, optimizer)
     require_memory("training", training_parts(config, task, optimizer))
     task.require_showcase_memory()
     if checkpoint is not None:
@@ -190,6 +193,18 @@ def _create(
     if checkpoint is not None and not task.has_fingerprint(str(checkpoint.meta.get(DATA))):
         raise changed
     return task
+
+
+def _require_lookups(task: Task, loader: Loader, optimizer: Optimizer) -> None:
+    """Refuses updates by rows of what the task's loss does not only look rows up in.
+
+    Raises:
+        InputError: there is such a table, or none at all.
+    """
+    if optimizer.rows is not None:
+        variables = jax.eval_shape(task.init, jax.random.key(0))
+        carry = jax.eval_shape(lambda: task.initial_carry(loader.batch_size))
+        require_lookups(task.loss, variables, carry, loader(0), optimizer=optimizer)
 
 
 def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopRequest) -> Result:

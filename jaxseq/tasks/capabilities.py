@@ -1,7 +1,7 @@
 """What only some tasks can do, each the business of a command."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.errors import InputError
 from jaxseq.memory import Part
+from jaxseq.ops.row_tables import TABLE_NAMES
 from jaxseq.signals import Poll, never
 from jaxseq.text.tokenizers import Tokenizer
 
@@ -115,6 +116,19 @@ class FitsAtOnce(Protocol):
 def fits_at_once(task: object) -> bool:
     """Whether a task has a model that is fitted at once."""
     return isinstance(task, FitsAtOnce) and task.fits_at_once
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """Has parameters of names of its own in which its loss looks rows up and does nothing else."""
+
+    row_tables: ClassVar[frozenset[str]]
+    """Last parts of their paths: with `OptimizerConfig.rows`, only the rows that a batch saw are updated."""
+
+
+def row_tables_of(task: object) -> frozenset[str]:
+    """Last parts of the paths of parameters that a task's loss looks rows up in."""
+    return task.row_tables if isinstance(task, LooksUp) else TABLE_NAMES
 
 
 class Export(NamedTuple):

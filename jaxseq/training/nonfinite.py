@@ -18,9 +18,9 @@ from jax import Array
 from jax.extend.core import JaxprEqn, primitives
 
 from jaxseq.ops.objective import LossContext, LossFn
+from jaxseq.training.gradients import loss_gradients
 from jaxseq.training.source_locations import function_is_library, is_backward, place_of
 from jaxseq.training.state import PyTree, TrainState
-from jaxseq.training.step import loss_gradients
 
 _CALLS = {
     primitives.jit_p: "jaxpr",

@@ -15,8 +15,11 @@ Keras 3 differs from them where the table says so (g gradient, m and v its momen
     its momentum   gathers that, and lr comes after:         gathers it times lr: the same while lr does not change
                    m = momentum m + that
     adadelta       sqrt(d + eps) / sqrt(v + eps) g           the same
+    adagrad        g / (sqrt(s) + eps), where s = initial    g / sqrt(s + eps), initial 0.1
+                   and the sum of all g^2 so far
     sgd            m = momentum m + g                        m = momentum m - lr g: the same while lr does not change
-    default eps    1e-8 (PyTorch: 1e-6 for adadelta)         1e-7
+    default eps    1e-8 (1e-10 for adagrad; PyTorch: 1e-6    1e-7
+                   for adadelta)
     clip_norm      of all parameters together                global_clipnorm; clipnorm is one parameter's alone
 
 Elements are clipped (clip_value) before the norm is (clip_norm), so that both limits hold. Weight decay is decoupled:
@@ -35,6 +38,7 @@ import optax
 
 from jaxseq.config import (
     AdadeltaConfig,
+    AdagradConfig,
     AdamConfig,
     AdamWConfig,
     OptimizerConfig,
@@ -43,10 +47,20 @@ from jaxseq.config import (
     kinds_of,
 )
 from jaxseq.errors import ConfigError
+from jaxseq.ops.row_tables import TABLE_NAMES
 
 Schedule = Callable[[jax.typing.ArrayLike], jax.typing.ArrayLike]
 ENDING = ("cosine", "linear")
 """Courses of the learning rate that hang on where a run ends."""
+
+
+class Rows(NamedTuple):
+    """How tables are updated of which a batch sees some rows only."""
+
+    names: frozenset[str]
+    """Last parts of the paths of parameters that are such tables."""
+    cap: int
+    """A row that a batch looks up `count` times has its update divided by max(1, count / cap); 0 for no such limit."""
 
 
 class Optimizer(NamedTuple):
@@ -60,10 +74,15 @@ class Optimizer(NamedTuple):
     """Batches to one update."""
     steps: int
     """Batches of the run: after the last of them there is an update of however many are gathered."""
+    rows: Rows | None = None
+    """None where all parameters are updated as a whole."""
 
 
-def make_optimizer(config: OptimizerConfig, *, steps: int) -> Optimizer:
+def make_optimizer(config: OptimizerConfig, *, steps: int, tables: frozenset[str] = TABLE_NAMES) -> Optimizer:
     """The optimizer that `config` describes, for a run over `steps` batches.
+
+    Args:
+        tables: last parts of the paths of the parameters that `config.rows` is for.
 
     Raises:
         ConfigError: there is no rule for its kind.
@@ -76,7 +95,8 @@ def make_optimizer(config: OptimizerConfig, *, steps: int) -> Optimizer:
     transforms.extend(_rule(config))
     updates = -(-steps // config.accumulate)
     schedule = learning_rate_schedule(config, updates=updates)
-    return Optimizer(optax.chain(*transforms), schedule, config.accumulate, steps)
+    rows = Rows(tables, config.row_cap)
+    return Optimizer(optax.chain(*transforms), schedule, config.accumulate, steps, rows if config.rows else None)
 
 
 def learning_rate_schedule(config: OptimizerConfig, *, updates: int) -> Schedule:
@@ -138,12 +158,29 @@ def _rule(config: OptimizerConfig) -> list[optax.GradientTransformation]:
             return [optax.scale_by_rms(config.decay, config.eps, eps_in_sqrt=False), *_momentum(config.momentum)]
         case AdadeltaConfig():
             return [optax.scale_by_adadelta(config.decay, config.eps)]
+        case AdagradConfig():
+            return [_scale_by_adagrad(config.initial, config.eps)]
         case SGDConfig():
             return [optax.identity(), *_momentum(config.momentum)]
     kind = getattr(config, "kind", type(config).__name__)
     raise ConfigError(
         f"optimizer.kind is {kind!r}: there is no update rule for it, choose {', '.join(kinds_of('optimizer'))}"
     )
+
+
+def _scale_by_adagrad(initial: float, eps: float) -> optax.GradientTransformation:
+    """`optax.scale_by_rss` has eps under the root, and where the sum is 0 no update."""
+
+    def init(params: optax.Params) -> optax.Updates:
+        return jax.tree.map(lambda leaf: jnp.full_like(leaf, initial), params)
+
+    def update(
+        updates: optax.Updates, state: optax.Updates, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, optax.Updates]:
+        sums = jax.tree.map(lambda total, g: total + jnp.square(g), state, updates)
+        return jax.tree.map(lambda g, total: g / (jnp.sqrt(total) + eps), updates, sums), sums
+
+    return optax.GradientTransformation(init, update)
 
 
 def _momentum(momentum: float) -> list[optax.GradientTransformation]:

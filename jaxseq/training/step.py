@@ -1,10 +1,11 @@
 """One training step and one evaluation step, as pure functions.
 
 The loss of a batch is a sum and a count, so the gradient is that of sum(totals) / sum(counts) over every device and
-every accumulated batch: exact however unevenly their masks are filled.
+every accumulated batch: exact however unevenly their masks are filled. Of tables that are updated by rows, nothing as
+large as the table is made (`jaxseq.training.row_updates`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +13,9 @@ from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 
 from jaxseq.ops.losses import Tally
-from jaxseq.ops.objective import EVALUATION, LossContext, LossFn, LossOutput, Tallies
+from jaxseq.ops.objective import EVALUATION, LossContext, LossFn, Tallies
 from jaxseq.training.optim import Optimizer
+from jaxseq.training.row_updates import seen_rows, step_gradients
 from jaxseq.training.state import Accumulated, PyTree, TrainState
 
 LEARNING_RATE, GRADIENT_NORM, SKIPPED = "learning_rate", "gradient_norm", "skipped"
@@ -43,13 +45,15 @@ def make_train_step(
         if axis is not None:
             key = jax.random.fold_in(key, lax.axis_index(axis))
         context = LossContext(state.step, key)
-        grads, (tallies, carry, changed) = loss_gradients(loss_fn, state.variables, state.carry, batch, context)
+        grads, looked_up, output = step_gradients(loss_fn, state, batch, context, optimizer=optimizer)
+        tallies, carry, changed = output
         broken = (~_all_finite((carry, changed))).astype(jnp.float32)
         if axis is not None:
             grads, tallies, broken = _sum_over(axis, (grads, tallies, broken))
             changed = lax.pmean(changed, axis)
         loss = tallies["loss"]
-        gathered = Accumulated(grads, loss.count)
+        seen = seen_rows(looked_up, state, optimizer=optimizer, axis=axis)
+        gathered = Accumulated(seen.joined(grads), loss.count)
         if state.accumulated is not None:
             gathered = jax.tree.map(jnp.add, state.accumulated, gathered)
         finite = jnp.isfinite(loss.total) & jnp.isfinite(_norm(gathered.grads)) & (broken == 0)
@@ -57,23 +61,25 @@ def make_train_step(
         due, rest = finite, None
         if state.accumulated is not None:
             gathered = _select(finite, gathered, state.accumulated)
-            seen = state.step + 1
-            due = (seen % optimizer.accumulate == 0) | (seen == optimizer.steps)
+            batches = state.step + 1
+            due = (batches % optimizer.accumulate == 0) | (batches == optimizer.steps)
             rest = _select(due, jax.tree.map(jnp.zeros_like, gathered), gathered)
         items = jnp.where(gathered.items > 0, gathered.items, 1.0)
         mean = jax.tree.map(lambda g: g / items, gathered.grads)
         norm = _norm(gathered.grads) / items
         update = due & jnp.isfinite(norm) & (gathered.items > 0)
 
-        direction, opt_state = optimizer.transform.update(mean, state.opt_state, state.params)
+        params, opt_state = seen.taken((state.params, state.opt_state))
+        direction, opt_state = optimizer.transform.update(mean, opt_state, params)
         rate = jnp.asarray(optimizer.schedule(state.updates), jnp.float32) * state.lr_scale
-        params = jax.tree.map(lambda p, d: p - rate * d, state.params, direction)
+        params = jax.tree.map(lambda p, d: p - rate * d, params, seen.capped(direction))
+        params, opt_state = seen.put(update, (params, opt_state), (state.params, state.opt_state))
         new_state = TrainState(
             step=state.step + 1,
             updates=state.updates + update.astype(jnp.int32),
-            params=_select(update, params, state.params),
+            params=params,
             collections=_select(finite, {**state.collections, **changed}, state.collections),
-            opt_state=_select(update, opt_state, state.opt_state),
+            opt_state=opt_state,
             carry=_select(finite, carry, state.carry),
             accumulated=rest,
             lr_scale=state.lr_scale,
@@ -102,19 +108,6 @@ def make_eval_step(
         return (None if carry is None else new_carry), tallies
 
     return eval_step
-
-
-def loss_gradients(
-    loss_fn: LossFn, variables: Mapping[str, PyTree], carry: PyTree, batch: PyTree, context: LossContext
-) -> tuple[PyTree, LossOutput]:
-    """Gradient of the summed loss by the parameters, and what the loss gives; a carry of None stays None."""
-
-    def total(params: PyTree) -> tuple[Array, LossOutput]:
-        output = loss_fn({**variables, "params": params}, carry, batch, context)
-        output = output._replace(carry=None if carry is None else output.carry, collections=dict(output.collections))
-        return output.tallies["loss"].total, output
-
-    return jax.grad(total, has_aux=True)(variables["params"])
 
 
 _LARGE = 2**18

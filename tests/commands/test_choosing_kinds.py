@@ -59,10 +59,13 @@ def test_values_that_cannot_go_together_in_another_kind_take_its_defaults():
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("--optimizer.kind", "--optimizer.kind has no value: choose adam, adamw, rmsprop, adadelta, sgd"),
-        ("--optimizer.kind --fresh", "optimizer.kind is '--fresh': choose adam, adamw, rmsprop, adadelta or sgd"),
-        ("--optimizer.kind=", "optimizer.kind is '': choose adam, adamw, rmsprop, adadelta or sgd"),
-        ("--optimizer.kind lion", "optimizer.kind is 'lion': choose adam, adamw, rmsprop, adadelta or sgd"),
+        ("--optimizer.kind", "--optimizer.kind has no value: choose adam, adamw, rmsprop, adadelta, adagrad, sgd"),
+        (
+            "--optimizer.kind --fresh",
+            "optimizer.kind is '--fresh': choose adam, adamw, rmsprop, adadelta, adagrad or",
+        ),
+        ("--optimizer.kind=", "optimizer.kind is '': choose adam, adamw, rmsprop, adadelta, adagrad or sgd"),
+        ("--optimizer.kind lion", "optimizer.kind is 'lion': choose adam, adamw, rmsprop, adadelta, adagrad or sgd"),
         (
             "--model.kind=Transformer",
             "model.kind is 'Transformer': choose rnn, transformer, bag, window_bag, ngram, nbsvm, encoder or vectors",

@@ -156,7 +156,10 @@ def changed(**sections) -> str:
         (changed(model={"kind": None}), "model.kind is None: choose rnn, transformer,"),
         (changed(model={"kind": []}), r"model.kind is \[\]: choose"),
         (changed().replace('"kind": "rnn", ', ""), "model.kind is None: choose rnn, transformer,"),
-        (changed(optimizer={"kind": "lion"}), "optimizer.kind is 'lion': choose adam, adamw, rmsprop, adadelta or sgd"),
+        (
+            changed(optimizer={"kind": "lion"}),
+            "optimizer.kind is 'lion': choose adam, adamw, rmsprop, adadelta, adagrad or",
+        ),
         (changed(task={"top_k": 3}), "task.top_k is unknown to this version of jaxseq"),
         (changed(sample={}), "sample is unknown to this version of jaxseq"),
         (changed(optimizer={"momentum": 0.9}), "optimizer.momentum is unknown to this version"),

@@ -36,7 +36,11 @@ EVEN = {
     "model.features": {"heads": 1, "positions": "learned"},
 }
 """What makes the ends of the bounds of a field possible beside the other fields."""
-TOGETHER: dict[str, dict[str, Any]] = {"train.epochs": {"steps": 1}, "data.max_words": {"tokenizer": "word"}}
+TOGETHER: dict[str, dict[str, Any]] = {
+    "train.epochs": {"steps": 1},
+    "data.max_words": {"tokenizer": "word"},
+    "optimizer.row_cap": {"rows": True},
+}
 TOGETHER |= {"model.shortest": {"longest": 64}, "model.longest": {"shortest": 1}}
 
 

@@ -19,7 +19,7 @@ KINDS = {
     "--task.kind": "{language_modeling}",
     "--data.kind": "{corpus}",
     "--model.kind": "{rnn,transformer}",
-    "--optimizer.kind": "{adam,adamw,rmsprop,adadelta,sgd}",
+    "--optimizer.kind": "{adam,adamw,rmsprop,adadelta,adagrad,sgd}",
 }
 """Options that help tells of in a sentence, and what their values look like."""
 TEMPLATES = {"tiny": [], "mapped": ["--data.memory-map"], "transformer": TRANSFORMER}

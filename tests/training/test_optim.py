@@ -77,6 +77,11 @@ RULES = {
         lambda p: torch.optim.RMSprop(p.values(), 0.01, 0.9, 1e-2, momentum=0.7),
     ),
     "adadelta": ({"decay": 0.9, "eps": 1e-6}, lambda p: torch.optim.Adadelta(p.values(), 0.01, 0.9, 1e-6)),
+    "adagrad": ({}, lambda p: torch.optim.Adagrad(p.values(), 0.01)),
+    "adagrad from a sum": (
+        {"initial": 0.1, "eps": 1e-3},
+        lambda p: torch.optim.Adagrad(p.values(), 0.01, initial_accumulator_value=0.1, eps=1e-3),
+    ),
     "sgd": ({}, lambda p: torch.optim.SGD(p.values(), 0.01)),
     "sgd with momentum": ({"momentum": 0.9}, lambda p: torch.optim.SGD(p.values(), 0.01, momentum=0.9)),
 }
