@@ -276,9 +276,7 @@ class WordVectorLearning(TaskDefaults):
             near = ", ".join(f"{self.words[at]} {cosines[at]:.2f}" for at in best[: self.section.neighbours])
             lines.append(f"{word}: {near if known else 'no vector, the word is not known and has no n-grams'}")
         text = f"step {step}, nearest by cosine\n\n" + "\n".join(lines) + "\n"
-        return Showcase(
-            {NEIGHBOURS: text.encode()}, "ask for the words near another one with", ("nearest", "RUN", self.words[0])
-        )
+        return Showcase({NEIGHBOURS: text.encode()}, "ask for more with", ("nearest", "RUN", asked[0]))
 
     @property
     def _texts(self) -> WordSplits:
