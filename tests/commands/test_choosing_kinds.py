@@ -107,7 +107,7 @@ def test_help_shows_the_fields_of_the_kind_alone_and_lists_the_others(folder):
     listed = " ".join(out.split())
     for kinds in (
         "--model.kind rnn, transformer, bag, window_bag, ngram, nbsvm, encoder, vectors;",
-        "--optimizer.kind adam, adamw, rmsprop, adadelta, sgd ",
+        "--optimizer.kind adam, adamw, rmsprop, adadelta, adagrad, sgd ",
     ):
         assert kinds in listed
     other = shown("--model.kind", "transformer", "--optimizer.kind=sgd")
@@ -151,7 +151,7 @@ def test_a_kind_that_a_configuration_defines_is_found_and_its_fields_are_options
     out = jaxseq(*chosen, "--help", folder=mine).out
     assert "--optimizer.beta" in out.split()
     assert "Decay of what nobody else has." in " ".join(out.split())
-    assert "adadelta, sgd, lion_of_a_test" in " ".join(out.split())
+    assert "adadelta, adagrad, sgd, lion_of_a_test" in " ".join(out.split())
     assert "optimizer.beta is 2.0: give a number from 0 to 1" in refused(*chosen, "--optimizer.beta=2", folder=mine)
     told = refused(*chosen, *TINY, folder=mine)  # nothing makes updates of it
     assert "optimizer.kind is 'lion_of_a_test': there is no update rule for it" in told
