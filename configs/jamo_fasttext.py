@@ -5,8 +5,11 @@
 
 The text is 129,705 reviews of the Naver sentiment movie corpus (github.com/e9t/nsmc), one a line, looked for in
 data/nsmc/. Words that occur 5 times or more have vectors, 100 wide; windows of up to 5 words, 5 negatives; n-grams of 3
-to 6 jamo and marks behind syllables in 100,000 buckets. A word that the text does not have, misspelt or inflected as
-it may be, has the vector of its n-grams.
+to 6 jamo and marks behind syllables in 100,000 buckets. A word that the text does not have, misspelt or inflected as it
+may be, has the vector of its n-grams.
+
+5 epochs, 2,050 steps, took about a minute on one core: loss 2.300 a pair (seed 0). Nearest
+to 재미있었습니당, which the text lacks: 재미있었습니다 0.99, 재밌었습니다 0.97; to 재미있다: 재미있당, 재밌다, 재미있음.
 """
 
 from jaxseq.config import ExperimentConfig, LinesConfig, SGDConfig, TrainConfig, VectorsConfig, WordVectorsConfig
@@ -27,6 +30,6 @@ config = ExperimentConfig(
         batch_size=16,
     ),
     model=VectorsConfig(features=100, buckets=100_000, shortest=3, longest=6, jamo=True),
-    optimizer=SGDConfig(learning_rate=100.0, schedule="linear", final_fraction=0.004),
+    optimizer=SGDConfig(learning_rate=300.0, schedule="linear", final_fraction=0.004, rows=True, row_cap=16),
     train=TrainConfig(epochs=5, log_every=100),
 )

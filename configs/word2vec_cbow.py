@@ -7,8 +7,12 @@ The text is the first 3,000,000 characters of text8 (mattmahoney.net/dc/textdata
 words, of which the 8,853 that occur 5 times or more have vectors, 466,269 occurrences. Vectors 100 wide, windows of up
 to 5 words, 5 negatives, frequent words kept as word2vec does with 1e-3 (Mikolov et al. 2013).
 
-A learning rate is of the mean over a batch's 2,048 words: 100 would be word2vec's 0.05 for each word, whose sum is too
-much for frequent words.
+A learning rate is of the mean over a batch's 2,048 words: 300 is 0.15 for each word, and a row's update counts as 16
+occurrences at most.
+
+5 epochs took about 7 s on one core. Over seeds 0, 1 and 2: loss 2.128 a word; WordSim-353, Spearman's correlation on
+the 235 of 353 pairs whose words have vectors, 0.251, standard deviation 0.024 (0.2241, 0.2706, 0.2586); gensim on the
+same text 0.231, 0.022. Of the 3,650 of 19,544 analogies that can be answered 2.5 % are right (gensim 0.6 %).
 """
 
 from jaxseq.config import CorpusConfig, ExperimentConfig, SGDConfig, TrainConfig, VectorsConfig, WordVectorsConfig
@@ -26,6 +30,6 @@ config = ExperimentConfig(
         batch_size=16,
     ),
     model=VectorsConfig(features=100),
-    optimizer=SGDConfig(learning_rate=50.0, schedule="linear", final_fraction=0.004),
+    optimizer=SGDConfig(learning_rate=300.0, schedule="linear", final_fraction=0.004, rows=True, row_cap=16),
     train=TrainConfig(epochs=5, log_every=100),
 )

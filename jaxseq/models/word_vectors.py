@@ -115,4 +115,14 @@ class WordVectors(nn.Module):
             indices_are_sorted=True,
         )
         sums = sums.reshape(batch, length + 1, self.features)[:, :length]
-        return sums / jnp.maximum(sizes, 1)[..., None]
+        return _mean(sums, jnp.maximum(sizes, 1)[..., None].astype(jnp.float32))
+
+
+@jax.custom_vjp
+def _mean(sums: Array, sizes: Array) -> Array:
+    """sums / sizes; in training each row has the whole gradient of the mean, as in fastText's `Model::update`, and not
+    a part of it: else what a word is made of would learn as many times slower."""
+    return sums / sizes
+
+
+_mean.defvjp(lambda sums, sizes: (sums / sizes, sizes), lambda sizes, d: (d, jnp.zeros_like(sizes)))
