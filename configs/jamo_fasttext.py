@@ -9,7 +9,8 @@ to 6 jamo and marks behind syllables in 100,000 buckets. A word that the text do
 may be, has the vector of its n-grams.
 
 5 epochs, 2,050 steps, took about a minute on one core: loss 2.300 a pair (seed 0). Nearest
-to 재미있었습니당, which the text lacks: 재미있었습니다 0.99, 재밌었습니다 0.97; to 재미있다: 재미있당, 재밌다, 재미있음.
+to 재미있었습니당, which the text lacks: 재미있었습니다 0.99, 재밌었습니다 0.97;
+to 재미있다: 재미있당, 재밌다, 재미있음.
 """
 
 from jaxseq.config import ExperimentConfig, LinesConfig, SGDConfig, TrainConfig, VectorsConfig, WordVectorsConfig
