@@ -28,6 +28,7 @@ from jaxseq.ops.cells import Cell, Part, RecurrentWeights, State
 from jaxseq.ops.dropout import dropout_mask
 from jaxseq.ops.finite import row_table
 from jaxseq.ops.lookup import Lookup
+from jaxseq.ops.row_tables import RowTable
 from jaxseq.ops.shapes import Array
 
 _ROWS_FOLDED = 4_096
@@ -169,6 +170,7 @@ def _inputs(
         return recurrence.DenseInput(x, kernel, bias)
     if not x.is_narrow:
         return recurrence.DenseInput(x.vectors(mask), kernel, bias)
+    assert not isinstance(x.table, RowTable)  # which is never narrow
     table = kernel.astype(jnp.float32) if x.table is None else row_table(x.table, kernel, kernel.dtype)
     # Adding the bias to the table once is cheaper than to every step's rows; a scale must not touch the bias.
     if x.scale is None:
