@@ -6,6 +6,7 @@ import inspect
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_tokenizers import sentencepiece_model
 
@@ -110,6 +111,10 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     for pieces in (["--data.tokenizer", "bpe", "--data.pieces", "300"], given):
         more = [*pieces, "--name", f"classes_of_{pieces[1]}"]
         assert train.main([*classify, *tables, *words, *more], program="train.py") == 0
+    np.savez("given.npz", words=np.array(["good", "bad"]), vectors=np.ones((2, 4), np.float32))
+    begun = ["--task.vectors", "given.npz", "--task.unknown-vectors", "zero", "--model.features", "4"]
+    bag = ["--task.kind", "classification", "--data.kind", "labelled", "--model.kind", "bag", "--name", "begun"]
+    assert train.main([*bag, *begun, *tables, "--train.devices", "1"], program="train.py") == 0
     vectors = ["--task.kind", "word_vectors", "--model.kind", "vectors", "--task.shared", "2", "--name", "vectors"]
     ngrams = ["--model.buckets", "9", "--data.tokenizer", "word", "--train.devices", "1", "--model.features", "4"]
     assert train.main([*source, *vectors, *ngrams, "--data.length", "8"], program="train.py") == 0

@@ -50,7 +50,8 @@ def test_it_loads_and_its_model_and_optimizer_are_built(file):
     config, _ = load_config(file)
     dtype = config.train.compute_dtype
     if isinstance(config.task, ClassificationConfig):
-        classifier = build_classifier(config.task, config.model, vocabulary_size=65, classes=2, dtype=dtype)
+        sizes = {"vocabulary_size": 65, "classes": 2, "length": config.data.length}
+        classifier = build_classifier(config.task, config.model, **sizes, dtype=dtype)
         params = jax.eval_shape(lambda: init_classifier(classifier, jax.random.key(0)))["params"]
     elif isinstance(config.task, WordVectorsConfig):
         options = WordOptions(padding=False, unknown="drop")

@@ -175,7 +175,7 @@ def test_jamo_of_the_reviews_come_back_as_they_were(text_of, few_reviews):
 
 def classifier_of(name, symbols):
     config = shipped(name)
-    return build_classifier(config.task, config.model, vocabulary_size=symbols, classes=2)
+    return build_classifier(config.task, config.model, vocabulary_size=symbols, classes=2, length=config.data.length)
 
 
 @pytest.mark.parametrize("name", named(ClassificationConfig))

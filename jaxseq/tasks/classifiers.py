@@ -53,7 +53,9 @@ def build_classifier(
     classifier = Classifier(body, head, task.pooling, length, padding)
     try:
         jax.eval_shape(lambda: init_classifier(classifier, jax.random.key(0)))
-    except ValueError as error:  # of widths that do not fit, so only without a linear layer
+    except ValueError as error:
+        if task.head != "bias":  # widths fit otherwise
+            raise
         raise ConfigError(
             f"task.head is 'bias' and {error}: set task.hidden to that, or model.features with one task.pooling; or "
             "take the head linear"

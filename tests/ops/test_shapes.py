@@ -64,6 +64,10 @@ ANYTHING = {
         (f"jaxseq.ops.chunks.over_chunks{what}" for what in ("(init)", "(xs)", " -> ")),
         "what a loop goes over and hands on is its caller's",
     ),
+    **dict.fromkeys(
+        (f"jaxseq.ops.row_tables.without_gradient{what}" for what in ("(tree)", " -> ")),
+        "any parameters, whatever their shapes",
+    ),
     "jaxseq.ops.objective.LossOutput.carry": "what a task hands from batch to batch is the task's own",
     "jaxseq.ops.objective.LossOutput.collections": "so are a model's variables",
 }

@@ -127,7 +127,8 @@ def results_of_the_size_of(table, text):
 def test_nothing_of_the_size_of_a_table_is_made_in_a_step(kind, devices, most):
     """In a table that is donated rows are written in place, and it is copied nowhere."""
     size = (20011, 101)
-    params = {"table": jnp.zeros(size), "kernel": jnp.ones((101, 3)), "embedding": jnp.zeros((7, 3))}
+    shapes = {"table": size, "kernel": (101, 3), "embedding": (7, 3)}
+    params = {name: jnp.ones(shape, jnp.float32) for name, shape in shapes.items()}
 
     def loss(variables, carry, batch, context):
         params = variables["params"]
