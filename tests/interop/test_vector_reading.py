@@ -114,7 +114,7 @@ def test_a_word_twice_in_different_blocks_counts_once(tmp_path, form):
 decimals = st.one_of(
     st.floats(-1e30, 1e30).map(repr),
     st.from_regex(r"[+-]?[0-9]{1,20}(\.[0-9]{0,25})?([eE][+-]?[0-9]{1,2})?", fullmatch=True),
-    st.text("0123456789.+-eEinfax_ ,#\"'\x00\x0b\u00a0１", min_size=1, max_size=6),
+    st.text("0123456789.+-eEinfax_,#\"'\x00\x0b\u00a0１", min_size=1, max_size=6),
 )
 
 
@@ -128,7 +128,7 @@ def test_a_number_is_one_where_python_says_so_and_the_same(tmp_path_factory, row
             expected = np.array([[float(field.encode()) for field in row] for row in rows], np.float64).astype("f4")
     except ValueError:
         expected = None
-    if expected is None or not np.isfinite(expected).all() or any(set("_ ") & set(x) for row in rows for x in row):
+    if expected is None or not np.isfinite(expected).all() or any("_" in x for row in rows for x in row):
         refused(path)
     else:
         np.testing.assert_array_equal(read_word_vectors(path).vectors[1:], expected)
