@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,9 +153,7 @@ def main() -> int:
     parser.add_argument("--width", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    try:
-        import gensim  # noqa: F401
-    except ImportError:
+    if find_spec("gensim") is None:
         print('error: gensim is missing: pip install "jaxseq[bench]"', file=sys.stderr)
         return 2
     print("| format | MB | words | gensim, s | jaxseq, s | ratio | gensim, MB held | jaxseq, MB held |")

@@ -3,9 +3,9 @@
     python3 train.py configs/nsmc_morpheme_lm.py
 
 The text is that of configs/jamo_lstm.py, a fifth of the reviews in NSMC (github.com/e9t/nsmc), looked for in
-data/nsmc/; `pip install 'jaxseq[korean]'` brings the analyser, which takes 2 min of a core. 2,895,958 morphemes and
-line ends, 8,000 kept, the others one unknown; LSTM 200 x 2, the embedding as output layer, 20 rows of 35 a batch, the
-carry kept, SGD.
+data/nsmc/; `pip install 'jaxseq[korean]'` brings the analyser, some 80 s of processor time by the speed in
+docs/korean.md. 2,895,958 morphemes and line ends, 8,000 kept, the others one unknown; LSTM 200 x 2, the embedding as
+output layer, 20 rows of 35 a batch, the carry kept, SGD.
 
 Validation perplexity after the 4 epochs: 59.0, 49.7, 45.6 and 44.5 a morpheme (seed 0), which is 1,168 a word between
 spaces and 3.024 bits a character; test 43.4, 1,102 and 3.003. What is unknown counts as one symbol, so that this is

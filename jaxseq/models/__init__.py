@@ -7,7 +7,7 @@ from jaxseq.models.ngram import NGram, NGramCarry
 from jaxseq.models.recurrent import Recurrent
 from jaxseq.models.transformer import Transformer, TransformerCarry
 from jaxseq.models.window_bag import LastTokens, WindowBag
-from jaxseq.models.word_vectors import WordParts, WordVectors
+from jaxseq.models.word_vectors import VectorTables, WordParts
 
 __all__ = [
     "Bag",
@@ -19,7 +19,7 @@ __all__ = [
     "Transformer",
     "TransformerCarry",
     "TransformerEncoder",
+    "VectorTables",
     "WindowBag",
     "WordParts",
-    "WordVectors",
 ]

@@ -52,7 +52,7 @@ class WordParts:
         return f"WordParts({len(self.offsets) - 1} words of {self.total} rows)"
 
 
-class WordVectors(nn.Module):
+class VectorTables(nn.Module):
     """Parameters input/table [rows, features] and output/table [vocabulary_size, features].
 
     Attributes:

@@ -40,7 +40,7 @@ def placed(
     Raises:
         InputError: a word is unknown, or its vector is zero where neighbours are asked for.
     """
-    at = {word: row for row, word in enumerate(vectors.words)}
+    at = vectors.rows
     groups: dict[int, int | None] = {}
     for number, word in enumerate(words):
         if word not in at:

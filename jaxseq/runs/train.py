@@ -31,7 +31,7 @@ from jaxseq.storage.atomic import write_atomic
 from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.storage.metrics_file import METRICS_CSV, read_metrics
 from jaxseq.storage.snapshot import Snapshot
-from jaxseq.tasks.capabilities import fits_at_once, row_tables_of
+from jaxseq.tasks.capabilities import fits_at_once
 from jaxseq.tasks.task import Task, Workspace, task_of
 from jaxseq.training.devices import choose_devices
 from jaxseq.training.intervals import total_steps
@@ -142,8 +142,7 @@ def _parts(
         evaluator = SplitEvaluator(evaluation, devices=config.train.devices)
         evaluate = Validation(evaluator, config.train.evaluate_batches, stop.poll)
     choose_metric(task.metrics, config.train.metric)
-    steps = total_steps(config.train, loader.steps_per_epoch)
-    optimizer = make_optimizer(config.optimizer, steps=steps, tables=row_tables_of(task))
+    optimizer = make_optimizer(config.optimizer, steps=total_steps(config.train, loader.steps_per_epoch))
     _require_lookups(task, loader, optimizer)
     require_memory("training", training_parts(config, task, optimizer))
     task.require_showcase_memory()

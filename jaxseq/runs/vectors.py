@@ -1,5 +1,6 @@
 """The vectors of words that a run has learned, or that a file holds."""
 
+import dataclasses
 from pathlib import Path
 from typing import Literal
 
@@ -41,8 +42,8 @@ def _of_run(path: Path, checkpoint: Literal["best", "newest"]) -> WordVectors:
     found = next((export.vectors for export in exports.values() if export.vectors is not None), None)
     if found is None:
         raise InputError(f"the model in {path} has learned no vectors, but {', '.join(exports)}: give another run")
-    words, table = tuple(found[0]), np.asarray(found[1], np.float32)
+    table = np.asarray(found.vectors, np.float32)
     if not np.isfinite(table).all():
         at = int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0])
-        raise NonFiniteError(f"the vector of {words[at]!r} in {path} is not finite: train anew with other values")
-    return WordVectors(words, table, str(path))
+        raise NonFiniteError(f"the vector of {found.words[at]!r} in {path} is not finite: train anew with other values")
+    return dataclasses.replace(found, vectors=table, source=str(path))

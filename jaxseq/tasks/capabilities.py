@@ -1,15 +1,15 @@
 """What only some tasks can do, each the business of a command."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.errors import InputError
+from jaxseq.interop.word_vectors import WordVectors
 from jaxseq.memory import Part
-from jaxseq.ops.row_tables import TABLE_NAMES
 from jaxseq.signals import Poll, never
 from jaxseq.text.tokenizers import Tokenizer
 
@@ -118,19 +118,6 @@ def fits_at_once(task: object) -> bool:
     return isinstance(task, FitsAtOnce) and task.fits_at_once
 
 
-@runtime_checkable
-class LooksUp(Protocol):
-    """Has parameters of names of its own in which its loss looks rows up and does nothing else."""
-
-    row_tables: ClassVar[frozenset[str]]
-    """Last parts of their paths: with `OptimizerConfig.rows`, only the rows that a batch saw are updated."""
-
-
-def row_tables_of(task: object) -> frozenset[str]:
-    """Last parts of the paths of parameters that a task's loss looks rows up in."""
-    return task.row_tables if isinstance(task, LooksUp) else TABLE_NAMES
-
-
 class Export(NamedTuple):
     """A file that a model can be written to."""
 
@@ -138,8 +125,8 @@ class Export(NamedTuple):
     """What it holds, in words: "2,001 vectors of 8 numbers are"."""
     content: Callable[[], Iterator[bytes]]
     """Raises InputError at the first piece where something does not go into such a file."""
-    vectors: tuple[Sequence[str], NDArray[np.floating]] | None = None
-    """Words, or whatever has them, and their vectors [v, d], where it holds these."""
+    vectors: WordVectors | None = None
+    """Those of words, or of whatever has them, where it holds such."""
 
 
 @runtime_checkable

@@ -44,7 +44,7 @@ from jaxseq.tasks.labelled_texts import (
 from jaxseq.tasks.layer_table import traced_layers
 from jaxseq.tasks.starting_vectors import starting_table, starting_vectors, with_table
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, TaskDefaults, Variables, Workspace, register_task
-from jaxseq.tasks.vector_exports import vector_exports
+from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 
 TOKENIZER, CLASSES = "tokenizer.json", "classes.json"
@@ -340,7 +340,7 @@ class Classification(TaskDefaults):
             raise InputError("the model has no embedding of tokens: give --model.embedding, or train another kind")
         symbols = self.tokenizer.vocabulary.symbols
         table = np.asarray(table["table"] if isinstance(table, Mapping) else table)
-        return vector_exports(symbols, table[: len(symbols)])
+        return vector_exports(learned_vectors(symbols, table[: len(symbols)]))
 
     def _unknown(self, text: str) -> list[str]:
         unknown_words = getattr(self.tokenizer, "unknown_words", None)

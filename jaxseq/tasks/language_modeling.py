@@ -50,7 +50,7 @@ from jaxseq.tasks.ngram_fitting import fit_ngrams, fitted_tables
 from jaxseq.tasks.task import Evaluation, IsOurs, LayerOutputs, Showcase, Variables, Workspace, register_task
 from jaxseq.tasks.token_scores import token_log_probabilities
 from jaxseq.tasks.token_splits import Extent, TextLoader, TokenSplits
-from jaxseq.tasks.vector_exports import vector_exports
+from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
 from jaxseq.tasks.vocabulary_objective import require_objective, training_model
 from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
@@ -325,7 +325,8 @@ class LanguageModeling:
             return arpa_exports(variables["params"], self.tokenizer)
         if "embedding" not in variables["params"]:
             raise InputError("the model reads one-hot vectors and has no embedding: train one with --model.embedding")
-        return vector_exports(self.tokenizer.vocabulary.symbols, np.asarray(variables["params"]["embedding"]))
+        table = np.asarray(variables["params"]["embedding"])
+        return vector_exports(learned_vectors(self.tokenizer.vocabulary.symbols, table))
 
     def require_showcase_memory(self) -> None:
         """Refuses a sample at the end that cannot fit.

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxseq.config import WordVectorsConfig
 from jaxseq.errors import ConfigError
-from jaxseq.models.word_vectors import WordVectors
+from jaxseq.models.word_vectors import VectorTables
 from jaxseq.ops import negative_sampling as ops
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
@@ -22,7 +22,7 @@ _POWER = 0.75
 """Of its count, that a word's chance to be drawn is in proportion to."""
 
 
-def word_vector_loss(task: WordVectorsConfig, model: WordVectors, counts: np.ndarray) -> LossFn:
+def word_vector_loss(task: WordVectorsConfig, model: VectorTables, counts: np.ndarray) -> LossFn:
     """The loss for batches of `jaxseq.data.word_windows`: nats a pair ("loss").
 
     In training negatives are drawn, by the numbers that a batch brings along, so that they hang neither on the size

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxseq.config import VectorsConfig
-from jaxseq.interop.ngram_vectors import ngram_hashes
+from jaxseq.interop.ngram_vectors import NgramVectors, ngram_hashes
 from jaxseq.models.word_vectors import WordParts
 from jaxseq.text.hangul import decompose
 
@@ -24,23 +24,15 @@ def parts_of(words: Sequence[str], model: VectorsConfig) -> WordParts:
     return WordParts(rows, np.append(0, ends), len(words) + model.buckets)
 
 
-def ngram_rows(word: str, model: VectorsConfig, words: int) -> NDArray[np.int64]:
-    """Those of the n-grams of a word that has no row of its own, of a table with `words` that have [n]."""
-    return _ngrams([word], model)[0] + words if model.buckets else np.zeros(0, np.int64)
+class JamoNgramVectors(NgramVectors):
+    """Vectors of the n-grams of words that are taken apart into jamo."""
 
-
-def mean_rows(table: NDArray[np.float32], rows: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Means of table[rows[offsets[i]:offsets[i + 1]]] for each i [n, d]; zeros where there are none."""
-    sizes = np.diff(offsets)
-    means = np.zeros((len(sizes), table.shape[1]), np.float32)
-    filled = np.flatnonzero(sizes)
-    at_once = 4096
-    for at in range(0, len(filled), at_once):
-        part = filled[at : at + at_once]
-        begin, end = offsets[part[0]], offsets[part[-1] + 1]
-        sums = np.add.reduceat(table[rows[begin:end]], offsets[part] - begin, axis=0)
-        means[part] = sums / sizes[part][:, None].astype(np.float32)
-    return means
+    def means(
+        self, words: Sequence[bytes], own: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """As those of n-grams of characters."""
+        apart = [decompose(word.decode("utf-8", "surrogatepass")) for word in words]
+        return super().means([word.encode("utf-8", "surrogatepass") for word in apart], own)
 
 
 def _ngrams(words: Sequence[str], model: VectorsConfig) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -19,16 +19,18 @@ from jaxseq.data.word_windows import WordWindowLoader
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.interop.fasttext import FastTextModel, FastTextSettings
 from jaxseq.interop.ngram_vectors import NgramVectors
+from jaxseq.interop.word_vectors import WordVectors
 from jaxseq.memory import Part
 from jaxseq.metrics.metric import Metric
-from jaxseq.models.word_vectors import WordParts, WordVectors
+from jaxseq.models.word_vectors import VectorTables, WordParts
+from jaxseq.ops.neighbours import nearest_rows
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import Export
 from jaxseq.tasks.negative_sampling import word_vector_loss
 from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
-from jaxseq.tasks.vector_exports import vector_exports
-from jaxseq.tasks.word_parts import mean_rows, ngram_rows, parts_of
+from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
+from jaxseq.tasks.word_parts import JamoNgramVectors, parts_of
 from jaxseq.tasks.word_splits import WordSplits
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 
@@ -36,15 +38,6 @@ TOKENIZER, COUNTS, NEIGHBOURS = "tokenizer.json", "counts.json", "neighbours.txt
 
 _RANKS = (50, 100, 200, 400, 800, 1600)
 """Of words that are shown where none are named: frequent ones, but no function words."""
-
-
-class Looked(NamedTuple):
-    """Vectors of words that were asked for."""
-
-    vectors: NDArray[np.float32]
-    """[n, d]; zeros where there is none."""
-    known: NDArray[np.bool_]
-    """[n], whether a word has a vector: it is one of the vocabulary, or has an n-gram."""
 
 
 @register_task(WordVectorsConfig)
@@ -111,10 +104,10 @@ class WordVectorLearning(TaskDefaults):
         return self.tokenizer.vocabulary.symbols
 
     @cached_property
-    def model(self) -> WordVectors:
+    def model(self) -> VectorTables:
         """The tables."""
         section = _sections(self.experiment)[2]
-        return WordVectors(
+        return VectorTables(
             self.tokenizer.vocabulary_size,
             section.features,
             self._parts,
@@ -221,60 +214,45 @@ class WordVectorLearning(TaskDefaults):
             Part(f"{batches:,} batches for one dispatch", 4 * batches * data.batch_size * 4 * data.length, smaller),
         ]
 
-    def vectors(self, variables: Variables) -> NDArray[np.float32]:
-        """Those of the vocabulary [v, d], n-grams included."""
-        table = np.asarray(variables["params"]["input"]["table"])
-        return table if self._parts is None else mean_rows(table, self._parts.rows, self._parts.offsets)
-
-    def look_up(self, variables: Variables, words: Sequence[str]) -> Looked:
-        """Vectors of any words: of those that are not known, the mean of their n-grams.
-
-        A word without n-grams, or any that is not known where the model has none, has zeros and is not `known`.
-        """
-        table, section = np.asarray(variables["params"]["input"]["table"]), _sections(self.experiment)[2]
-        ids = {word: id for id, word in enumerate(self.words)}
-        rows: list[NDArray[np.int64]] = []
-        for word in words:
-            if word in ids and self._parts is not None:
-                at = self._parts.offsets[ids[word] : ids[word] + 2]
-                rows.append(self._parts.rows[at[0] : at[1]])
-            elif word in ids:
-                rows.append(np.array([ids[word]]))
-            else:
-                rows.append(ngram_rows(word, section, len(self.words)))
-        offsets = np.cumsum([0, *map(len, rows)])
-        return Looked(mean_rows(table, np.concatenate(rows), offsets), np.diff(offsets) > 0)
+    def vectors(self, variables: Variables) -> WordVectors:
+        """Those of the vocabulary, and what makes vectors of other words where there are n-grams."""
+        table, section, count = _input_table(variables), _sections(self.experiment)[2], len(self.words)
+        if not section.buckets:
+            return learned_vectors(self.words, table)
+        kind = JamoNgramVectors if section.jamo else NgramVectors
+        ngrams = kind(table[count:], section.shortest, section.longest)
+        contents = [word.encode("utf-8", "surrogatepass") for word in self.words]
+        return learned_vectors(self.words, ngrams.means(contents, table[:count])[0], ngrams=ngrams)
 
     def exports(self, variables: Variables) -> Mapping[str, Export]:
         """The vector of each word of the vocabulary; with them those of n-grams, if they are of characters."""
-        task, _, model = _sections(self.experiment)
+        found, (task, _, model) = self.vectors(variables), _sections(self.experiment)
         fasttext = None
-        if model.buckets and not model.jamo:  # other programs would look n-grams of jamo up by characters
-            table, count = np.asarray(variables["params"]["input"]["table"]), len(self.words)
+        if found.ngrams is not None and not model.jamo:  # other programs would look n-grams of jamo up by characters
+            epochs = self.experiment.train.epochs
             fasttext = FastTextModel(
                 self.words,
                 self.counts,
-                table[:count],
-                NgramVectors(table[count:], model.shortest, model.longest),
+                _input_table(variables)[: len(self.words)],
+                found.ngrams,
                 np.asarray(variables["params"]["output"]["table"]),
-                FastTextSettings(
-                    task.algorithm, task.window, self.experiment.train.epochs, 1, task.negatives, task.subsample
-                ),
+                FastTextSettings(task.algorithm, task.window, epochs, 1, task.negatives, task.subsample),
             )
-        return vector_exports(self.words, self.vectors(variables), fasttext=fasttext)
+        return vector_exports(found, fasttext=fasttext)
 
     def showcase(self, variables: Variables, key: jax.Array, *, step: int, poll: Poll = never) -> Showcase:
         """The words nearest to some, and the command that asks for more."""
         asked = self.section.words or [self.words[rank] for rank in _RANKS if rank < len(self.words)] or self.words[:6]
-        looked = self.look_up(variables, list(asked))
-        directions = _directions(self.vectors(variables))
+        vectors = self.vectors(variables)
+        looked = vectors.find(asked)
+        itself = np.array([[vectors.rows.get(word, -1)] for word in asked], np.int32)
+        count = self.section.neighbours
+        near = nearest_rows(vectors.vectors, looked.vectors, count=count, left_out=itself, poll=poll)
         lines = []
-        for word, vector, known in zip(asked, _directions(looked.vectors), looked.known, strict=True):
-            poll()
-            cosines = directions @ vector
-            best = [at for at in np.argsort(-cosines, kind="stable") if self.words[at] != word]
-            near = ", ".join(f"{self.words[at]} {cosines[at]:.2f}" for at in best[: self.section.neighbours])
-            lines.append(f"{word}: {near if known else 'no vector, the word is not known and has no n-grams'}")
+        for word, rows, cosines, is_missing in zip(asked, near.rows, near.values, looked.is_missing, strict=True):
+            words = (f"{self.words[row]} {cosine:.2f}" for row, cosine in zip(rows, cosines, strict=True) if row >= 0)
+            nothing = "no vector, the word is not known and has no n-grams"
+            lines.append(f"{word}: {nothing if is_missing else ', '.join(words)}")
         text = f"step {step}, nearest by cosine\n\n" + "\n".join(lines) + "\n"
         return Showcase({NEIGHBOURS: text.encode()}, "ask for more with", ("nearest", "RUN", asked[0]))
 
@@ -285,10 +263,8 @@ class WordVectorLearning(TaskDefaults):
         return self.texts
 
 
-def _directions(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors [n, d] of length 1; zeros stay zeros."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
+def _input_table(variables: Variables) -> NDArray[np.float32]:
+    return np.asarray(variables["params"]["input"]["table"])
 
 
 def _sections(experiment: ExperimentConfig) -> tuple[WordVectorsConfig, CorpusConfig | LinesConfig, VectorsConfig]:

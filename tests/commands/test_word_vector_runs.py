@@ -70,8 +70,22 @@ def test_the_vectors_are_written_to_a_file_that_gensim_reads(folder):
     run = load_run(folder / "runs/whole")
     assert out == f"{len(run.task.words)} vectors of 5 numbers are in vectors.txt\n"
     theirs = gensim.models.KeyedVectors.load_word2vec_format(folder / "vectors.txt")
-    ours = run.task.look_up(run.variables, theirs.index_to_key)
+    ours = run.task.vectors(run.variables).find(theirs.index_to_key)
     np.testing.assert_array_equal(theirs.vectors, ours.vectors)
+
+
+def test_a_run_with_ngrams_is_asked_for_words_that_it_lacks(folder):
+    code, out, err = jaxseq("nearest", "runs/whole", "unseen", "--count", "3", "--json", folder=folder)
+    assert (code, err) == (0, "")
+    run = load_run(folder / "runs/whole")
+    vectors = run.task.vectors(run.variables)
+    asked = vectors.find(["unseen"]).vectors[0]
+    cosines = vectors.vectors @ asked / np.linalg.norm(vectors.vectors, axis=1) / np.linalg.norm(asked)
+    best = np.argsort(-cosines)[:3]
+    found = json.loads(out)
+    assert found["unknown"] == []
+    assert [each["word"] for each in found["nearest"]] == [vectors.words[row] for row in best]
+    np.testing.assert_allclose([each["value"] for each in found["nearest"]], cosines[best], rtol=1e-4)
 
 
 def test_it_is_measured_by_all_negatives_and_predicts_nothing(folder):

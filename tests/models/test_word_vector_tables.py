@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseq.models import WordParts, WordVectors
+from jaxseq.models import VectorTables, WordParts
 
 PARTS = WordParts(np.array([0, 7, 3, 1, 2, 5, 5, 4]), np.array([0, 3, 4, 8]), 9)
 TOKENS = np.array([[2, 0, 1, 1, 0], [1, 1, 0, 2, 2]], np.int32)
@@ -13,7 +13,7 @@ THERE = np.array([[1, 1, 1, 1, 0], [1, 1, 1, 0, 1]], bool)
 
 
 def made(most_parts, there=THERE):
-    model = WordVectors(3, 4, PARTS, most_parts)
+    model = VectorTables(3, 4, PARTS, most_parts)
     variables = model.init(jax.random.key(0), TOKENS)
 
     def read(variables):
@@ -52,7 +52,7 @@ def test_rows_of_words_that_are_there_have_the_whole_gradient_as_in_fasttext_and
 
 
 def test_without_parts_a_word_has_one_row_and_output_vectors_begin_as_zeros():
-    model = WordVectors(3, 4, dtype=jnp.bfloat16)
+    model = VectorTables(3, 4, dtype=jnp.bfloat16)
     variables = model.init(jax.random.key(0), TOKENS)
     inputs, outputs = model.apply(variables, TOKENS)
     table = variables["params"]["input"]["table"]

@@ -8,7 +8,7 @@ import pytest
 from jaxseq.interop.fasttext import FastTextModel
 from jaxseq.interop.ngram_vectors import NgramVectors
 from jaxseq.interop.word_vectors import read_word_vectors
-from jaxseq.tasks.vector_exports import vector_exports
+from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
 
 WORDS = ("the", "of", "값이")
 draw = np.random.default_rng(0)
@@ -24,7 +24,7 @@ def test_each_file_holds_the_words_and_vectors_and_some_the_ngrams(tmp_path, end
     if ending == ".safetensors":
         pytest.importorskip("safetensors")
     vectors = VECTORS if fasttext is None else fasttext.vectors
-    exports = vector_exports(WORDS, vectors, fasttext=fasttext)
+    exports = vector_exports(learned_vectors(WORDS, vectors), fasttext=fasttext)
     assert set(exports) == set(ENDINGS)
     assert exports[ending].what == "3 vectors of 4 numbers are"
     path = tmp_path / f"a{ending}"

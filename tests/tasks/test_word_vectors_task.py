@@ -13,6 +13,7 @@ from small_words import experiment_of, write_words
 from jaxseq.config import AdamConfig, LabelledConfig, RNNConfig
 from jaxseq.data.word_windows import WordBatch
 from jaxseq.errors import ConfigError, InputError
+from jaxseq.interop.ngram_vectors import ngram_hashes
 from jaxseq.interop.word_vectors import read_word_vectors
 from jaxseq.metrics.meter import Meter
 from jaxseq.ops.losses import Tally
@@ -22,6 +23,7 @@ from jaxseq.runs.evaluation import SplitEvaluator
 from jaxseq.runs.in_memory import train_model
 from jaxseq.tasks import WordVectorLearning, Workspace
 from jaxseq.tasks.negative_sampling import _drawn
+from jaxseq.text.hangul import decompose
 
 TRAINING = LossContext(np.array(0, np.int32), jax.random.key(9))
 
@@ -60,7 +62,7 @@ def test_the_task_is_restored_from_its_artifacts_alone(source, kind, model):
     assert again == task
     assert again.has_fingerprint(task.fingerprint())
     variables = random_variables(task)
-    np.testing.assert_array_equal(restored.vectors(variables), task.vectors(variables))
+    np.testing.assert_array_equal(restored.vectors(variables).vectors, task.vectors(variables).vectors)
     with pytest.raises(ValueError, match="restored without data"):
         restored.loader("train", train=True)
 
@@ -189,14 +191,14 @@ def test_any_word_has_a_vector_where_there_are_ngrams_and_others_are_flagged(sou
     """A word without n-grams is an error in gensim (gensim#2415)."""
     task = made(experiment_of(source, model={"buckets": 40, "shortest": 4, "longest": 5}))
     variables = random_variables(task)
-    looked = task.look_up(variables, ["w1", "unseen", "q", ""])
-    assert looked.known.tolist() == [True, True, False, False]
-    np.testing.assert_array_equal(looked.vectors[0], task.vectors(variables)[task.words.index("w1")])
+    looked = task.vectors(variables).find(["w1", "unseen", "q", ""])
+    assert looked.is_missing.tolist() == [False, False, True, True]
+    np.testing.assert_array_equal(looked.vectors[0], task.vectors(variables).vectors[task.words.index("w1")])
     assert looked.vectors[1].any()
     assert not looked.vectors[2:].any()
     plain = made(experiment_of(source))
-    looked = plain.look_up(random_variables(plain), ["w1", "unseen"])
-    assert looked.known.tolist() == [True, False]
+    looked = plain.vectors(random_variables(plain)).find(["w1", "unseen"])
+    assert looked.is_missing.tolist() == [False, True]
     assert not looked.vectors[1].any()
 
 
@@ -209,10 +211,10 @@ def test_gensim_makes_the_same_vectors_of_the_same_rows(source):
     theirs.wv.vectors_vocab[:] = [table[task.words.index(word)] for word in theirs.wv.index_to_key]
     theirs.wv.vectors_ngrams[:] = table[len(task.words) :]
     theirs.wv.adjust_vectors()
-    ours = task.look_up(variables, [*task.words, "unheard", "영화"]).vectors
+    ours = task.vectors(variables).find([*task.words, "unheard", "영화"]).vectors
     for word, vector in zip([*task.words, "unheard", "영화"], ours, strict=True):
         np.testing.assert_allclose(vector, theirs.wv[word], rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(task.vectors(variables), ours[: len(task.words)], rtol=1e-6)
+    np.testing.assert_allclose(task.vectors(variables).vectors, ours[: len(task.words)], rtol=1e-6)
 
 
 def test_gensim_reads_the_model_that_is_exported_and_makes_vectors_of_words_it_lacks(source, tmp_path):
@@ -222,7 +224,7 @@ def test_gensim_reads_the_model_that_is_exported_and_makes_vectors_of_words_it_l
     path.write_bytes(b"".join(task.exports(variables)[".bin"].content()))
     theirs = gensim.models.fasttext.load_facebook_model(str(path))
     asked = [*task.words, "unheard", "영화"]
-    ours = task.look_up(variables, asked).vectors
+    ours = task.vectors(variables).find(asked).vectors
     for word, vector in zip(asked, ours, strict=True):
         np.testing.assert_allclose(vector, theirs.wv[word], rtol=1e-4, atol=1e-6)
     assert theirs.wv.get_vecattr(task.words[1], "count") == task.counts[1]
@@ -237,7 +239,10 @@ def test_ngrams_of_jamo_stay_out_of_files_that_would_be_asked_by_characters(sour
     path.write_bytes(b"".join(task.exports(variables)[".bin"].content()))
     found = read_word_vectors(path)
     assert found.ngrams is None
-    np.testing.assert_array_equal(found.vectors, task.vectors(variables))
+    hashes, _ = ngram_hashes([decompose("값지다").encode()], shortest=3, longest=6)
+    rows = len(task.words) + hashes % 50
+    wanted = np.asarray(variables["params"]["input"]["table"])[rows].mean(axis=0)
+    np.testing.assert_allclose(task.vectors(variables).find(["값지다"]).vectors[0], wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_a_run_ends_with_neighbours_that_gensim_finds_too(source):
@@ -251,7 +256,7 @@ def test_a_run_ends_with_neighbours_that_gensim_finds_too(source):
     assert (head, blank) == ("step 7, nearest by cosine", "")
     assert unseen == "unseen: no vector, the word is not known and has no n-grams"
     theirs = gensim.models.KeyedVectors(task.model.features)
-    theirs.add_vectors(list(task.words), task.vectors(variables))
+    theirs.add_vectors(list(task.words), task.vectors(variables).vectors)
     near = theirs.most_similar("w3", topn=4)
     assert ours == "w3: " + ", ".join(f"{word} {cosine:.2f}" for word, cosine in near)
 
@@ -303,7 +308,7 @@ def test_words_that_occur_in_the_same_places_come_to_lie_together(tmp_path):
         loader = task.training_loader
         assert isinstance(loader(0), WordBatch)
         params = train_model(task.loss, params, loader, steps=60, optimizer=AdamConfig(learning_rate=0.04))
-        vectors = task.vectors({"params": params})
+        vectors = task.vectors({"params": params}).vectors
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         of = dict(zip(task.words, vectors, strict=True))
         same = [of[f"{kind}{i}"] @ of[f"{kind}{j}"] for kind in "ab" for i in range(4) for j in range(i)]
