@@ -51,6 +51,14 @@ class WordVectors:
         """Numbers in a vector."""
         return self.vectors.shape[1]
 
+    @property
+    def remark(self) -> str:
+        """What whoever gave the file should know; "" where there is nothing."""
+        if not self.repeated:
+            return ""
+        records = "1 record is" if self.repeated == 1 else f"{self.repeated:,} records are"
+        return f"{self.source}: {records} of a word that was there before, whose first vector counts"
+
     @cached_property
     def rows(self) -> Mapping[str, int]:
         """The row of each word."""

@@ -29,9 +29,12 @@ def read_vectors(path: Path, *, checkpoint: Literal["best", "newest"] = "best") 
 def _of_file(path: Path) -> WordVectors:
     line = console.ProgressLine()
     try:
-        return read_word_vectors(path, progress=line.show)
+        vectors = read_word_vectors(path, progress=line.show)
     finally:
         line.end()
+    if vectors.remark:
+        console.tell(vectors.remark)
+    return vectors
 
 
 def _of_run(path: Path, checkpoint: Literal["best", "newest"]) -> WordVectors:

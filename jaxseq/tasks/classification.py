@@ -90,16 +90,15 @@ class Classification(TaskDefaults):
         if workspace.artifacts is None:
             # As they were read: of a rare class all texts may be drawn for validation.
             classes = find_classes(parts["train"].labels)
-            progress = workspace.progress
             if section.vocabulary == "vectors":
-                vectors = starting_vectors(section, experiment, words=None, progress=progress)
+                vectors = starting_vectors(section, experiment, words=None, workspace=workspace)
                 tokenizer: Tokenizer = tokenizer_of(data, vectors.words)
             else:
                 tokenizer = train_tokenizer(data, texts["train"].texts)
                 words = set(tokenizer.vocabulary.symbols)
                 vectors = None
                 if section.vectors:
-                    vectors = starting_vectors(section, experiment, words=words, progress=progress)
+                    vectors = starting_vectors(section, experiment, words=words, workspace=workspace)
             task = dataclasses.replace(cls._of(experiment, tokenizer, classes), vectors=vectors)
         else:
             task = cls.restore(experiment, workspace.artifacts)

@@ -1,6 +1,6 @@
 """Word vectors that the embedding of a classifier starts with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from jaxseq.config import ClassificationConfig, ExperimentConfig, RNNConfig
 from jaxseq.interop.word_vectors import WordTable, WordVectors, read_word_vectors, table_for
-from jaxseq.tasks.task import Variables
+from jaxseq.tasks.task import Variables, Workspace
 from jaxseq.text.tokenizers import Tokenizer
 
 
@@ -17,15 +17,19 @@ def starting_vectors(
     experiment: ExperimentConfig,
     *,
     words: set[str] | None,
-    progress: Callable[[str], None] = lambda line: None,
+    workspace: Workspace,
 ) -> WordVectors:
-    """Those of `words` in the file that is given, or of all that it has. `progress` takes lines while it is read.
+    """Those of `words` in the file that is given, or of all that it has. The workspace tells what goes on.
 
     Raises:
         InputError: the file cannot be read, or its vectors have another width than the embedding.
     """
     name, width = _embedding(experiment)
-    return read_word_vectors(task.vectors, features=width, words=words, field=f"model.{name}", progress=progress)
+    field, progress = f"model.{name}", workspace.progress
+    vectors = read_word_vectors(task.vectors, features=width, words=words, field=field, progress=progress)
+    if vectors.remark:
+        workspace.tell(vectors.remark)
+    return vectors
 
 
 def starting_table(

@@ -52,6 +52,14 @@ def test_an_unknown_word_of_several_is_told_and_has_no_part(folder):
     assert out == "cosine among 6 words\n   0.7071  가\n"
 
 
+def test_of_a_word_that_a_file_has_twice_the_first_vector_counts_and_this_is_told(folder, tmp_path):
+    (tmp_path / "twice.txt").write_text("a 1 0\nb 1 1\na 0 1\n")
+    code, out, err = jaxseq("nearest", str(tmp_path / "twice.txt"), "a", folder=folder)
+    assert (code, out) == (0, "cosine among 2 words\n   0.7071  b\n")
+    assert err.endswith("twice.txt: 1 record is of a word that was there before, whose first vector counts\n")
+    assert err.count("\n") == 1
+
+
 def test_a_run_answers_as_the_file_that_is_exported_of_it(folder, tmp_path):
     """And asking it changes nothing (gensim#2014)."""
     file = str(tmp_path / "a.npz")

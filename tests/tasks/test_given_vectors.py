@@ -45,6 +45,14 @@ def test_the_words_of_the_vectors_are_those_of_the_vocabulary(config, tmp_path):
     assert fewer.tokenizer.vocabulary.symbols == ("<pad>", "<unk>", "good", "never")
 
 
+def test_a_word_that_the_file_has_twice_is_told(config, tmp_path):
+    (tmp_path / "twice.txt").write_text("good 1 2 3 4 5 6 7 8\n" * 3)
+    remarks = []
+    Classification.create(with_task(config, vectors=str(tmp_path / "twice.txt")), Workspace(tell=remarks.append))
+    told = "twice.txt: 2 records are of a word that was there before, whose first vector counts"
+    assert [remark.rpartition("/")[2] for remark in remarks] == [told]
+
+
 def test_a_vocabulary_of_vectors_needs_words_and_a_file(config):
     with pytest.raises(InputError, match=r"task\.vocabulary is 'vectors' and data\.tokenizer is 'char': take word"):
         Classification.create(with_data(with_task(config, vocabulary="vectors"), tokenizer="char"), Workspace())
