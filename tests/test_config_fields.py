@@ -15,6 +15,7 @@ from jaxseq.commands import train
 from jaxseq.config import (
     SECTIONS,
     BagConfig,
+    BasketsConfig,
     ClassificationConfig,
     CorpusConfig,
     EncoderConfig,
@@ -38,7 +39,7 @@ from jaxseq.training.optim import make_optimizer
 
 ROOT = Path(__file__).parents[1] / "jaxseq"
 READ_BY_RUNS = (
-    *(CorpusConfig, LinesConfig, LabelledConfig, TrainConfig),
+    *(CorpusConfig, LinesConfig, BasketsConfig, LabelledConfig, TrainConfig),
     *(LanguageModelingConfig, ClassificationConfig, NBSVMConfig, NGramConfig),
     *(WordVectorsConfig, VectorsConfig),
     *kinds_of("optimizer").values(),
@@ -118,6 +119,16 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     vectors = ["--task.kind", "word_vectors", "--model.kind", "vectors", "--task.shared", "2", "--name", "vectors"]
     ngrams = ["--model.buckets", "9", "--data.tokenizer", "word", "--train.devices", "1", "--model.features", "4"]
     assert train.main([*source, *vectors, *ngrams, "--data.length", "8"], program="train.py") == 0
+    (tmp_path / "a.csv").write_text("basket,item,at,stars\n" + "1,a,2,5\n1,b,1,4\n2,b,3,5\n2,a,4,4\n" * 20)
+    columns = ["--data.basket-column", "basket", "--data.order-column", "at", "--data.value-column", "stars"]
+    baskets = ["--data.kind", "baskets", "--data.source", "a.csv", *columns, "--data.split", "0.5", "0.5", "0"]
+    small = ["--train.devices", "1", "--model.features", "4", "--train.steps", "2", "--task.subsample", "0"]
+    plain = [*vectors[:-2], *small, "--name"]
+    assert train.main([*plain, "items", *baskets], program="train.py") == 0
+    (tmp_path / "a.tsv").write_text("item\ttitle\na b\tthe first\nb a\tthe second\n")
+    texts = ["--data.kind", "baskets", "--data.source", "a.tsv", "--data.separator", " ", "--data.split", "1", "0", "0"]
+    titles = ["--data.title-source", "a.tsv", "--data.validation-source", "a.tsv", "--data.test-source", "a.tsv"]
+    assert train.main([*plain, "texts", *texts, *titles], program="train.py") == 0
     for kind in kinds_of("optimizer").values():
         for schedule in ("constant", "cosine", "linear", "step"):
             make_optimizer(kind(schedule=schedule), steps=10)

@@ -1,5 +1,6 @@
 """Experiments: what can be chosen, and how a choice is written down."""
 
+from jaxseq.config.baskets import BasketsConfig
 from jaxseq.config.corpus import CorpusConfig
 from jaxseq.config.experiment import ExperimentConfig
 from jaxseq.config.kinds import SECTIONS, DataConfig, ModelConfig, TaskConfig, kinds_of, register
@@ -45,6 +46,7 @@ __all__ = [
     "AdamConfig",
     "AdamWConfig",
     "BagConfig",
+    "BasketsConfig",
     "ClassificationConfig",
     "CorpusConfig",
     "DataConfig",

@@ -98,15 +98,19 @@ class ClassificationConfig(TaskConfig):
 class WordVectorsConfig(TaskConfig):
     """Give words that occur in the same places like vectors.
 
-    Sentences are the lines of data of kind "lines", or the documents of a corpus, whose layout and shift have no part
-    in this: data.length words, or fewer, are a row of a batch."""
+    Sentences are the lines of data of kind "lines", the baskets of kind "baskets", whose items are words here, or the
+    documents of a corpus, whose layout and shift have no part in this: data.length words, or fewer, are a row of a
+    batch."""
 
     kind: ClassVar[str] = "word_vectors"
 
     algorithm: Annotated[Literal["skipgram", "cbow"], FIXED] = "skipgram"
     """Predict each word around a word from its vector, or a word from the mean of the vectors around it."""
     window: Annotated[int, Bounds(1, 255), FIXED] = 5
-    """Words to either side that are looked at, at the most: for each word a number up to this is drawn."""
+    """Words to either side that are looked at, at the most."""
+    shrink_windows: Annotated[bool, FIXED] = True
+    """Look at fewer words around some: for each a number from 1 to task.window is drawn, as in word2vec, so that near
+    words count for more. Without it all windows are whole."""
     negatives: Annotated[int, Bounds(1, 1000), FIXED] = 5
     """Words drawn at random that a pair is compared with."""
     shared: Annotated[int, Bounds(0, 65_536), FIXED] = 32

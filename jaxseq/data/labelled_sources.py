@@ -16,7 +16,7 @@ from jaxseq.data.labelled import Labelled
 from jaxseq.data.lines import read_lines
 from jaxseq.data.members import Parts, Streams, archive_files, file_streams, folder_files
 from jaxseq.data.sources import PYTHON_MANUAL, STANDARD_INPUT, TFDS_PREFIX
-from jaxseq.data.tables import TABLES, Kind, read_rows, suffix_of
+from jaxseq.data.tables import TABLES, Kind, filled_rows, read_rows, suffix_of, table_kind
 from jaxseq.data.text_files import find_files
 from jaxseq.data.tfds_source import read_labelled_tfds
 from jaxseq.errors import InputError
@@ -228,17 +228,7 @@ def _tables(files: Mapping[Parts, Streams], source: str, is_list: bool) -> list[
             f"{shown(source)} holds {len(names)} tables, and the name of {shown('/'.join(unclear))} does not tell what "
             "it is for: have it hold train, validation or test, or give the one to train on by its own name"
         )
-    return [(parts[name], _kind_of(name), files[name]) for name in names]
-
-
-def _kind_of(name: Parts) -> Kind:
-    suffix = suffix_of(name[-1])
-    if suffix != _TEXT and suffix not in TABLES:
-        raise InputError(
-            f"{shown('/'.join(name))} is by its name no table and no archive: let it end in {', '.join(TABLES)}, "
-            f"in {_TEXT} where tabs separate"
-        )
-    return "tsv" if suffix == _TEXT else TABLES[suffix]
+    return [(parts[name], table_kind("/".join(name)), files[name]) for name in names]
 
 
 def _part_of(name: Parts) -> str:
@@ -256,13 +246,8 @@ def _part_of(name: Parts) -> str:
 def _examples(lines: Iterator[str], kind: Kind, place: str, columns: _Columns) -> Iterator[tuple[str, str]]:
     """Text and label of each row of a table. Empty lines may stand at its end alone."""
     options = {"--data.text-column": columns.text, "--data.label-column": columns.label}
-    empty = None
-    for line, values in read_rows(lines, kind=kind, place=place, columns=options):
-        if values is None:
-            empty = empty or line
-            continue
-        if empty is not None:
-            raise InputError(f"{place}, line {empty} is empty: give it a text and a label, or leave it out")
+    rows = read_rows(lines, kind=kind, place=place, columns=options)
+    for line, values in filled_rows(rows, place=place, remedy="give it a text and a label"):
         text, label = values[0], values[1].strip()
         if not label:
             raise InputError(

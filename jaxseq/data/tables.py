@@ -20,8 +20,10 @@ Kind = Literal["csv", "tsv", "jsonl"]
 TABLES: dict[str, Kind] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 """The kind of a table by the end of its name, `.txt` apart."""
 
+_TEXT = ".txt"
 _LARGEST_FIELD = 2**31 - 1  # Python's own limit, 131,072 characters, is below what a text may have
 _SHOWN_COLUMNS = 20
+_BLANKS = " \t\r\n"
 
 
 class Row(NamedTuple):
@@ -33,10 +35,36 @@ class Row(NamedTuple):
     """In the order of the columns that were asked for; None for an empty line."""
 
 
+class ListRow(NamedTuple):
+    """A record of a table of which one column holds lists."""
+
+    line: int
+    """The number of the line that it begins on, from 1."""
+    values: list[str] | None
+    """The list; None for an empty line."""
+
+
 def suffix_of(name: str) -> str:
     """The end of a file's name in lower case, that of a compressed file's content: ".csv" of "a.CSV.gz"."""
     stem, suffix = os.path.splitext(name.lower())
     return os.path.splitext(stem)[1] if suffix in COMPRESSED_SUFFIXES else suffix
+
+
+def table_kind(name: str) -> Kind:
+    """The kind of the table in a file of this name; a `.txt` has tabs.
+
+    Raises:
+        InputError: it is none by its name.
+    """
+    suffix = suffix_of(name)
+    if suffix == _TEXT:
+        return "tsv"
+    if suffix not in TABLES:
+        raise InputError(
+            f"{shown(name)} is by its name no table and no archive: let it end in {', '.join(TABLES)}, "
+            f"in {_TEXT} where tabs separate"
+        )
+    return TABLES[suffix]
 
 
 def read_rows(lines: Iterator[str], *, kind: Kind, place: str, columns: Mapping[str, str]) -> Iterator[Row]:
@@ -68,6 +96,55 @@ def read_rows(lines: Iterator[str], *, kind: Kind, place: str, columns: Mapping[
             )
         else:
             yield Row(line, [fields[index] for index in at])
+
+
+def read_lists(
+    lines: Iterator[str], *, kind: Kind, place: str, column: tuple[str, str], separator: tuple[str, str]
+) -> Iterator[ListRow]:
+    """The lists in one column of a table: those of JSON, and texts that are lists by what separates their parts.
+
+    Args:
+        lines, place: as of `read_rows`.
+        column, separator: each as the option that names it and its value; a separator may be "".
+
+    Raises:
+        InputError: as in `read_rows`; or what a record has there is no list.
+    """
+    name, columns = column[1], dict([column])
+    if kind != "jsonl":
+        for line, values in read_rows(lines, kind=kind, place=place, columns=columns):
+            yield ListRow(line, None if values is None else _parts(values[0], f"{place}, line {line}", name, separator))
+        return
+    for number, line in enumerate(lines, 1):
+        if not line.strip(_BLANKS):
+            yield ListRow(number, None)
+            continue
+        here = f"{place}, line {number}"
+        value = _json_value(_json_object(line, here), name, columns, here)
+        if isinstance(value, list):
+            items = enumerate(value, 1)
+            yield ListRow(number, [_json_text(item, f"{here}: item {at} of {shown(name)!r}") for at, item in items])
+        else:
+            yield ListRow(number, _parts(_json_text(value, f"{here}: {shown(name)!r}"), here, name, separator))
+
+
+def filled_rows(rows: Iterator[Row] | Iterator[ListRow], *, place: str, remedy: str) -> Iterator[tuple[int, list[str]]]:
+    """Line and values of rows. Empty lines may stand at the end of a table alone.
+
+    Args:
+        remedy: what to do about others, as "give it a text".
+
+    Raises:
+        InputError: there is another one.
+    """
+    empty = None
+    for line, values in rows:
+        if values is None:
+            empty = empty or line
+        elif empty is not None:
+            raise InputError(f"{place}, line {empty} is empty: {remedy}, or leave it out")
+        else:
+            yield line, values
 
 
 def _column(header: list[str], name: str, option: str, columns: Mapping[str, str], place: str) -> int:
@@ -123,12 +200,13 @@ def _csv_rows(lines: Iterator[str], place: str) -> Iterator[tuple[int, list[str]
 
 def _json_rows(lines: Iterator[str], place: str, columns: Mapping[str, str]) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
-        if not line.strip(" \t\r\n"):
+        if not line.strip(_BLANKS):
             yield Row(number, None)
             continue
         here = f"{place}, line {number}"
         record = _json_object(line, here)
-        yield Row(number, [_json_value(record, name, columns, here) for name in columns.values()])
+        found = [(name, _json_value(record, name, columns, here)) for name in columns.values()]
+        yield Row(number, [_json_text(value, f"{here}: {shown(name)!r}") for name, value in found])
 
 
 def _json_object(line: str, here: str) -> dict[str, Any]:
@@ -142,24 +220,35 @@ def _json_object(line: str, here: str) -> dict[str, Any]:
     return record
 
 
-def _json_value(record: dict[str, Any], name: str, columns: Mapping[str, str], here: str) -> str:
+def _json_value(record: dict[str, Any], name: str, columns: Mapping[str, str], here: str) -> Any:
     if name not in record:
         raise InputError(f"{here} has no {shown(name)!r}, {_present(list(record))}: name one by {_options(columns)}")
-    value = record[name]
+    return record[name]
+
+
+def _json_text(value: Any, what: str) -> str:
+    """A text, number or truth value as text; `what` it is, for messages."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str):
-        what = "null" if value is None else "a list" if isinstance(value, list) else "an object"
-        raise InputError(f"{here}: {shown(name)!r} is {what}, no text and no number: repair the line or leave it out")
+        kind = "null" if value is None else "a list" if isinstance(value, list) else "an object"
+        raise InputError(f"{what} is {kind}, no text and no number: repair the line or leave it out")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
             raise InputError(
-                f"{here}: {shown(name)!r} holds half a surrogate pair (U+{ord(value[error.start]):04X}): "
-                "repair the line or leave it out"
+                f"{what} holds half a surrogate pair (U+{ord(value[error.start]):04X}): repair the line or leave it out"
             ) from error
     return value
+
+
+def _parts(text: str, here: str, name: str, separator: tuple[str, str]) -> list[str]:
+    """What `text` is a list of; of nothing where it is empty."""
+    option, between = separator
+    if not between:
+        raise InputError(f"{here}: {shown(name)!r} is one text, no list: say by {option} what separates its parts")
+    return text.split(between) if text else []
 
 
 def _refuse_constant(name: str) -> Any:

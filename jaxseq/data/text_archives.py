@@ -1,7 +1,7 @@
 """Documents that are members of a tar archive, which is read as it is."""
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
@@ -22,9 +22,13 @@ class Members(NamedTuple):
     """What their names are like; "*" stands for anything, slashes too."""
 
 
-def members_of(source: str) -> Members | None:
+def members_of(source: str, *, archives: Collection[str] = TARS, alone: str = "*.txt") -> Members | None:
     """The archive that a source names, or a glob for one, and the pattern that may follow it as if the archive were a
-    folder; without one its .txt members. None where no tar archive is named.
+    folder. None where no archive is named.
+
+    Args:
+        archives: what the names of archives end in, or what is before the last suffix.
+        alone: the pattern where none follows.
 
     >>> members_of("data/no.tar.xz/*/train/*.txt") is None  # there is none
     True
@@ -36,8 +40,8 @@ def members_of(source: str) -> Members | None:
             if len(found) == 1 and found[0].is_file():
                 suffixes = [suffix.lower() for suffix in found[0].suffixes[-2:]]
                 rest = path.relative_to(place).as_posix()
-                is_archive = any(suffix in TARS for suffix in suffixes)
-                return Members(found[0], "*.txt" if rest == "." else rest) if is_archive else None
+                is_archive = any(suffix in archives for suffix in suffixes)
+                return Members(found[0], alone if rest == "." else rest) if is_archive else None
     except (OSError, ValueError):  # whoever opens it says what is wrong
         return None
     return None

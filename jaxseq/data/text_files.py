@@ -13,19 +13,22 @@ from jaxseq.paths import expanded
 _TEXT_SUFFIXES = (".txt", *(f".txt{suffix}" for suffix in COMPRESSED_SUFFIXES))
 
 
-def find_files(source: str) -> list[Path]:
+def find_files(source: str, *, option: str = "--data.source") -> list[Path]:
     """The files that a path, a folder or a glob names, sorted.
 
     A folder stands for every `.txt` file in it and below, compressed ones (`.txt.gz`, `.txt.xz`, `.txt.bz2`,
     `.txt.zip`) included, hidden ones not. A glob (`**` goes into folders) stands for every file it matches.
 
+    Args:
+        option: what names it, for messages.
+
     Raises:
         InputError: nothing is there, or one may not look.
     """
     if not source:
-        raise InputError("--data.source is empty: name a file, a folder or another source of text")
+        raise InputError(f"{option} is empty: name a file, a folder or another source of text")
     try:
-        return _found(source)
+        return _found(source, option)
     except OSError as error:
         raise InputError(
             f"{shown(source)} cannot be looked up ({error.strerror}): check the name and permissions"
@@ -34,10 +37,10 @@ def find_files(source: str) -> list[Path]:
         if isinstance(error, InputError):
             raise
         # Names of files have no NUL and no halves of surrogate pairs.
-        raise InputError(f"{source!a} is no name of a file ({error}): give another --data.source") from error
+        raise InputError(f"{source!a} is no name of a file ({error}): give another {option}") from error
 
 
-def _found(source: str) -> list[Path]:
+def _found(source: str, option: str) -> list[Path]:
     os.fsencode(source)
     path = expanded(source)
     if "\0" in source:
@@ -59,7 +62,7 @@ def _found(source: str) -> list[Path]:
         what = "no file matches" if glob.has_magic(source) else "there is no file or folder"
         raise InputError(
             f"{what} {shown(source)} (from {_here()}): "
-            '--data.source takes a path, a glob, "-", "python-manual" or "tfds:NAME"'
+            f'{option} takes a path, a glob, "-", "python-manual" or "tfds:NAME"'
         )
     return files
 

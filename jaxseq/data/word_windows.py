@@ -1,11 +1,12 @@
 """Words with their neighbours in batches: from sentences of word ids, and the number of a step, to that step's batch.
 
 An epoch draws which occurrences of frequent words stay, and closes the gaps; then how far each word's window reaches, 1
-to `window` words to either side, within its sentence (word2vec.c). What stays of all sentences is one stream, cut into
-rows. No sentence is too long: a row ends where the next one goes on, with the neighbours of its outermost words in
-both.
+to `window` words to either side, within its sentence (word2vec.c); where the order of words says nothing, another order
+too. What stays of all sentences is one stream, cut into rows. No sentence is too long: a row ends where the next one
+goes on, with the neighbours of its outermost words in both.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from jaxseq.errors import InputError
 
 _AT_ONCE = 2**20
 """Words that are drawn together."""
-_TEXT, _NEGATIVES = 1, 2
+_TEXT, _NEGATIVES, _ORDER = 1, 2, 3
 """Streams of random numbers of an epoch."""
 
 
@@ -64,6 +65,8 @@ class WordWindowLoader:
         sentences: word ids; windows end where a sentence does.
         chances: of each word's occurrences to be kept [v], see `jaxseq.data.subsampling`.
         window: words to either side of a centre at the most, 255 or fewer.
+        shrink: draw how far each window reaches; without it all reach as far.
+        ordered: leave sentences as they are; without it each epoch draws an order of the words of each, that are sets.
         length: centres in a row at the most.
         pieces: of how many parts each word consists [v]; without it a row's words are not counted by parts.
         most_pieces: parts that a row's words, neighbours included, have at the most: it ends before there are more.
@@ -87,6 +90,8 @@ class WordWindowLoader:
         batch_size: int,
         pieces: NDArray[np.integer] | None = None,
         most_pieces: int = 0,
+        shrink: bool = True,
+        ordered: bool = True,
         shuffle: bool = True,
         seed: int = 0,
     ) -> None:
@@ -103,15 +108,18 @@ class WordWindowLoader:
         self._ids, self._offsets = np.asarray(sentences.ids), np.asarray(sentences.offsets)
         self._limits = limits_of(chances)
         self._pieces, self._most_pieces = pieces, most_pieces
+        self._shrink, self._ordered = shrink, ordered
         self._shuffle, self._seed = shuffle, seed
         self._before: tuple[int, _Epoch] | None = None
         most = most_kept(self._ids, chances)
         self._rows = max(1, -(-most // length))
         if pieces is not None:
-            # Of rows that end by their parts there are as many as in a draw, and more as that may have more words.
+            # Of rows that end by their parts there are as many as in a draw, and more as that may have more words, or
+            # others in a row.
             kept, _ = self._kept(0, 0)
-            drawn = len(self._row_starts(self._padded(kept), len(kept))) - 1
+            drawn = len(self._row_starts(self._stream(kept, 0, 0), len(kept))) - 1
             more = 0 if (self._limits == limits_of(np.ones(1))).all() else 1
+            more += 0 if ordered else 1 + math.isqrt(drawn)
             self._rows = max(1, -(-drawn * most // max(1, len(kept)))) + more
         self.steps_per_epoch = -(-self._rows // batch_size)
 
@@ -138,6 +146,11 @@ class WordWindowLoader:
             draws=np.where(there, epoch.draws[rows] if len(epoch.draws) else 0, 0).astype(np.uint32),
         )
 
+    def pairs(self, epoch: int) -> int:
+        """How many pairs of a centre and a word of its context there are in an epoch."""
+        drawn = self._epoch(epoch)
+        return int(drawn.left.sum(dtype=np.int64) + drawn.right.sum(dtype=np.int64))
+
     def _epoch(self, number: int) -> _Epoch:
         before = self._before  # the last one asked for: drawing it again gives the same
         if before is None or before[0] != number:
@@ -149,7 +162,7 @@ class WordWindowLoader:
         attempt = 0
         while True:
             kept, reach = self._kept(number, attempt)
-            tokens = self._padded(kept)
+            tokens = self._stream(kept, number, attempt)
             starts = self._row_starts(tokens, len(kept))
             if len(starts) - 1 <= self._rows:
                 break
@@ -180,11 +193,16 @@ class WordWindowLoader:
             stays = np.flatnonzero((raw >> np.uint64(32)) < self._limits[ids])
             kept.append(stays + at)
             below = (raw[stays] & np.uint64(2**32 - 1)) * np.uint64(self.window) >> np.uint64(32)
-            reach.append(1 + below.astype(np.int64))
+            reach.append(1 + below.astype(np.int64) if self._shrink else np.full(len(stays), self.window))
         return np.concatenate(kept), np.concatenate(reach)
 
-    def _padded(self, kept: np.ndarray) -> np.ndarray:
-        """The words that stay, with room for windows and rows that reach beyond them."""
+    def _stream(self, kept: np.ndarray, number: int, attempt: int) -> np.ndarray:
+        """The words that stay, where order says nothing those of each sentence in one that is drawn, with room for
+        windows and rows that reach beyond them."""
+        if not self._ordered:
+            bits = np.random.Philox(np.random.SeedSequence([self._seed, number, _ORDER, attempt]))
+            sentences = np.searchsorted(self._offsets, kept, side="right")
+            kept = kept[np.lexsort((bits.random_raw(len(kept)), sentences))]
         return np.pad(self._ids[kept].astype(np.int32), (self.window, self.window + self.length))
 
     def _row_starts(self, tokens: np.ndarray, count: int) -> np.ndarray:

@@ -34,6 +34,8 @@ class WordSplits:
     tokenizer: Tokenizer
     sentences: Mapping[str, Sequences]
     """By split, those that hold any."""
+    description: str
+    """What there is, for people."""
 
     @classmethod
     def create(cls, config: CorpusConfig | LinesConfig, tokenizer: Tokenizer | None, workspace: Workspace) -> Self:
@@ -56,7 +58,8 @@ class WordSplits:
                 _encoded(tokenizer, _texts(config, source, workspace.poll), source, workspace.poll) if source else None
                 for source in (config.validation_source, config.test_source)
             ]
-        return cls(tokenizer, _splits(own, others, config))
+        splits = _splits(own, others, config)
+        return cls(tokenizer, splits, f"{sum(len(part.ids) for part in splits.values()):,} words")
 
     def fingerprint(self) -> str:
         """Changes when the words do, or where sentences end."""

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.config import CorpusConfig, ExperimentConfig, LinesConfig, VectorsConfig, WordVectorsConfig
+from jaxseq.config import BasketsConfig, CorpusConfig, ExperimentConfig, LinesConfig, VectorsConfig, WordVectorsConfig
 from jaxseq.data.subsampling import keep_chances
 from jaxseq.data.word_windows import WordWindowLoader
 from jaxseq.errors import ConfigError, InputError
@@ -23,21 +22,22 @@ from jaxseq.interop.word_vectors import WordVectors
 from jaxseq.memory import Part
 from jaxseq.metrics.metric import Metric
 from jaxseq.models.word_vectors import VectorTables, WordParts
-from jaxseq.ops.neighbours import nearest_rows
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
+from jaxseq.tasks.basket_splits import basket_splits
 from jaxseq.tasks.capabilities import Export
 from jaxseq.tasks.negative_sampling import word_vector_loss
+from jaxseq.tasks.neighbours import is_neighbours_file, neighbours_file, words_to_show
 from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
 from jaxseq.tasks.word_parts import JamoNgramVectors, parts_of
 from jaxseq.tasks.word_splits import WordSplits
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 
-TOKENIZER, COUNTS, NEIGHBOURS = "tokenizer.json", "counts.json", "neighbours.txt"
+WordData = CorpusConfig | LinesConfig | BasketsConfig
+"""Data that sentences can be had from."""
 
-_RANKS = (50, 100, 200, 400, 800, 1600)
-"""Of words that are shown where none are named: frequent ones, but no function words."""
+TOKENIZER, COUNTS, NEIGHBOURS = "tokenizer.json", "counts.json", "neighbours.txt"
 
 
 @register_task(WordVectorsConfig)
@@ -54,9 +54,7 @@ class WordVectorLearning(TaskDefaults):
 
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("loss", "nats a pair"),)
     counted: ClassVar[str] = "pairs"
-    showcase_files: ClassVar[Mapping[str, IsOurs]] = {
-        NEIGHBOURS: lambda begin: re.match(rb"step \d+, nearest by cosine\n\n", begin) is not None
-    }
+    showcase_files: ClassVar[Mapping[str, IsOurs]] = {NEIGHBOURS: is_neighbours_file}
 
     @classmethod
     def create(cls, experiment: ExperimentConfig, workspace: Workspace) -> Self:
@@ -67,7 +65,11 @@ class WordVectorLearning(TaskDefaults):
         """
         _, data, _ = _sections(experiment)
         before = None if workspace.artifacts is None else cls.restore(experiment, workspace.artifacts)
-        texts = WordSplits.create(data, before and before.tokenizer, workspace)
+        tokenizer = before and before.tokenizer
+        if isinstance(data, BasketsConfig):
+            texts = basket_splits(data, tokenizer, workspace)
+        else:
+            texts = WordSplits.create(data, tokenizer, workspace)
         if before is not None:
             return dataclasses.replace(before, texts=texts)
         task = cls(experiment, texts.tokenizer, tuple(texts.counts().tolist()), texts)
@@ -94,7 +96,7 @@ class WordVectorLearning(TaskDefaults):
         return _sections(self.experiment)[0]
 
     @property
-    def data(self) -> CorpusConfig | LinesConfig:
+    def data(self) -> WordData:
         """What the experiment says of the data."""
         return _sections(self.experiment)[1]
 
@@ -148,7 +150,7 @@ class WordVectorLearning(TaskDefaults):
         loader, part = self.training_loader, self._texts.sentences["train"]
         kept = self._chances @ np.bincount(part.ids, minlength=len(self._chances)) / len(part.ids)
         return (
-            f"{self._texts.words:,} words, of those to train on {kept:.0%} in an epoch, vocabulary "
+            f"{self._texts.description}, of those to train on {kept:.0%} in an epoch, vocabulary "
             f"{len(self.words):,}, {loader.steps_per_epoch:,} batches of {loader.batch_size} x {loader.length} an epoch"
         )
 
@@ -178,6 +180,8 @@ class WordVectorLearning(TaskDefaults):
                 batch_size=rows or data.batch_size,
                 pieces=None if parts is None else parts.sizes,
                 most_pieces=self._most_parts,
+                shrink=self.section.shrink_windows,
+                ordered=not isinstance(data, BasketsConfig) or data.ordered,
                 shuffle=shuffle,
                 seed=seed,
             )
@@ -197,8 +201,17 @@ class WordVectorLearning(TaskDefaults):
         return word_vector_loss(self.section, self.model, np.array(self.counts))
 
     def evaluations(self, split: str, *, rows: int | None = None) -> Mapping[str, Evaluation]:
-        """ "pairs": one draw of the split's pairs, each with all negatives in the mean."""
+        """ "pairs": one draw of the split's pairs, each with all negatives in the mean.
+
+        Raises:
+            InputError: there are none in it.
+        """
         loader = self._loader(split, shuffle=False, rows=rows)
+        if not loader.pairs(0):
+            raise InputError(
+                f"the {split} split has no two words beside each other that task.subsample keeps: give it more, or "
+                "lower task.subsample to 0"
+            )
         title = "pairs of one draw, all negatives in the mean"
         return {"pairs": Evaluation(self._loss, loader, self.metrics, title=title, shown=self.metrics, counted="pairs")}
 
@@ -242,19 +255,10 @@ class WordVectorLearning(TaskDefaults):
 
     def showcase(self, variables: Variables, key: jax.Array, *, step: int, poll: Poll = never) -> Showcase:
         """The words nearest to some, and the command that asks for more."""
-        asked = self.section.words or [self.words[rank] for rank in _RANKS if rank < len(self.words)] or self.words[:6]
-        vectors = self.vectors(variables)
-        looked = vectors.find(asked)
-        itself = np.array([[vectors.rows.get(word, -1)] for word in asked], np.int32)
-        count = self.section.neighbours
-        near = nearest_rows(vectors.vectors, looked.vectors, count=count, left_out=itself, poll=poll)
-        lines = []
-        for word, rows, cosines, is_missing in zip(asked, near.rows, near.values, looked.is_missing, strict=True):
-            words = (f"{self.words[row]} {cosine:.2f}" for row, cosine in zip(rows, cosines, strict=True) if row >= 0)
-            nothing = "no vector, the word is not known and has no n-grams"
-            lines.append(f"{word}: {nothing if is_missing else ', '.join(words)}")
-        text = f"step {step}, nearest by cosine\n\n" + "\n".join(lines) + "\n"
-        return Showcase({NEIGHBOURS: text.encode()}, "ask for more with", ("nearest", "RUN", asked[0]))
+        asked = self.section.words or words_to_show(self.words)
+        vectors, count = self.vectors(variables), self.section.neighbours
+        content = neighbours_file(vectors, asked, count=count, step=step, poll=poll)
+        return Showcase({NEIGHBOURS: content}, "ask for more with", ("nearest", "RUN", asked[0]))
 
     @property
     def _texts(self) -> WordSplits:
@@ -267,12 +271,14 @@ def _input_table(variables: Variables) -> NDArray[np.float32]:
     return np.asarray(variables["params"]["input"]["table"])
 
 
-def _sections(experiment: ExperimentConfig) -> tuple[WordVectorsConfig, CorpusConfig | LinesConfig, VectorsConfig]:
+def _sections(experiment: ExperimentConfig) -> tuple[WordVectorsConfig, WordData, VectorsConfig]:
     task, data, model = experiment.task, experiment.data, experiment.model
     if not isinstance(task, WordVectorsConfig):
         raise ConfigError(f"task.kind is {task.kind!r}: this task is word_vectors")
-    if not isinstance(data, CorpusConfig | LinesConfig):
-        raise ConfigError(f"data.kind is {data.kind!r}: word_vectors reads running text, take corpus or lines")
+    if not isinstance(data, WordData):
+        raise ConfigError(
+            f"data.kind is {data.kind!r}: word_vectors reads running text or baskets, take corpus, lines or baskets"
+        )
     if not isinstance(model, VectorsConfig):
         raise ConfigError(f"model.kind is {model.kind!r}: word_vectors trains a model of kind vectors")
     return task, data, model

@@ -74,6 +74,15 @@ def characters(text: str) -> list[str]:
     return list(text)
 
 
+def whole(text: str) -> list[str]:
+    """The text, as one word.
+
+    >>> whole("Toy Story (1995)")
+    ['Toy Story (1995)']
+    """
+    return [text] if text else []
+
+
 def filtered_words(text: str, *, filters: str = FILTERS, split: str = " ") -> list[str]:
     """What stands between `split`, which is put in place of each character of `filters` first, as in Keras.
 
@@ -103,5 +112,6 @@ SPLITTERS: dict[str, Splitter] = {
     "pieces": Splitter(pieces, "", ()),
     "treebank": Splitter(treebank_words, " ", ("quotation marks", "white space")),
     "characters": Splitter(characters, " ", ("white space",)),
+    "whole": Splitter(whole, "\n", ()),
 }
 """By the names that configurations use; "filters" with the settings it has by default."""

@@ -71,7 +71,7 @@ def test_values_that_cannot_go_together_in_another_kind_take_its_defaults():
             "model.kind is 'Transformer': choose rnn, transformer, bag, window_bag, ngram, nbsvm, encoder or vectors",
         ),
         ("--task.kind translation", "task.kind is 'translation': choose language_modeling"),
-        ("--data.kind x", "data.kind is 'x': choose corpus"),
+        ("--data.kind x", "data.kind is 'x': choose baskets, corpus"),
         ("--train.kind x", "Unrecognized options: --train.kind, x"),
         (
             "--optimizer.momentum 0.9",

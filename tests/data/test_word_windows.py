@@ -1,5 +1,8 @@
 """Words and their neighbours in batches, against plain loops and the chances they must have."""
 
+import collections
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -134,6 +137,55 @@ def test_the_rows_of_an_epoch_are_the_same_whatever_the_batches():
     assert others != sorted(rows_of(an_epoch(loader_of(sentences, batch_size=4, **options))))
 
 
+def test_windows_that_do_not_shrink_reach_as_far_as_they_can():
+    sentences = sentences_of([9, 1, 3])
+    rows = rows_of(an_epoch(loader_of(sentences, shrink=False, shuffle=False)))
+    cells = [cell for row, _ in rows for cell in row]
+    for start, end in ((0, 9), (9, 10), (10, 13)):
+        for word in range(start, end):
+            before, behind = list(range(max(start, word - 3), word)), list(range(word + 1, min(end, word + 4)))
+            assert cells[word] == (word, before, behind)
+
+
+@settings(max_examples=40)
+@given(SIZES, st.integers(1, 5), st.floats(0.3, 1), st.integers(0, 9))
+def test_sets_keep_their_words_and_other_sets_the_place(sizes, window, chance, seed):
+    sentences = sentences_of(sizes)
+    options = {"chances": np.full(len(sentences.ids), chance), "window": window, "shuffle": False, "seed": seed}
+    sets, lists = (loader_of(sentences, ordered=ordered, **options) for ordered in (False, True))
+    found, wanted = ([cell for row, _ in rows_of(an_epoch(each)) for cell in row] for each in (sets, lists))
+    set_of = np.searchsorted(sentences.offsets, [word for word, _, _ in found], side="right")
+    assert (np.diff(set_of) >= 0).all()
+    assert sorted(word for word, _, _ in found) == [word for word, _, _ in wanted]
+    assert [(len(before), len(behind)) for _, before, behind in found] == [
+        (len(before), len(behind)) for _, before, behind in wanted
+    ]
+    for at, (word, before, behind) in enumerate(found):
+        for near in (*before, *behind):
+            assert np.searchsorted(sentences.offsets, near, side="right") == set_of[at]
+            assert near != word
+
+
+def test_each_epoch_has_every_order_of_a_set_as_often():
+    stats = pytest.importorskip("scipy.stats")
+    loader = loader_of(sentences_of([3] * 400), ordered=False, shuffle=False, length=64, batch_size=4)
+    orders = collections.Counter()
+    for epoch in range(10):
+        words = [cell[0] for row, _ in rows_of(an_epoch(loader, epoch)) for cell in row]
+        orders.update(tuple(word - at for word in words[at : at + 3]) for at in range(0, 1200, 3))
+    assert set(orders) == set(itertools.permutations(range(3)))
+    assert stats.chisquare(list(orders.values())).pvalue > 1e-4
+
+
+def test_sets_that_are_smaller_than_a_window_are_all_their_pairs():
+    sentences = sentences_of([4, 1, 6])
+    rows = rows_of(an_epoch(loader_of(sentences, ordered=False, shrink=False, window=5), 3))
+    found = sorted((word, other) for row, _ in rows for word, *sides in row for side in sides for other in side)
+    groups = [range(4), range(4, 5), range(5, 11)]
+    assert found == [(word, other) for group in groups for word in group for other in group if other != word]
+    assert loader_of(sentences, ordered=False, shrink=False, window=5).pairs(3) == len(found) == 4 * 3 + 6 * 5
+
+
 def test_a_step_is_the_same_in_any_order_and_for_any_loader():
     sentences = sentences_of([30, 2, 50])
     one, other = (loader_of(sentences, chances=np.full(82, 0.6), seed=2) for _ in range(2))
@@ -158,12 +210,13 @@ def test_rows_come_in_another_order_in_each_epoch_where_they_are_shuffled():
 
 
 @settings(max_examples=40)
-@given(SIZES, st.integers(1, 3), st.integers(1, 9), st.integers(0, 40), st.floats(0.3, 1))
-def test_where_words_have_parts_a_row_ends_before_there_are_too_many(sizes, window, length, spare, chance):
+@given(SIZES, st.integers(1, 3), st.integers(1, 9), st.integers(0, 40), st.floats(0.3, 1), st.booleans())
+def test_where_words_have_parts_a_row_ends_before_there_are_too_many(sizes, window, length, spare, chance, ordered):
     sentences = sentences_of(sizes)
     pieces = DRAW.integers(1, 7, len(sentences.ids))
     most = int(pieces.max()) * (2 * window + 1) + spare
     options = {"window": window, "length": length, "chances": np.full(len(pieces), chance), "shuffle": False}
+    options["ordered"] = ordered
     loader = loader_of(sentences, pieces=pieces, most_pieces=most, **options)
     for epoch in (0, 1):
         batches = an_epoch(loader, epoch)
@@ -171,6 +224,7 @@ def test_where_words_have_parts_a_row_ends_before_there_are_too_many(sizes, wind
             around = np.arange(length + 2 * window) < (batch.centres + 2 * window)[:, None]
             assert (np.where(around, pieces[batch.tokens], 0).sum(axis=1)[batch.centres > 0] <= most).all()
         words = [cell[0] for row, _ in rows_of(batches) for cell in row]
+        words = words if ordered else sorted(words)
         assert words == sorted(set(words))
         if chance == 1:
             assert words == list(range(len(sentences.ids)))

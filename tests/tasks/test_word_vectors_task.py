@@ -278,6 +278,13 @@ def test_sections_that_do_not_fit_and_text_that_gives_nothing_are_told(tmp_path,
     alone = made(experiment_of(tmp_path / "one.txt", kind="lines", data={"split": (1.0, 0.0, 0.0)}, task={"shared": 1}))
     with pytest.raises(InputError, match="the train split cannot be used: no sentence has two known words"):
         alone.loader("train", train=True)
+    (tmp_path / "few.txt").write_text("a b\nb a\n")
+    few = experiment_of(tmp_path / "few.txt", kind="lines", data={"split": (0.5, 0.5, 0.0)}, task={"shared": 1})
+    assert made(with_section(few, "task", subsample=0.0)).evaluations("validation")
+    with pytest.raises(
+        InputError, match=r"the validation split has no two words beside each other that task\.subsample"
+    ):
+        made(with_section(few, "task", subsample=1e-9)).evaluations("validation")
 
 
 @pytest.mark.parametrize("counts", [b"", b"[1, 2]", b"{}", b'["a"]', b"[" * 5000])
