@@ -20,9 +20,6 @@ from jaxseq.text.word_counts import WordCounts
 from jaxseq.text.word_options import WordOptions
 from jaxseq.text.words import WordTokenizer
 
-_WHOLE = WordOptions(splitter="whole", padding=False, unknown="drop")
-"""A text is one item, whatever characters it has."""
-
 
 def basket_splits(config: BasketsConfig, tokenizer: Tokenizer | None, workspace: Workspace) -> WordSplits:
     """Reads the sources; without a tokenizer the items of the first one are the vocabulary, the most frequent first.
@@ -83,7 +80,8 @@ def _vocabulary(baskets: Baskets, config: BasketsConfig) -> WordTokenizer:
             f"data.min_count is {config.min_count}, the most frequent item occurs {counts.max():,} times: lower it"
         )
     words = WordCounts(dict(zip(baskets.items, counts.tolist(), strict=True)), {}, len(baskets.sequences.lengths))
-    options = WordOptions(**{**_WHOLE.to_json(), "min_count": config.min_count})
+    # A text is one item, whatever characters it has.
+    options = WordOptions(splitter="whole", min_count=config.min_count, padding=False, unknown="drop")
     return WordTokenizer.from_counts(words, options=options)
 
 
