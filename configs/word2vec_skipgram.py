@@ -31,6 +31,6 @@ config = ExperimentConfig(
         batch_size=16,
     ),
     model=VectorsConfig(features=100),
-    optimizer=SGDConfig(learning_rate=300.0, schedule="linear", final_fraction=0.004, rows=True, row_cap=16),
-    train=TrainConfig(epochs=5, log_every=100),
+    optimizer=SGDConfig(learning_rate=450.0, schedule="linear", final_fraction=0.004, rows=True, row_cap=4),
+    train=TrainConfig(epochs=5, log_every=100, devices=1),
 )

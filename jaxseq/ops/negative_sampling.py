@@ -17,8 +17,9 @@ word2vec.c. So that is what a loss is in the mean over all draws (`expected_...`
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Float, Float32, Int
 
+from jaxseq.ops.context import around, context_products, context_sums, in_context, occurrences
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.shapes import Array
 
@@ -55,14 +56,14 @@ def shared_skipgram(
         outputs, negatives: output vectors of `tokens` and of `drawn`.
         weights: how many negatives of a pair each one drawn stands for.
     """
-    blocks, window = drawn.shape[1], (tokens.shape[1] - left.shape[1]) // 2
-    band = _band(left, right, blocks, window)
-    cut = _blocks(centres, blocks)
-    positive = _product("bnid,bnjd->bnij", cut, _windows(outputs, blocks, left.shape[1]))
-    negative = _product("bnid,bnkd->bnik", cut, negatives)
-    other = _windows(tokens, blocks, left.shape[1])[..., None] != drawn[:, :, None, :]
-    pairs = _product("bnij,bnjk->bnik", band.astype(jnp.float32), other.astype(jnp.float32))
+    blocks, length = drawn.shape[1], left.shape[1]
+    band = in_context(left, right, (tokens.shape[1] - length) // 2)
+    positive = context_products(centres, outputs)
+    negative = _product("bnid,bnkd->bnik", _blocks(centres, blocks), negatives)
     total = jnp.where(band, softplus(-positive), 0).sum()
+    # Words are counted from 1: there is no word, 0, in places that are not context.
+    context = _blocks(jnp.where(band, around(tokens, length) + 1, 0), blocks)
+    pairs = _blocks(left + right, blocks)[..., None] - occurrences(context, drawn + 1)
     total += (pairs * weights[:, :, None, :] * softplus(negative)).sum()
     return Tally(total, (left + right).sum(dtype=jnp.float32))
 
@@ -79,12 +80,12 @@ def shared_cbow(
 ) -> Tally:
     """The same of CBOW; `outputs` are those of the centres."""
     blocks = drawn.shape[1]
-    mean = _context_means(inputs, left, right, blocks)
-    there = _blocks(left + right, blocks) > 0
+    mean = _context_means(inputs, left, right)
+    there = left + right > 0
+    positive = (mean * outputs.astype(jnp.float32)).sum(-1)
+    negative = _product("bnid,bnkd->bnik", _blocks(mean.astype(inputs.dtype), blocks), negatives)
     words = _blocks(_middle(tokens, left), blocks)
-    positive = (mean * _blocks(outputs, blocks).astype(jnp.float32)).sum(-1)
-    negative = _product("bnid,bnkd->bnik", mean.astype(inputs.dtype), negatives)
-    counted = there[..., None] & (words[..., None] != drawn[:, :, None, :])
+    counted = _blocks(there, blocks)[..., None] & (words[..., None] != drawn[:, :, None, :])
     total = jnp.where(there, softplus(-positive), 0).sum()
     total += jnp.where(counted, weights[:, :, None, :] * softplus(negative), 0).sum()
     return Tally(total, there.sum(dtype=jnp.float32))
@@ -121,7 +122,7 @@ def own_cbow(
     drawn: Int[Array, "b t k"],
 ) -> Tally:
     """The same of CBOW; `outputs` are those of the centres."""
-    mean = _context_means(inputs, left, right, 1)[:, 0]
+    mean = _context_means(inputs, left, right)
     there = left + right > 0
     positive = (mean * outputs.astype(jnp.float32)).sum(-1)
     negative = _product("btd,btkd->btk", mean.astype(inputs.dtype), negatives)
@@ -146,9 +147,9 @@ def expected_skipgram(
         expected: how often each word is among the negatives of a pair, in the mean.
     """
     window = (tokens.shape[1] - left.shape[1]) // 2
-    band = _band(left, right, 1, window)[:, 0]
-    positive = _product("bid,bjd->bij", centres, outputs)
-    kept = softplus(-positive) - jnp.asarray(expected)[tokens][:, None, :] * softplus(positive)
+    band = in_context(left, right, window)
+    positive = context_products(centres, outputs)
+    kept = softplus(-positive) - around(jnp.asarray(expected)[tokens], left.shape[1]) * softplus(positive)
     against = _against_all(centres, table, expected)
     pairs = (left + right).astype(jnp.float32)
     return Tally(jnp.where(band, kept, 0).sum() + (pairs * against).sum(), pairs.sum())
@@ -164,7 +165,7 @@ def expected_cbow(
     expected: Float[Array, " v"],
 ) -> Tally:
     """The same of CBOW; `outputs` are those of the centres."""
-    mean = _context_means(inputs, left, right, 1)[:, 0]
+    mean = _context_means(inputs, left, right)
     there = left + right > 0
     positive = (mean * outputs.astype(jnp.float32)).sum(-1)
     itself = jnp.asarray(expected)[_middle(tokens, left)] * softplus(positive)
@@ -190,22 +191,12 @@ def _against_all(
     return lax.scan(step, jnp.zeros(vectors.shape[:2], jnp.float32), (words, shares))[0]
 
 
-def _band(left: Int[Array, "b t"], right: Int[Array, "b t"], blocks: int, window: int) -> Bool[Array, "b {blocks} i j"]:
-    """Whether the word in place j of a block is in the context of its centre i."""
-    left, right = _blocks(left, blocks), _blocks(right, blocks)
-    size = left.shape[2]
-    distance = jnp.arange(size + 2 * window) - window - jnp.arange(size)[:, None]
-    return (distance != 0) & (distance >= -left[..., None]) & (distance <= right[..., None])
-
-
 def _context_means(
-    inputs: Float[Array, "b s d"], left: Int[Array, "b t"], right: Int[Array, "b t"], blocks: int
-) -> Float32[Array, "b {blocks} i d"]:
+    inputs: Float[Array, "b s d"], left: Int[Array, "b t"], right: Int[Array, "b t"]
+) -> Float32[Array, "b t d"]:
     """Means of the vectors in the context of each centre; zeros where there are none."""
-    window = (inputs.shape[1] - left.shape[1]) // 2
-    band = _band(left, right, blocks, window).astype(inputs.dtype)
-    sums = _product("bnij,bnjd->bnid", band, _windows(inputs, blocks, left.shape[1]))
-    return sums / jnp.maximum(_blocks(left + right, blocks), 1)[..., None]
+    band = in_context(left, right, (inputs.shape[1] - left.shape[1]) // 2)
+    return context_sums(band / jnp.maximum(left + right, 1)[..., None], inputs)
 
 
 def _middle(tokens: Int[Array, "b s"], left: Int[Array, "b t"]) -> Int[Array, "b t"]:
@@ -220,13 +211,6 @@ def _blocks(rows, blocks: int):
     size = -(-length // blocks)
     rows = jnp.pad(rows, [(0, 0), (0, blocks * size - length), *[(0, 0)] * (rows.ndim - 2)])
     return rows.reshape(rows.shape[0], blocks, size, *rows.shape[2:])
-
-
-def _windows(rows, blocks: int, length: int):
-    """Rows [b, s, ...] of `length` centres cut into blocks [b, n, j, ...], each with the window around its centres."""
-    size, around = -(-length // blocks), rows.shape[1] - length
-    rows = jnp.pad(rows, [(0, 0), (0, blocks * size - length), *[(0, 0)] * (rows.ndim - 2)])
-    return jnp.stack([rows[:, at * size : at * size + size + around] for at in range(blocks)], axis=1)
 
 
 def _product(form: str, one, other):

@@ -13,7 +13,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Float32, Int, Int32, PRNGKeyArray
+from jaxtyping import Float, Float32, Int, Int32, PRNGKeyArray, UInt32
 
 from jaxseq.ops.shapes import Array
 
@@ -84,9 +84,13 @@ class Proposal:
         start = jax.random.randint(key, (), 0, _unit(self.samples), jnp.int32)
         return self.at(start)
 
-    def at(self, start: Int[Array, ""]) -> Int32[Array, " {self.samples}"]:
-        """The ids that a draw from a start, 0 to 2^k - 1, gives."""
-        points = start + jnp.arange(self.samples, dtype=jnp.int32) * _unit(self.samples)
+    def of_bits(self, bits: UInt32[Array, "*n"]) -> Int32[Array, "*n {self.samples}"]:
+        """The ids of a draw for each of some random numbers, of which all are as likely."""
+        return self.at((bits >> (33 - _unit(self.samples).bit_length())).astype(jnp.int32))
+
+    def at(self, start: Int[Array, "*n"]) -> Int32[Array, "*n {self.samples}"]:
+        """The ids that a draw from each start, 0 to 2^k - 1, gives."""
+        points = start[..., None] + jnp.arange(self.samples, dtype=jnp.int32) * _unit(self.samples)
         ends = jnp.asarray(np.cumsum(self.widths), jnp.int32)
         return jnp.searchsorted(ends, points, side="right").astype(jnp.int32)
 

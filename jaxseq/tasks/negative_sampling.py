@@ -1,6 +1,5 @@
 """The loss of word vectors, by the algorithm and the negatives that a configuration names."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from jaxseq.ops.losses import Tally
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.ops.proposals import Proposal
 
-BLOCK = 32
+BLOCK = 128
 """Centres, at the most, whose pairs share negatives."""
 _POWER = 0.75
 """Of its count, that a word's chance to be drawn is in proportion to."""
@@ -57,17 +56,15 @@ def word_vector_loss(task: WordVectorsConfig, model: VectorTables, counts: np.nd
             form = ops.expected_skipgram if skipgram else ops.expected_cbow
             table = variables["params"]["output"]["table"]
             return _output(form(inputs, bound.outputs(written), *words, table, expected))
-        keys = jax.vmap(lambda draw: jax.random.fold_in(jax.random.key(0), draw))(batch.draws)
         if task.shared:
-            drawn = _drawn(keys, (-(-batch.left.shape[1] // BLOCK),), proposal)
-            outputs, negatives = _outputs(bound, written, drawn)
+            blocks = -(-batch.left.shape[1] // BLOCK)
+            drawn, negatives = _negatives(bound, proposal, batch.draws, (blocks,))
             form = ops.shared_skipgram if skipgram else ops.shared_cbow
-            return _output(form(inputs, outputs, negatives, *words, drawn, jnp.asarray(weights)[drawn]))
+            return _output(form(inputs, bound.outputs(written), negatives, *words, drawn, jnp.asarray(weights)[drawn]))
         pairs = (batch.left.shape[1], 2 * window) if skipgram else (batch.left.shape[1],)
-        drawn = _drawn(keys, (*pairs, task.negatives), proposal)[..., 0]
-        outputs, negatives = _outputs(bound, written, drawn)
+        drawn, negatives = _negatives(bound, proposal, batch.draws, (*pairs, task.negatives))
         form = ops.own_skipgram if skipgram else ops.own_cbow
-        return _output(form(inputs, outputs, negatives, *words, drawn))
+        return _output(form(inputs, bound.outputs(written), negatives[..., 0, :], *words, drawn[..., 0]))
 
     return loss_fn
 
@@ -76,19 +73,14 @@ def _output(tally: Tally) -> LossOutput:
     return LossOutput({"loss": tally})
 
 
-def _outputs(bound: Any, words: jax.Array, drawn: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Output vectors of words [b, t] and of those drawn [b, ...], by one look into the table: on the way back there is
-    one sum over its rows."""
-    length = words.shape[1]
-    vectors = bound.outputs(jnp.concatenate([words, drawn.reshape(len(drawn), -1)], axis=1))
-    return vectors[:, :length], vectors[:, length:].reshape(*drawn.shape, vectors.shape[-1])
+def _negatives(bound: Any, proposal: Proposal, draws: jax.Array, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+    """The words of draws of that shape for each row, [b, *shape, samples], and their output vectors."""
+    drawn = draw_words(proposal, draws, shape)
+    vectors = bound.outputs(drawn.reshape(len(drawn), -1))
+    return drawn, vectors.reshape(*drawn.shape, -1)
 
 
-def _drawn(keys: jax.Array, shape: tuple[int, ...], proposal: Proposal) -> jax.Array:
-    """The words of `shape` draws for each of the keys [b]: [b, *shape, samples]."""
-
-    def of_row(key: jax.Array) -> jax.Array:
-        drawn = jax.vmap(proposal.draw)(jax.random.split(key, math.prod(shape)))
-        return drawn.reshape(*shape, proposal.samples)
-
-    return jax.vmap(of_row)(keys)
+def draw_words(proposal: Proposal, draws: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """The words [b, *shape, samples] of draws that follow from a random number for each row, uint32 [b]."""
+    keys = jax.random.wrap_key_data(jnp.stack([jnp.zeros_like(draws), draws], axis=1), impl="threefry2x32")
+    return proposal.of_bits(jax.vmap(lambda key: jax.random.bits(key, shape))(keys))

@@ -26,7 +26,7 @@ from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.basket_splits import basket_splits
 from jaxseq.tasks.capabilities import Export
-from jaxseq.tasks.negative_sampling import word_vector_loss
+from jaxseq.tasks.negative_sampling import BLOCK, word_vector_loss
 from jaxseq.tasks.neighbours import is_neighbours_file, neighbours_file, words_to_show
 from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
@@ -218,7 +218,7 @@ class WordVectorLearning(TaskDefaults):
     def training_memory(self, *, batches: int) -> list[Part]:
         """Vectors that are looked up, and `batches` batches."""
         data, task, around = self.data, self.section, 2 * self.section.window
-        drawn = task.shared * -(-data.length // 32) if task.shared else data.length * task.negatives
+        drawn = task.shared * -(-data.length // BLOCK) if task.shared else data.length * task.negatives
         drawn *= 1 if task.shared or task.algorithm == "cbow" else around
         looked_up = max(data.length + around, self._most_parts) + data.length + around + drawn
         smaller = "lower data.batch_size, data.length or model.features"

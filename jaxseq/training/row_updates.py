@@ -8,7 +8,7 @@ seen neither decay nor move them, as in PyTorch's SparseAdam. Updates are counte
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ from jaxseq.training.state import PyTree, TrainState
 
 _WHOLE = -1
 """In place of a table's number: of what belongs to no table."""
+_PROMISED: Any = {"mode": "drop", "indices_are_sorted": True, "unique_indices": True}
 
 
 def tables_of(params: PyTree, optimizer: Optimizer) -> tuple[int, ...]:
@@ -71,19 +72,32 @@ class SeenRows(NamedTuple):
 
         return jax.tree.map(take, self.marks, trees)
 
-    def put(self, condition: Array, new: tuple[PyTree, PyTree], old: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
-        """(params, opt_state) after an update: `new`, as `taken` has them, where the condition holds; else `old`."""
+    def moved(self, condition: Array, params: PyTree, steps: PyTree) -> PyTree:
+        """`params` less the steps, which have the rows seen in place of tables, where the condition holds."""
+
+        def move(mark: int, old: Array, step: Array) -> Array:
+            if mark == _WHOLE:
+                return jnp.where(condition, old - step, old)
+            return self._places(mark, condition, old).add(-step, **_PROMISED)
+
+        return jax.tree.map(move, self.marks[0], params, steps)
+
+    def put(self, condition: Array, new: PyTree, old: PyTree) -> PyTree:
+        """The state of the update rule: `new`, as `taken` has it, where the condition holds; else `old`."""
 
         def put(mark: int, new: Array, old: Array) -> Array:
             if mark == _WHOLE:
                 return jnp.where(condition, new, old)
-            size, ids = self.sizes[mark], self.combined[mark].ids
-            # Past the end nothing is written. No two alike, and sorted: that much is promised.
-            beyond = size + jnp.arange(len(ids), dtype=jnp.int32)
-            ids = jnp.where(condition & (ids < size), ids, beyond)
-            return old.at[ids].set(new, mode="drop", indices_are_sorted=True, unique_indices=True)
+            return self._places(mark, condition, old).set(new, **_PROMISED)
 
-        return jax.tree.map(put, self.marks, new, old)
+        return jax.tree.map(put, self.marks[1], new, old)
+
+    def _places(self, table: int, condition: Array, array: Array) -> Any:
+        """The rows seen of an array like the table, to be written; none where the condition does not hold."""
+        size, ids = self.sizes[table], self.combined[table].ids
+        # Past the end nothing is written. No two alike, and sorted: that much is promised.
+        beyond = size + jnp.arange(len(ids), dtype=jnp.int32)
+        return array.at[jnp.where(condition & (ids < size), ids, beyond)]
 
     def capped(self, direction: PyTree) -> PyTree:
         """The update's direction, divided by max(1, count / cap) in rows that were seen `count` times."""

@@ -72,14 +72,13 @@ def make_train_step(
         params, opt_state = seen.taken((state.params, state.opt_state))
         direction, opt_state = optimizer.transform.update(mean, opt_state, params)
         rate = jnp.asarray(optimizer.schedule(state.updates), jnp.float32) * state.lr_scale
-        params = jax.tree.map(lambda p, d: p - rate * d, params, seen.capped(direction))
-        params, opt_state = seen.put(update, (params, opt_state), (state.params, state.opt_state))
+        steps = jax.tree.map(lambda d: rate * d, seen.capped(direction))
         new_state = TrainState(
             step=state.step + 1,
             updates=state.updates + update.astype(jnp.int32),
-            params=params,
+            params=seen.moved(update, state.params, steps),
             collections=_select(finite, {**state.collections, **changed}, state.collections),
-            opt_state=opt_state,
+            opt_state=seen.put(update, opt_state, state.opt_state),
             carry=_select(finite, carry, state.carry),
             accumulated=rest,
             lr_scale=state.lr_scale,

@@ -22,7 +22,7 @@ from jaxseq.ops.proposals import Proposal
 from jaxseq.runs.evaluation import SplitEvaluator
 from jaxseq.runs.in_memory import train_model
 from jaxseq.tasks import WordVectorLearning, Workspace
-from jaxseq.tasks.negative_sampling import _drawn
+from jaxseq.tasks.negative_sampling import draw_words
 from jaxseq.text.hangul import decompose
 
 TRAINING = LossContext(np.array(0, np.int32), jax.random.key(9))
@@ -153,13 +153,13 @@ def test_negatives_are_drawn_as_often_as_counts_to_the_power_of_three_quarters()
     stats = pytest.importorskip("scipy.stats")
     counts = np.array([900, 300, 80, 80, 20, 5, 1])
     wanted = counts**0.75 / (counts**0.75).sum()
-    keys = jax.vmap(lambda draw: jax.random.fold_in(jax.random.key(0), draw))(np.arange(64, dtype=np.uint32))
-    own = np.asarray(_drawn(keys, (20, 5), Proposal.unigram(counts, samples=1)))
+    draws = np.random.default_rng(0).integers(0, 2**32, 64, np.uint32)
+    own = np.asarray(draw_words(Proposal.unigram(counts, samples=1), draws, (20, 5)))
     found = np.bincount(own.ravel(), minlength=7)
     assert stats.chisquare(found, wanted * found.sum()).pvalue > 1e-4
     # Shared ones lie evenly in each draw; one of every draw is as good as drawn alone.
     proposal = Proposal.unigram(np.repeat(counts, 3), samples=5)
-    shared = np.asarray(_drawn(keys, (50,), proposal)).reshape(-1, 5)
+    shared = np.asarray(draw_words(proposal, draws, (50,))).reshape(-1, 5)
     one = shared[np.arange(len(shared)), np.arange(len(shared)) % 5] // 3
     assert stats.chisquare(np.bincount(one, minlength=7), wanted * len(shared)).pvalue > 1e-4
 
