@@ -181,7 +181,17 @@ def _training_data(work: Work, folder: Path) -> None:
     np.save(folder / "targets.npy", both[..., 1:])
 
 
-_TEXTS = {"encode": latin_text, "decompose": korean_text, "pieces": lambda: wikitext()[:PIECES_TEXT]}
+def encyclopedia() -> str:
+    """The beginning of text8, words of Wikipedia with a space between them."""
+    return _real("text8/text8.first3000000.xz") or _made_up_words(500_000, 20_000)
+
+
+_TEXTS = {
+    "encode": latin_text,
+    "decompose": korean_text,
+    "pieces": lambda: wikitext()[:PIECES_TEXT],
+    "vectors": encyclopedia,
+}
 
 
 def prepare(name: str, folder: Path) -> None:

@@ -36,11 +36,16 @@ class Peer:
 OURS = "jaxseq"
 BEFORE = "jaxseq-before"
 """Another checkout of jaxseq, with the worker that it has itself."""
+SHARED = "jaxseq-2-devices"
+"""jaxseq on two devices, where its configuration has one."""
 _MODELS = ("w1", "w2", "w3", "w4", "w5", "w5gpu", "birnn", "predict", "w6", "words-full", "words-generate")
-_OURS = (*_MODELS, "words", "w7", "pieces", "ngrams")
+_OURS = (*_MODELS, "words", "w7", "pieces", "ngrams", "vectors")
 PEERS: dict[str, Peer] = {
     OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), _OURS, own_setup=True),
     BEFORE: Peer("jaxseq_worker", ("jax", "flax", "optax"), _OURS, own_setup=True),
+    SHARED: Peer(
+        "jaxseq_worker", ("jax", "flax", "optax"), ("vectors",), {"JAXSEQ_BENCH_DEVICES": "2"}, own_setup=True
+    ),
     "torch": Peer("torch_worker", ("torch",), (*_MODELS, "words", "w7-windows")),
     "torch-bfloat16": Peer("torch_worker", ("torch",), ("words-bfloat16",), {"JAXSEQ_BENCH_AUTOCAST": "1"}),
     # It leaves nn.LSTM and nn.GRU as they are.
@@ -57,6 +62,7 @@ PEERS: dict[str, Peer] = {
     # The library that ours calls, on lists of lines; of SentencePiece's models, sentencepiece.
     "tokenizers": Peer("subword_worker", ("tokenizers", "sentencepiece"), ("pieces",)),
     "nltk": Peer("nltk_worker", ("nltk",), ("ngrams",)),
+    "gensim": Peer("gensim_worker", ("gensim",), ("vectors",)),
     "python": Peer("python_worker", ("numpy", "hgtk"), ("w7-encode", "w7-jamo")),
 }
 MATMUL = Peer("matmul_worker", ("numpy",), ())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from benchmarks.peers import OURS
+from benchmarks.peers import OURS, SHARED
 from benchmarks.works import WORKS
 
 
@@ -67,7 +67,7 @@ def fastest_peer(result: dict[str, Any], *, only: str | None = None) -> str | No
     times = {
         label: statistics.median(one["seconds"])
         for label, one in result["contestants"].items()
-        if one["peer"] != OURS and (only is None or one["peer"] == only)
+        if one["peer"] not in (OURS, SHARED) and (only is None or one["peer"] == only)
     }
     return min(times, key=times.__getitem__, default=None)
 
@@ -112,7 +112,7 @@ def show_seconds(name: str, seconds: float) -> str:
 
 def unit(name: str) -> str:
     """What `show_seconds` shows."""
-    kinds = {"train": "ms a step", "generate": "ms", "predict": "texts/s", "count": "words/s"}
+    kinds = {"train": "ms a step", "generate": "ms", "predict": "texts/s", "count": "words/s", "vectors": "words/s"}
     return kinds.get(WORKS[name].kind, "MB/s")
 
 

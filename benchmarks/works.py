@@ -11,7 +11,7 @@ on how a contestant puts texts of mixed length together.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["train", "generate", "encode", "decompose", "windows", "predict", "pieces", "count"]
+Kind = Literal["train", "generate", "encode", "decompose", "windows", "predict", "pieces", "count", "vectors"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,8 @@ class Work:
     """Of the kind "pieces"."""
     order: int = 0
     """Of the longest n-grams counted."""
+    algorithm: Literal["skipgram", "cbow"] = "skipgram"
+    """Of the kind "vectors"."""
     target: float | None = None
     against: str | None = None
 
@@ -188,6 +190,16 @@ WORKS: dict[str, Work] = {
         for kind in ("bpe", "wordpiece", "unigram", "sentencepiece")
     },
     "ngrams": Work("50,000 words of WikiText-2 to counts of all n-grams up to 5", "count", time=50_000, order=5),
+    **{
+        f"vectors-{algorithm}": Work(
+            f"Training of word vectors on text8's first 506,254 words, {algorithm}, 100 wide, window 5, 5 negatives",
+            "vectors",
+            algorithm=algorithm,
+            target=0.5,
+            against="gensim",
+        )
+        for algorithm in ("skipgram", "cbow")
+    },
 }
 
 

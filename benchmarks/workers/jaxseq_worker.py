@@ -33,7 +33,9 @@ from jaxseq.decoding import generate
 from jaxseq.reporting.reporter import Reporter, Silent
 from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.tasks import language_model as task
+from jaxseq.tasks.task import Workspace
 from jaxseq.tasks.vocabulary_objective import training_model
+from jaxseq.tasks.word_vectors import WordVectorLearning
 from jaxseq.text import CharTokenizer
 from jaxseq.text.hangul import decompose
 from jaxseq.training import loop
@@ -79,6 +81,17 @@ def experiment(work: Work) -> ExperimentConfig:
     )
 
 
+def vectors_experiment(work: Work) -> ExperimentConfig:
+    """The shipped experiment, at a rate that an endless run bears, on as many devices as are asked for."""
+    config, _ = load_config(Path(__file__).parents[2] / "configs" / f"word2vec_{work.algorithm}.py")
+    devices = int(os.environ.get("JAXSEQ_BENCH_DEVICES", config.train.devices))
+    return dataclasses.replace(
+        config,
+        optimizer=dataclasses.replace(config.optimizer, learning_rate=100.0),
+        train=dataclasses.replace(config.train, devices=devices),
+    )
+
+
 class _Losses(Silent):
     """Keeps the loss of every call of the compiled function."""
 
@@ -90,21 +103,36 @@ class _Losses(Silent):
 
 
 class Training:
-    """As many steps a call as take about a second, a multiple of those in one dispatch."""
+    """As many steps a call as take about a second, a multiple of those in one dispatch; of word vectors an epoch."""
 
     def __init__(self, work: Work, folder: Path, device: str) -> None:
-        assert work.model is not None
-        if work.model.label:
-            self._classify(work, folder)
+        if work.kind == "vectors":
+            self.units_per_call = self._learn_vectors(work, folder)
+            self.steps_per_call = self.loader.steps_per_epoch
         else:
-            self._model_language(work, folder)
+            assert work.model is not None
+            if work.model.label:
+                self._classify(work, folder)
+            else:
+                self._model_language(work, folder)
+            dispatches = max(1, round(10e9 / work.flop)) * (1 if device == "cpu" else 10)
+            self.units_per_call = self.steps_per_call = self.train.steps_per_dispatch * dispatches
         self.parameters = sum(leaf.size for leaf in jax.tree.leaves(self.params))
-        dispatches = max(1, round(10e9 / work.flop)) * (1 if device == "cpu" else 10)
-        self.units_per_call = self.train.steps_per_dispatch * dispatches
         self.go, self.done, self.error = threading.Semaphore(0), threading.Semaphore(0), None
         self.thread = threading.Thread(target=self._train, daemon=True)
 
+    def _learn_vectors(self, work: Work, folder: Path) -> int:
+        """Words of the text."""
+        config, source = vectors_experiment(work), folder / "text.txt"
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, source=str(source)))
+        learning = WordVectorLearning.create(config, Workspace())
+        self.loader, self.loss_fn = learning.training_loader, learning.loss
+        self.params, self.carry = learning.init(jax.random.key(0))["params"], None
+        self.train, self.optimizer = config.train, config.optimizer
+        return len(source.read_text(encoding="utf-8").split())
+
     def _model_language(self, work: Work, folder: Path) -> None:
+        assert work.model is not None
         config = experiment(work)
         sizes = {"length": work.time, "batch_size": work.batch}
         ids = np.load(folder / "ids.npy")
@@ -121,6 +149,7 @@ class Training:
         )
 
     def _classify(self, work: Work, folder: Path) -> None:
+        assert work.model is not None
         self.loader = Texts(np.load(folder / "inputs.npy"), np.load(folder / "targets.npy"))
         model = Classifier(work.model)
         self.params, self.carry = model.init(jax.random.key(0), self.loader(0)[0])["params"], None
@@ -138,7 +167,7 @@ class Training:
     def _train(self) -> None:
         self.go.acquire()
         try:
-            self._fit(evaluate=self._gate, steps=ENDLESS, evaluate_every=self.units_per_call)
+            self._fit(evaluate=self._gate, steps=ENDLESS, evaluate_every=self.steps_per_call)
         except BaseException as error:
             self.error = error
             self.done.release()
@@ -254,8 +283,11 @@ def device_peak() -> int:
 
 
 def build(work: Work, folder: Path, device: str) -> Job:
-    if work.kind == "train":
-        train = training(work) if work.model and work.model.label else experiment(work).train
+    if work.kind in ("train", "vectors"):
+        if work.kind == "vectors":
+            train = vectors_experiment(work).train
+        else:
+            train = training(work) if work.model and work.model.label else experiment(work).train
         runtime.configure(devices=train.devices, allocator=train.allocator)
         return Training(work, folder, device)
     if work.kind == "generate":

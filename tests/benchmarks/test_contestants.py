@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks import data
+from benchmarks import data, vector_quality
 from benchmarks.check import expected_parameters
-from benchmarks.workers import jaxseq_worker, nltk_worker, subword_worker
+from benchmarks.workers import gensim_worker, jaxseq_worker, nltk_worker, subword_worker
 from benchmarks.workers.prediction import sorted_batches
 from benchmarks.works import WORKS, Model, Work
 
@@ -85,6 +85,36 @@ def test_pieces_and_counts_are_those_of_the_libraries(monkeypatch, tmp_path):
     job = jaxseq_worker.Counts(WORKS["small"], tmp_path)
     job.run(1)
     assert job.units_per_call == 500
+
+
+@pytest.mark.parametrize("algorithm", ["skipgram", "cbow"])
+def test_word_vectors_are_trained_on_the_same_words_by_epochs(algorithm, monkeypatch, tmp_path):
+    text = data._made_up_words(6000, 400).replace("\n", "end")
+    monkeypatch.setitem(data._TEXTS, "vectors", lambda: text)
+    small(monkeypatch, tmp_path, Work("", "vectors", algorithm=algorithm))
+    theirs = gensim_worker.Vectors(WORKS["small"], tmp_path)
+    job = jaxseq_worker.Training(WORKS["small"], tmp_path, "cpu")
+    assert job.units_per_call == theirs.units_per_call == 6000
+    assert job.parameters == 2 * 100 * len(theirs.model.wv)
+    before = theirs.model.wv.vectors.copy()
+    theirs.run(1)
+    assert theirs.model.train_count == 1
+    assert (theirs.model.wv.vectors != before).any()
+    losses = job.losses(2 * job.steps_per_call)
+    assert losses[0] == pytest.approx(6 * np.log(2), rel=0.02)  # less a little: a word is no negative of its own
+    assert len(losses) == 2 * job.steps_per_call
+
+
+def test_the_quality_of_word_vectors_is_printed_for_both(monkeypatch, capsys, tmp_path):
+    text, pairs = tmp_path / "text", tmp_path / "pairs"
+    text.write_text(data._made_up_words(6000, 300).replace("\n", "end"))
+    pairs.write_text("w0 w1 3\nw2 w3 5\nw4 w5 1\nw6 nothing 4\n")
+    options = ["--seeds", "2", "--epochs", "1", "--algorithms", "cbow"]
+    monkeypatch.setattr("sys.argv", ["vector_quality", str(text), str(pairs), *options])
+    assert vector_quality.main() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("   ")[0].strip() for line in lines[1:]] == ["cbow, jaxseq", "cbow, gensim"]
+    assert all("3 of 4" in line and len(line.split("   ")[-1].split()) == 2 for line in lines[1:])
 
 
 def sigmoid(x):
