@@ -15,9 +15,9 @@ configs/lyrics_lstm.py, W5 of the Transformer (w5gpu: its GPU setting), W4 and b
 with a GRU and with an LSTM in both directions, words of configs/wikitext2_words.py with all 33,278 words, in bfloat16,
 and with 1,000 drawn; predict is prediction with the bidirectional LSTM, W6 the generation of 1,000 characters with the
 models of W1 and W2, words-generate that of 1,000 words; W7 is tokenization and windows, pieces are subwords by ours and
-by the libraries that it calls, ngrams are counts, vectors
-are epochs of configs/word2vec_skipgram.py and configs/word2vec_cbow.py, in words of the text. A training step is forward, backward and Adam (of words: SGD with
-clipped gradients), in float32 unless the work says otherwise, from batches in host memory.
+by the libraries that it calls, ngrams are counts, vectors are configs/word2vec_skipgram.py and configs/word2vec_cbow.py
+by epochs, in words of the text. A training step is forward, backward and Adam (of words: SGD with clipped gradients),
+in float32 unless the work says otherwise, from batches in host memory.
 jaxseq runs the loop that `jaxseq train` runs, with the loader, the dispatch and the metrics file inside the clock; the
 peers' batches are cut beforehand. A prediction goes from token ids to probabilities in the texts' order: in jaxseq as
 the report of a training has it (`jaxseq predict` pads each text to a length that follows from that text alone), while
@@ -56,8 +56,8 @@ class Arguments:
     """Times jaxseq against its peers on the same work; `benchmarks/run.py` begins with what is measured and how."""
 
     work: tuple[str, ...] = ()
-    """Works: w1 w2 w3 w4 w5 w5gpu words birnn predict w6 w7 pieces ngrams vectors, or single ones of a group (w6-lstm-1); by
-    default those of the device."""
+    """Works: w1 w2 w3 w4 w5 w5gpu words birnn predict w6 w7 pieces ngrams vectors, or some of a group (w6-lstm-1);
+    by default those of the device."""
     peers: tuple[str, ...] = tuple(name for name in PEERS if name != BEFORE)
     """Contestants."""
     before: Path | None = None

@@ -4,9 +4,9 @@
     python -m benchmarks.vector_quality ../shared/data/text8/text8.first3000000.xz \\
         ../shared/data/word_similarity/wordsim353.tsv --seeds 6
 
-Skip-gram and CBOW as configs/word2vec_skipgram.py and configs/word2vec_cbow.py have them, and gensim's Word2Vec with the
-same settings, its own learning rate and one worker, so that a seed gives the same vectors again. Shown is Spearman's
-coefficient between cosines and people's figures: the mean over seeds, their standard deviation, and each.
+Skip-gram and CBOW as configs/word2vec_skipgram.py and configs/word2vec_cbow.py have them, and gensim's Word2Vec with
+the same settings, its own learning rate and one worker, so that a seed gives the same vectors again. Shown is
+Spearman's coefficient between cosines and people's figures: the mean over seeds, their standard deviation, and each.
 """
 
 import argparse

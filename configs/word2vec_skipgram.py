@@ -7,13 +7,14 @@ The text is the first 3,000,000 characters of text8 (mattmahoney.net/dc/textdata
 words, of which the 8,853 that occur 5 times or more have vectors, 466,269 occurrences. Vectors 100 wide, windows of up
 to 5 words, 5 negatives, frequent words kept as word2vec does with 1e-3 (Mikolov et al. 2013).
 
-A learning rate is of the mean over a batch's pairs, of which there are about 12,000: 300 is word2vec's 0.025 for each
-pair. The sum of these is too much for frequent words, so that a row's update counts as 16 occurrences at most; with 64
-it diverged, with half the rate all words stayed near each other.
+A learning rate is of the mean over a batch's pairs, of which there are about 12,000: 450 is 0.0375 for each pair. The
+sum of these is too much for frequent words, so that a row's update counts as 4 occurrences at most. One device, for
+tables as small as these: two take longer (docs/benchmarks.md).
 
-5 epochs took 6 s on one core. Over seeds 0, 1 and 2: loss 2.474 a pair; WordSim-353, Spearman's correlation on
-the 235 of 353 pairs whose words have vectors, 0.257, standard deviation 0.009 (0.2506, 0.2669, 0.2543); gensim on the
-same text 0.226, 0.026. Of the 3,650 of 19,544 analogies that can be answered 2.2 % are right (gensim 2.5 %).
+5 epochs took 6 s on one core, start and compilation included. Over seeds 0, 1 and 2: loss 2.456 a pair; WordSim-353,
+Spearman's correlation on the 235 of 353 pairs whose words have vectors, 0.336, standard deviation 0.007 (0.3418,
+0.3277, 0.3391); gensim's defaults on the same text 0.221, 0.021 (`python -m benchmarks.vector_quality`). Of the 3,650
+of 19,544 analogies that can be answered 2.4 % are right (88, 108 and 72).
 """
 
 from jaxseq.config import CorpusConfig, ExperimentConfig, SGDConfig, TrainConfig, VectorsConfig, WordVectorsConfig
