@@ -11,7 +11,7 @@ word2vec.c. So that is what a loss is in the mean over all draws (`expected_...`
 
 - `own_...`: negatives drawn for each pair alone, as word2vec.c does. Plain, and slow.
 - `shared_...`: a row is cut into n blocks, whose pairs share k negatives, each weighed with how many it stands for. A
-  block's centres meet the words around them, and the negatives, in one matrix product.
+  block's centres meet the negatives in one matrix product.
 """
 
 import jax

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import check, data, report, words
 from benchmarks.machine import describe
-from benchmarks.peers import BEFORE, OURS, PEERS, TUNED, environment
+from benchmarks.peers import BEFORE, OURS, PEERS, SHARED, TUNED, environment
 from benchmarks.rounds import Field, Settings, contestants
 from benchmarks.summary import fastest_peer, figure, lines, our_label, ratio_between, spread, verdicts
 from benchmarks.workers.serve import peak_bytes
@@ -169,6 +169,14 @@ def test_a_tuned_peer_counts_as_the_fastest():
     assert fastest_peer(result) == "torch +m"
     assert fastest_peer(result, only="flax") == "flax"
     assert fastest_peer(_result({OURS: [1.0]})) is None
+
+
+def test_jaxseq_on_more_devices_is_no_peer_of_jaxseq():
+    result = _result({OURS: [2.0], SHARED: [1.0], "gensim": [4.0]})
+    assert fastest_peer(result) == "gensim"
+    (verdict,) = verdicts("vectors-cbow", result, "cpu")
+    assert "takes 0.5 of the time of the fastest peer, gensim" in verdict
+    assert "the target is 0.5" in verdict
 
 
 def test_the_share_of_the_matmul_rate_is_flop_over_time_over_rate():
