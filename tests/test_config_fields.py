@@ -26,6 +26,7 @@ from jaxseq.config import (
     NBSVMConfig,
     NGramConfig,
     RNNConfig,
+    TextVectorsConfig,
     TrainConfig,
     TransformerConfig,
     VectorsConfig,
@@ -41,7 +42,7 @@ ROOT = Path(__file__).parents[1] / "jaxseq"
 READ_BY_RUNS = (
     *(CorpusConfig, LinesConfig, BasketsConfig, LabelledConfig, TrainConfig),
     *(LanguageModelingConfig, ClassificationConfig, NBSVMConfig, NGramConfig),
-    *(WordVectorsConfig, VectorsConfig),
+    *(WordVectorsConfig, TextVectorsConfig, VectorsConfig),
     *kinds_of("optimizer").values(),
 )
 BODIES = {RNNConfig: Recurrent, TransformerConfig: Transformer, BagConfig: Bag, EncoderConfig: TransformerEncoder}
@@ -129,6 +130,9 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     texts = ["--data.kind", "baskets", "--data.source", "a.tsv", "--data.separator", " ", "--data.split", "1", "0", "0"]
     titles = ["--data.title-source", "a.tsv", "--data.validation-source", "a.tsv", "--data.test-source", "a.tsv"]
     assert train.main([*plain, "texts", *texts, *titles], program="train.py") == 0
+    texts = ["--task.kind", "text_vectors", "--data.kind", "labelled", "--model.kind", "vectors", "--task.shared", "2"]
+    dm = ["--task.algorithm", "dm", "--train.devices", "1", "--model.features", "4", "--name", "texts"]
+    assert train.main([*texts, *dm, *tables], program="train.py") == 0
     for kind in kinds_of("optimizer").values():
         for schedule in ("constant", "cosine", "linear", "step"):
             make_optimizer(kind(schedule=schedule), steps=10)

@@ -20,14 +20,16 @@ from jaxseq.config import (
     NGramConfig,
     OptimizerConfig,
     RNNConfig,
+    TextVectorsConfig,
     TrainConfig,
     TransformerConfig,
     WordVectorsConfig,
     kinds_of,
     load_config,
 )
-from jaxseq.tasks import WordVectorLearning, build_model, init_params
+from jaxseq.tasks import TextVectorLearning, WordVectorLearning, build_model, init_params
 from jaxseq.tasks.classifiers import build_classifier, init_classifier
+from jaxseq.tasks.trained_texts import TrainedTexts
 from jaxseq.text import WordTokenizer
 from jaxseq.text.word_options import WordOptions
 from jaxseq.training.optim import make_optimizer
@@ -53,10 +55,14 @@ def test_it_loads_and_its_model_and_optimizer_are_built(file):
         sizes = {"vocabulary_size": 65, "classes": 2, "length": config.data.length}
         classifier = build_classifier(config.task, config.model, **sizes, dtype=dtype)
         params = jax.eval_shape(lambda: init_classifier(classifier, jax.random.key(0)))["params"]
-    elif isinstance(config.task, WordVectorsConfig):
+    elif isinstance(config.task, WordVectorsConfig | TextVectorsConfig):
         options = WordOptions(padding=False, unknown="drop")
         tokenizer = WordTokenizer(tuple(f"word{number}" for number in range(65)), options)
-        task = WordVectorLearning(config, tokenizer, tuple(range(65, 0, -1)))
+        counts = tuple(range(65, 0, -1))
+        if isinstance(config.task, WordVectorsConfig):
+            task = WordVectorLearning(config, tokenizer, counts)
+        else:
+            task = TextVectorLearning(config, tokenizer, counts, TrainedTexts(("one", "two")))
         params = jax.eval_shape(task.init, jax.random.key(0))["params"]
         assert task._loss
     else:

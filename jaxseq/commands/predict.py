@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PredictArguments:
-    """The class of each text, with its probabilities and the words that the model does not know. A record comes out for
-    every text that goes in, in the same order."""
+    """The class of each text, with its probabilities and the words that the model does not know; of a run of
+    text_vectors also its vector and the nearest of the texts trained on. A record comes out for every text that goes
+    in, in the same order."""
 
     run: tyro.conf.Positional[Path]
     """Run directory, as runs/imdb_gru."""
@@ -91,17 +92,27 @@ def _as_text(predictions: Iterable["Prediction"]) -> Iterator[str]:
         ranked = sorted(made.probabilities.items(), key=lambda pair: -pair[1])
         others = ", ".join(f"{console.escaped_line(label)} {probability:.4f}" for label, probability in ranked[:5])
         unknown = f"  unknown: {' '.join(map(console.escaped_line, made.unknown))}" if made.unknown else ""
-        yield f"{console.escaped_line(made.label)}  ({others}){unknown}"
+        said = f"{console.escaped_line(made.label)}  ({others})" if ranked else console.escaped_line(made.text)
+        yield f"{said}{unknown}"
+        if made.has_no_vector:
+            yield "  no vector: no word of it is known"
+        for near in made.nearest:
+            label = f"{near.label}  " if near.label else ""
+            yield f"  {near.similarity:.4f}  {console.escaped_line(label + near.begin)}"
 
 
 def _as_csv(predictions: Iterable["Prediction"]) -> Iterator[str]:
     names: list[str] | None = None
     for made in predictions:
+        vector = () if made.vector is None else made.vector.tolist()
         if names is None:
             names = list(made.probabilities)
-            yield _row(["label", *(f"probability of {name}" for name in names), "unknown words"])
-        values = [f"{made.probabilities[name]:.6f}" for name in names]
-        yield _row([made.label, *values, " ".join(made.unknown)])
+            classes = ["label", *(f"probability of {name}" for name in names)] if names else []
+            numbers = ["has a vector", *(f"vector {at}" for at in range(len(vector)))] if len(vector) else []
+            yield _row([*classes, "unknown words", *numbers])
+        values = [made.label, *(f"{made.probabilities[name]:.6f}" for name in names)] if names else []
+        numbers = [str(not made.has_no_vector).lower(), *map(str, vector)] if len(vector) else []
+        yield _row([*values, " ".join(made.unknown), *numbers])
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -112,5 +123,11 @@ def _row(cells: Sequence[str]) -> str:
 
 def _as_json(predictions: Iterable["Prediction"]) -> Iterator[str]:
     for made in predictions:
-        tree = {"label": made.label, "probabilities": made.probabilities, "unknown": list(made.unknown)}
+        tree: dict[str, Any] = {}
+        if made.probabilities:
+            tree |= {"label": made.label, "probabilities": made.probabilities}
+        tree["unknown"] = list(made.unknown)
+        if made.vector is not None:
+            near = [{**each._asdict(), "similarity": round(each.similarity, 6)} for each in made.nearest]
+            tree |= {"has_vector": not made.has_no_vector, "vector": made.vector.tolist(), "nearest": near}
         yield console.json_line(tree).rstrip("\n")

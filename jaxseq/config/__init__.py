@@ -36,7 +36,7 @@ from jaxseq.config.serialization import (
     to_json,
     with_kind,
 )
-from jaxseq.config.tasks import ClassificationConfig, LanguageModelingConfig, WordVectorsConfig
+from jaxseq.config.tasks import ClassificationConfig, LanguageModelingConfig, TextVectorsConfig, WordVectorsConfig
 from jaxseq.config.texts import NormalizerName, TextConfig
 from jaxseq.config.training import TrainConfig
 
@@ -67,6 +67,7 @@ __all__ = [
     "SGDConfig",
     "TaskConfig",
     "TextConfig",
+    "TextVectorsConfig",
     "TrainConfig",
     "TransformerConfig",
     "VectorsConfig",

@@ -177,7 +177,8 @@ class EncoderConfig(ModelConfig):
 @register("model")
 @dataclass(frozen=True)
 class VectorsConfig(ModelConfig):
-    """Vectors of words, and of their character n-grams as in fastText; for the task word_vectors."""
+    """Vectors of words, and of their character n-grams as in fastText; for the tasks word_vectors and, without
+    n-grams, text_vectors."""
 
     kind: ClassVar[str] = "vectors"
 

@@ -125,3 +125,42 @@ class WordVectorsConfig(TaskConfig):
 
     def __post_init__(self) -> None:
         check_fields(self, "task")
+
+
+@register("task")
+@dataclass(frozen=True)
+class TextVectorsConfig(TaskConfig):
+    """Give each text a vector that its words are predicted by (Le and Mikolov 2014).
+
+    Texts are those of data of kind "labelled", the lines of kind "lines", or the documents of a corpus; padding and
+    layout have no part in this. The words that an epoch keeps are one stream, of which a batch has data.batch_size rows
+    of 32."""
+
+    kind: ClassVar[str] = "text_vectors"
+
+    algorithm: Annotated[Literal["dbow", "dm"], FIXED] = "dbow"
+    """Predict each word of a text from the text's vector ("dbow"), or from the mean of that and the vectors of the
+    words around it ("dm")."""
+    window: Annotated[int, Bounds(1, 255), FIXED] = 5
+    """Words to either side that are looked at, at the most, for each word a number up to this is drawn (algorithm
+    "dm")."""
+    negatives: Annotated[int, Bounds(1, 1000), FIXED] = 5
+    """Words drawn at random that a word is compared with."""
+    shared: Annotated[int, Bounds(0, 65_536), FIXED] = 32
+    """Words drawn for 32 words of a row together, standing for the negatives of all of them, which takes a fraction of
+    the time; 0 draws for each alone."""
+    subsample: Annotated[float, Bounds(1e-12, 1, zero=True), FIXED] = 1e-3
+    """Share of the texts from which on a word is kept more rarely, other occurrences in each epoch; 0 keeps all."""
+    inference_steps: Annotated[int, Bounds(1, 100_000), FREE] = 50
+    """Steps of gradient descent that give a new text its vector."""
+    inference_rate: Annotated[float, Bounds(1e-6, 1e6), FREE] = 1.0
+    """Learning rate of the first of them, of the mean over the text's words; it falls to 0 in a straight line."""
+    penalty: Annotated[float, Bounds(1e-12, 1e6), FREE] = 1e-4
+    """Of the squared weights of the linear classifier that vectors of labelled texts are tried by."""
+    texts: Annotated[tuple[str, ...], Items(64, Text(100_000)), FREE] = ()
+    """Texts whose nearest the run ends with; by default some that are not trained on."""
+    neighbours: Annotated[int, Bounds(1, 1000), FREE] = 5
+    """How many of each."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "task")

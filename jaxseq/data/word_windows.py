@@ -47,12 +47,32 @@ class _Epoch(NamedTuple):
     left: np.ndarray
     """[m + length] uint8."""
     right: np.ndarray
+    bounds: np.ndarray
+    """[k + 1] int64: sentence i has the centres from bounds[i] to bounds[i + 1]."""
     starts: np.ndarray
     """[r + 1] int64: row i has the centres from starts[i] to starts[i + 1]."""
     order: np.ndarray
     """[steps * b] int64 rows in the order of the epoch; those past r are empty."""
     draws: np.ndarray
     """[r] uint32."""
+
+
+class _Rows(NamedTuple):
+    """The rows of a batch, b of an epoch's."""
+
+    numbers: np.ndarray
+    """[b] int64; 0 for one that is empty."""
+    there: np.ndarray
+    """[b] bool, which are not."""
+    starts: np.ndarray
+    """[b] int64, their first centres."""
+    sizes: np.ndarray
+    """[b] int64, how many they have."""
+
+    def centres(self, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of their centres [b, length], and which there are."""
+        places = np.arange(length)
+        return self.starts[:, None] + places, places < self.sizes[:, None]
 
 
 class WordWindowLoader:
@@ -124,27 +144,36 @@ class WordWindowLoader:
         self.steps_per_epoch = -(-self._rows // batch_size)
 
     def __call__(self, step: int) -> WordBatch:
+        epoch, rows = self._located(step)
+        centres, inside = rows.centres(self.length)
+        places = np.arange(self.length + 2 * self.window)
+        around = places < rows.sizes[:, None] + 2 * self.window * rows.there[:, None]
+        return WordBatch(
+            tokens=np.where(around, epoch.tokens[rows.starts[:, None] + places], 0),
+            left=np.where(inside, epoch.left[centres], 0).astype(np.int32),
+            right=np.where(inside, epoch.right[centres], 0).astype(np.int32),
+            centres=rows.sizes.astype(np.int32),
+            draws=np.where(rows.there, epoch.draws[rows.numbers] if len(epoch.draws) else 0, 0).astype(np.uint32),
+        )
+
+    def sentences(self, step: int) -> np.ndarray:
+        """The sentence of each centre of a batch, [b, t] int32; -1 where there is no centre."""
+        epoch, rows = self._located(step)
+        centres, inside = rows.centres(self.length)
+        return np.where(inside, np.searchsorted(epoch.bounds, centres, side="right") - 1, -1).astype(np.int32)
+
+    def _located(self, step: int) -> tuple[_Epoch, _Rows]:
+        """The epoch of a step, and its rows there."""
         if step < 0:
             raise ValueError(f"step is {step}: steps count from 0")
         number, index = divmod(step, self.steps_per_epoch)
         epoch = self._epoch(number)
-        rows = epoch.order[index * self.batch_size : (index + 1) * self.batch_size]
-        there = rows < len(epoch.draws)
-        rows = np.where(there, rows, 0)
-        starts = np.where(there, epoch.starts[rows], 0)
-        sizes = np.where(there, epoch.starts[np.minimum(rows + 1, len(epoch.draws))] - starts, 0)
-        places = np.arange(self.length)
-        centres = starts[:, None] + places
-        inside = places < sizes[:, None]
-        places = np.arange(self.length + 2 * self.window)
-        around = places < sizes[:, None] + 2 * self.window * there[:, None]
-        return WordBatch(
-            tokens=np.where(around, epoch.tokens[starts[:, None] + places], 0),
-            left=np.where(inside, epoch.left[centres], 0).astype(np.int32),
-            right=np.where(inside, epoch.right[centres], 0).astype(np.int32),
-            centres=sizes.astype(np.int32),
-            draws=np.where(there, epoch.draws[rows] if len(epoch.draws) else 0, 0).astype(np.uint32),
-        )
+        numbers = epoch.order[index * self.batch_size : (index + 1) * self.batch_size]
+        there = numbers < len(epoch.draws)
+        numbers = np.where(there, numbers, 0)
+        starts = np.where(there, epoch.starts[numbers], 0)
+        sizes = np.where(there, epoch.starts[np.minimum(numbers + 1, len(epoch.draws))] - starts, 0)
+        return epoch, _Rows(numbers, there, starts, sizes)
 
     def pairs(self, epoch: int) -> int:
         """How many pairs of a centre and a word of its context there are in an epoch."""
@@ -178,7 +207,7 @@ class WordWindowLoader:
             order = shuffled(order, count=len(order), seed=self._seed, epoch=number)
         bits = np.random.Philox(np.random.SeedSequence([self._seed, number, _NEGATIVES]))
         draws = (bits.random_raw(len(starts) - 1) >> np.uint64(32)).astype(np.uint32)
-        return _Epoch(tokens, left, right, starts, order, draws)
+        return _Epoch(tokens, left, right, bounds, starts, order, draws)
 
     def _kept(self, number: int, attempt: int) -> tuple[np.ndarray, np.ndarray]:
         """Which words stay [m] int64, and how far the window of each reaches [m] int64.

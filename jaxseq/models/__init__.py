@@ -5,6 +5,7 @@ from jaxseq.models.encoder import TransformerEncoder
 from jaxseq.models.nbsvm import NBSVM
 from jaxseq.models.ngram import NGram, NGramCarry
 from jaxseq.models.recurrent import Recurrent
+from jaxseq.models.text_vectors import TextTables
 from jaxseq.models.transformer import Transformer, TransformerCarry
 from jaxseq.models.window_bag import LastTokens, WindowBag
 from jaxseq.models.word_vectors import VectorTables, WordParts
@@ -16,6 +17,7 @@ __all__ = [
     "NGram",
     "NGramCarry",
     "Recurrent",
+    "TextTables",
     "Transformer",
     "TransformerCarry",
     "TransformerEncoder",

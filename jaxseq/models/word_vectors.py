@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Bool, Float, Float32, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Float32, Int
 
-from jaxseq.nn.embedding import Embedding
+from jaxseq.nn.embedding import Embedding, uniform_within
 from jaxseq.ops.shapes import Array
+from jaxseq.ops.word_prediction import mean_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,11 +72,7 @@ class VectorTables(nn.Module):
         # As in word2vec.c and in fastText: the input uniform around 0, the output zero.
         width = (0.5 if self.parts is None else 1.0) / self.features
         rows = self.vocabulary_size if self.parts is None else self.parts.total
-
-        def uniform(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
-            return jax.random.uniform(key, shape, dtype, -width, width)
-
-        self.input = Embedding(rows, self.features, uniform)
+        self.input = Embedding(rows, self.features, uniform_within(width))
         self.output = Embedding(self.vocabulary_size, self.features, nn.initializers.zeros)
 
     def inputs(self, tokens: Int[Array, "b t"], *, there: Bool[Array, "b t"]) -> Float[Array, "b t {self.features}"]:
@@ -115,14 +112,4 @@ class VectorTables(nn.Module):
             indices_are_sorted=True,
         )
         sums = sums.reshape(batch, length + 1, self.features)[:, :length]
-        return _mean(sums, jnp.maximum(sizes, 1)[..., None].astype(jnp.float32))
-
-
-@jax.custom_vjp
-def _mean(sums: Array, sizes: Array) -> Array:
-    """sums / sizes; in training each row has the whole gradient of the mean, as in fastText's `Model::update`, and not
-    a part of it: else what a word is made of would learn as many times slower."""
-    return sums / sizes
-
-
-_mean.defvjp(lambda sums, sizes: (sums / sizes, sizes), lambda sizes, d: (d, jnp.zeros_like(sizes)))
+        return mean_of(sums, jnp.maximum(sizes, 1)[..., None].astype(jnp.float32))

@@ -16,6 +16,15 @@ def small_uniform(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike = 
     return jax.random.uniform(key, shape, dtype, -0.05, 0.05)
 
 
+def uniform_within(width: float) -> nn.initializers.Initializer:
+    """An initializer: uniform from -width to width."""
+
+    def initial(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Float[Array, "..."]:
+        return jax.random.uniform(key, shape, dtype, -width, width)
+
+    return initial
+
+
 def given_table(table: Float[np.ndarray | Array, "v d"]) -> nn.initializers.Initializer:
     """An initializer that starts from `table`, say of trained word vectors.
 

@@ -4,6 +4,7 @@ from jaxseq.tasks.classification import Classification
 from jaxseq.tasks.language_model import build_model, init_params, make_loss_fn
 from jaxseq.tasks.language_modeling import LanguageModeling
 from jaxseq.tasks.task import Evaluation, Showcase, Task, Workspace, register_task, task_of
+from jaxseq.tasks.text_vectors import TextVectorLearning
 from jaxseq.tasks.word_vectors import WordVectorLearning
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "LanguageModeling",
     "Showcase",
     "Task",
+    "TextVectorLearning",
     "WordVectorLearning",
     "Workspace",
     "build_model",

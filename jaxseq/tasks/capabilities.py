@@ -54,16 +54,38 @@ class Generates(Protocol):
         ...
 
 
+class NearText(NamedTuple):
+    """A text that was trained on, and how near it is to another."""
+
+    number: int
+    """Its place among them, from 0 on."""
+    begin: str
+    """How it begins."""
+    label: str
+    """Empty where texts have none."""
+    similarity: float
+    """The cosine between the vectors of both."""
+
+
 class Prediction(NamedTuple):
     """What a model says of a text."""
 
     text: str
     label: str
-    """The most probable class."""
+    """The most probable class; empty where there are no classes."""
     probabilities: Mapping[str, float]
     """Of each class."""
     unknown: Sequence[str]
     """Words of the text that the vocabulary does not know."""
+    vector: NDArray[np.float32] | None = None
+    """Of the text [d], where the model gives it one; zeros where none of its words is known."""
+    nearest: Sequence[NearText] = ()
+    """By their vectors, the nearest first."""
+
+    @property
+    def has_no_vector(self) -> bool:
+        """Whether it should have a vector, and all its words are unknown."""
+        return self.vector is not None and not self.vector.any()
 
 
 @runtime_checkable

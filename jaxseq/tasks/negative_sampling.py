@@ -1,7 +1,7 @@
 """The loss of word vectors, by the algorithm and the negatives that a configuration names."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,36 @@ _POWER = 0.75
 """Of its count, that a word's chance to be drawn is in proportion to."""
 
 
+class Negatives(NamedTuple):
+    """How the negatives of word vectors are drawn, and what they stand for."""
+
+    proposal: Proposal
+    expected: np.ndarray
+    """How often each word is among the negatives of a pair, in the mean [v] float32."""
+    weights: np.ndarray
+    """How many negatives of a pair each word of a draw stands for, in each of the pairs that share it [v] float32."""
+
+    @classmethod
+    def of(cls, counts: np.ndarray, *, negatives: int, shared: int) -> Self:
+        """Words in proportion to their counts to the power 3/4.
+
+        Args:
+            counts: how often each word occurs [v].
+            negatives: of a pair.
+            shared: words of a draw, 0 for one.
+
+        Raises:
+            ConfigError: so many cannot be drawn from so few.
+        """
+        shares = np.maximum(counts, 1).astype(np.float64) ** _POWER
+        expected = (negatives * shares / shares.sum()).astype(np.float32)
+        try:
+            proposal = Proposal.unigram(counts, samples=shared or 1, power=_POWER)
+        except ValueError as error:
+            raise ConfigError(f"task.shared is {shared}: {error}, or give 0") from error
+        return cls(proposal, expected, (expected / proposal.chances).astype(np.float32))
+
+
 def word_vector_loss(task: WordVectorsConfig, model: VectorTables, counts: np.ndarray) -> LossFn:
     """The loss for batches of `jaxseq.data.word_windows`: nats a pair ("loss").
 
@@ -33,13 +63,7 @@ def word_vector_loss(task: WordVectorsConfig, model: VectorTables, counts: np.nd
     Raises:
         ConfigError: `task.shared` words cannot be drawn from so few.
     """
-    shares = np.maximum(counts, 1).astype(np.float64) ** _POWER
-    expected = (task.negatives * shares / shares.sum()).astype(np.float32)
-    try:
-        proposal = Proposal.unigram(counts, samples=task.shared or 1, power=_POWER)
-    except ValueError as error:
-        raise ConfigError(f"task.shared is {task.shared}: {error}, or give 0") from error
-    weights = (expected / proposal.chances).astype(np.float32)
+    proposal, expected, weights = Negatives.of(counts, negatives=task.negatives, shared=task.shared)
     skipgram = task.algorithm == "skipgram"
 
     def loss_fn(variables: Mapping[str, Any], carry: Any, batch: Any, context: LossContext) -> LossOutput:
@@ -55,14 +79,14 @@ def word_vector_loss(task: WordVectorsConfig, model: VectorTables, counts: np.nd
         if not context.train:
             form = ops.expected_skipgram if skipgram else ops.expected_cbow
             table = variables["params"]["output"]["table"]
-            return _output(form(inputs, bound.outputs(written), *words, table, expected))
+            return _output(form(inputs, bound.outputs(written), *words, table, jnp.asarray(expected)))
         if task.shared:
             blocks = -(-batch.left.shape[1] // BLOCK)
-            drawn, negatives = _negatives(bound, proposal, batch.draws, (blocks,))
+            drawn, negatives = negatives_of(bound, proposal, batch.draws, (blocks,))
             form = ops.shared_skipgram if skipgram else ops.shared_cbow
             return _output(form(inputs, bound.outputs(written), negatives, *words, drawn, jnp.asarray(weights)[drawn]))
         pairs = (batch.left.shape[1], 2 * window) if skipgram else (batch.left.shape[1],)
-        drawn, negatives = _negatives(bound, proposal, batch.draws, (*pairs, task.negatives))
+        drawn, negatives = negatives_of(bound, proposal, batch.draws, (*pairs, task.negatives))
         form = ops.own_skipgram if skipgram else ops.own_cbow
         return _output(form(inputs, bound.outputs(written), negatives[..., 0, :], *words, drawn[..., 0]))
 
@@ -73,7 +97,9 @@ def _output(tally: Tally) -> LossOutput:
     return LossOutput({"loss": tally})
 
 
-def _negatives(bound: Any, proposal: Proposal, draws: jax.Array, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+def negatives_of(
+    bound: Any, proposal: Proposal, draws: jax.Array, shape: tuple[int, ...]
+) -> tuple[jax.Array, jax.Array]:
     """The words of draws of that shape for each row, [b, *shape, samples], and their output vectors."""
     drawn = draw_words(proposal, draws, shape)
     vectors = bound.outputs(drawn.reshape(len(drawn), -1))

@@ -30,6 +30,7 @@ from jaxseq.tasks.negative_sampling import BLOCK, word_vector_loss
 from jaxseq.tasks.neighbours import is_neighbours_file, neighbours_file, words_to_show
 from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
+from jaxseq.tasks.word_counts import COUNTS, read_counts
 from jaxseq.tasks.word_parts import JamoNgramVectors, parts_of
 from jaxseq.tasks.word_splits import WordSplits
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
@@ -37,7 +38,7 @@ from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 WordData = CorpusConfig | LinesConfig | BasketsConfig
 """Data that sentences can be had from."""
 
-TOKENIZER, COUNTS, NEIGHBOURS = "tokenizer.json", "counts.json", "neighbours.txt"
+TOKENIZER, NEIGHBOURS = "tokenizer.json", "neighbours.txt"
 
 
 @register_task(WordVectorsConfig)
@@ -88,7 +89,7 @@ class WordVectorLearning(TaskDefaults):
             if name not in artifacts:
                 raise InputError(f"there is no {name}")
         tokenizer = tokenizer_from_text(artifacts[TOKENIZER])
-        return cls(experiment, tokenizer, _counts(artifacts[COUNTS], tokenizer.vocabulary_size))
+        return cls(experiment, tokenizer, read_counts(artifacts[COUNTS], tokenizer.vocabulary_size))
 
     @property
     def section(self) -> WordVectorsConfig:
@@ -282,13 +283,3 @@ def _sections(experiment: ExperimentConfig) -> tuple[WordVectorsConfig, WordData
     if not isinstance(model, VectorsConfig):
         raise ConfigError(f"model.kind is {model.kind!r}: word_vectors trains a model of kind vectors")
     return task, data, model
-
-
-def _counts(content: bytes, size: int) -> tuple[int, ...]:
-    try:
-        tree = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{COUNTS} is no JSON: it was changed by hand") from error
-    if not isinstance(tree, list) or len(tree) != size or not all(type(n) is int and n >= 0 for n in tree):
-        raise InputError(f"{COUNTS} is no list of {size:,} counts, one a word: it was changed by hand")
-    return tuple(tree)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxseq.ops import negative_sampling as ops
+from jaxseq.ops import word_prediction
 from jaxseq.ops.proposals import Proposal, _unit
 
 RNG = np.random.default_rng(0)
@@ -127,7 +128,7 @@ def test_negatives_of_each_pair_are_those_of_a_plain_loop(algorithm):
 
 @every_algorithm
 def test_the_mean_over_all_draws_is_that_of_a_plain_loop(algorithm, monkeypatch):
-    monkeypatch.setattr(ops, "CHUNK", 4)  # the vocabulary goes by in two parts, the last one not full
+    monkeypatch.setattr(word_prediction, "CHUNK", 4)  # the vocabulary goes by in two parts, the last one not full
     wanted = by_loop(algorithm, lambda b, i, place: [(word, 5 * share) for word, share in enumerate(SHARES)])
     assert_same(value_and_gradients(expected(algorithm, 5)), wanted)
 
@@ -179,7 +180,7 @@ def test_rows_without_centres_count_nothing(algorithm):
 @settings(max_examples=50)
 @given(st.floats(-1e4, 1e4, width=32))
 def test_softplus_and_its_slope_are_those_in_float64(x):
-    value, slope = jax.value_and_grad(ops.softplus)(jnp.float32(x))
+    value, slope = jax.value_and_grad(word_prediction.softplus)(jnp.float32(x))
     wide = np.float64(np.float32(x))
     assert float(value) == pytest.approx(np.logaddexp(wide, 0), rel=1e-6, abs=1e-37)
     assert float(slope) == pytest.approx(np.exp(-np.logaddexp(-wide, 0)), rel=1e-6, abs=1e-37)
