@@ -104,7 +104,7 @@ def known_words(
 def shown_as(text: str) -> str:
     """A text by its beginning, on one line."""
     words = " ".join(text[: 4 * BEGIN].split())
-    return words if len(words) <= BEGIN else words[:BEGIN] + " ..."
+    return words if len(words) <= BEGIN else words[:BEGIN].rsplit(" ", 1)[0] + " ..."
 
 
 def _begins(tokenizer: Tokenizer, texts: Sequences) -> list[str]:

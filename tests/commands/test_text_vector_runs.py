@@ -10,8 +10,10 @@ import pytest
 from command_line import arrays_of, assert_same_arrays, jaxseq, refused
 from small_texts import write_texts
 
+from jaxseq.commands import predict
 from jaxseq.data.text_windows import TextWindowLoader
 from jaxseq.runs import load_run
+from jaxseq.tasks.capabilities import NearText, Prediction
 from jaxseq.tasks.text_vectors import text_table
 
 TEXTS = [
@@ -134,3 +136,25 @@ def test_texts_and_words_are_written_to_a_file_that_gensim_reads(folder):
 def test_what_it_cannot_do_is_told(folder):
     assert "use `jaxseq predict`" in refused("sample", "runs/whole", folder=folder)
     assert "use `jaxseq predict`" in refused("mix", "runs/whole", "runs/whole", folder=folder)
+
+
+def test_a_text_without_classes_is_said_by_itself_and_has_no_column_of_labels():
+    near = NearText(4, "the ship\x07", "", 0.75)
+    made = [
+        Prediction("a ship\n", "", {}, ["zzz"], np.array([0.5, -1.0], np.float32), [near]),
+        Prediction("zzz", "", {}, ["zzz"], np.zeros(2, np.float32)),
+    ]
+    assert list(predict._as_text(made)) == [
+        *("a ship\\n  unknown: zzz", "  0.7500  the ship\\x07"),
+        *("zzz  unknown: zzz", "  no vector: no word of it is known"),
+    ]
+    header = "unknown words,has a vector,vector 0,vector 1"
+    assert list(predict._as_csv(made)) == [header, "zzz,true,0.5,-1.0", "zzz,false,0.0,0.0"]
+    known, unknown = map(json.loads, predict._as_json(made))
+    assert known == {
+        "unknown": ["zzz"],
+        "has_vector": True,
+        "vector": [0.5, -1.0],
+        "nearest": [{"number": 4, "begin": "the ship\x07", "label": "", "similarity": 0.75}],
+    }
+    assert (unknown["has_vector"], unknown["vector"], unknown["nearest"]) == (False, [0.0, 0.0], [])
