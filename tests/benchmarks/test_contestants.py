@@ -113,7 +113,8 @@ def test_the_quality_of_word_vectors_is_printed_for_both(monkeypatch, capsys, tm
     monkeypatch.setattr("sys.argv", ["vector_quality", str(text), str(pairs), *options])
     assert vector_quality.main() == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("   ")[0].strip() for line in lines[1:]] == ["cbow, jaxseq", "cbow, gensim"]
+    names = [line.split("   ")[0].strip() for line in lines[1:]]
+    assert names == ["cbow, jaxseq", "cbow, gensim 0.025", "cbow, gensim 0.1"]
     assert all("3 of 4" in line and len(line.split("   ")[-1].split()) == 2 for line in lines[1:])
 
 
