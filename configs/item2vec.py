@@ -25,6 +25,7 @@ config = ExperimentConfig(
         algorithm="skipgram",
         window=20,
         negatives=5,
+        shared=128,
         subsample=1e-4,
         words=(
             "Toy Story (1995)",

@@ -115,7 +115,7 @@ class WordVectorsConfig(TaskConfig):
     """Words drawn at random that a pair is compared with."""
     shared: Annotated[int, Bounds(0, 65_536), FIXED] = 32
     """Words drawn for up to 128 centres together, standing for the negatives of all their pairs, which takes a fraction
-    of the time; 0 draws for each pair alone."""
+    of the time; the wider the window, the more it takes to be stable. 0 draws for each pair alone."""
     subsample: Annotated[float, Bounds(1e-12, 1, zero=True), FIXED] = 1e-3
     """Share of the text from which on a word is kept more rarely, other occurrences in each epoch; 0 keeps all."""
     words: Annotated[tuple[str, ...], Items(64, Text(1000)), FREE] = ()
