@@ -131,7 +131,7 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     titles = ["--data.title-source", "a.tsv", "--data.validation-source", "a.tsv", "--data.test-source", "a.tsv"]
     assert train.main([*plain, "texts", *texts, *titles], program="train.py") == 0
     texts = ["--task.kind", "text_vectors", "--data.kind", "labelled", "--model.kind", "vectors", "--task.shared", "2"]
-    dm = ["--task.algorithm", "dm", "--train.devices", "1", "--model.features", "4", "--name", "texts"]
+    dm = ["--task.algorithm", "dm", "--train.devices", "1", "--model.features", "4", "--name", "text_vectors"]
     assert train.main([*texts, *dm, *tables], program="train.py") == 0
     for kind in kinds_of("optimizer").values():
         for schedule in ("constant", "cosine", "linear", "step"):
