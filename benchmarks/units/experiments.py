@@ -35,7 +35,7 @@ TOKENIZERS: Mapping[str, Mapping[str, Any]] = {
 """What of the data section makes each unit; morphemes are the words of tagged texts, and line ends."""
 PARAMETERS: Mapping[Kind, int] = {"classifier": 150_000, "language_model": 300_000}
 """Of every model of a kind, as nearly as whole widths come to it."""
-EPOCHS: Mapping[Kind, int] = {"classifier": 2, "language_model": 1}
+EPOCHS = 2
 """Passes over the texts to train on."""
 BATCH = 128
 """Reviews in a batch of the classifiers."""
@@ -83,7 +83,7 @@ def _classifier(texts: Texts, unit: str, tokenizer: Tokenizer) -> ExperimentConf
         data=_labelled(texts, unit),
         model=RNNConfig(cell="lstm", features=state, bidirectional=True, embedding=embedding),
         optimizer=AdamConfig(learning_rate=3e-3, schedule="cosine", warmup_steps=100, clip_norm=1.0),
-        train=TrainConfig(epochs=EPOCHS["classifier"]),
+        train=TrainConfig(epochs=EPOCHS),
     )
 
 
@@ -98,7 +98,7 @@ def _language_model(texts: Texts, unit: str, tokenizer: Tokenizer) -> Experiment
         data=dataclasses.replace(corpus, length=length),
         model=RNNConfig(cell="lstm", features=width, embedding=width, tie_embedding=True),
         optimizer=AdamConfig(learning_rate=4e-3, schedule="cosine", warmup_steps=100, clip_norm=1.0),
-        train=TrainConfig(epochs=EPOCHS["language_model"]),
+        train=TrainConfig(epochs=EPOCHS),
     )
 
 

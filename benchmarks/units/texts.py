@@ -1,14 +1,14 @@
 """The same raw texts for every unit: reviews to classify and reviews to predict, as they are and as morphemes."""
 
+import dataclasses
 import json
 import math
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from jaxseq.data import read_labelled
 from jaxseq.data.records import open_records
@@ -26,7 +26,7 @@ _TEST_SHARE = 0.1
 _COUNTS = "counts.json"
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Counts:
     """What the text that language models are tested on holds, whatever it is cut into."""
 
@@ -43,7 +43,7 @@ class Counts:
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Texts:
     """A folder of texts: `reviews` for classifiers, tables with the columns document and label; `running` for language
     models, a review a line. Each has the parts train and test, raw and as lines of tagged morphemes."""
@@ -136,9 +136,5 @@ def _write_running(texts: Texts, lines: Sequence[str]) -> None:
         tagged = [tagged_line(m[:2] for m in morphemes) for morphemes in found[part]]
         write_atomic(texts.running(part, tagged=True), "".join(f"{line}\n" for line in tagged))
     text = "".join(f"{line}\n" for line in parts["test"])
-    counts: dict[str, Any] = {
-        "syllables": count_syllables(text),
-        "characters": len(text),
-        "spacing_bits": spacing_bits(found["train"], found["test"]),
-    }
-    write_atomic(texts.folder / _COUNTS, json.dumps(counts))
+    counts = Counts(count_syllables(text), len(text), spacing_bits(found["train"], found["test"]))
+    write_atomic(texts.folder / _COUNTS, json.dumps(dataclasses.asdict(counts)))

@@ -21,8 +21,10 @@ from benchmarks.units.widths import (
 )
 from jaxseq.config import ClassificationConfig, RNNConfig
 from jaxseq.errors import InputError
-from jaxseq.tasks import build_model, init_params
+from jaxseq.runs import load_run
+from jaxseq.tasks import LanguageModeling, build_model, init_params
 from jaxseq.tasks.classifiers import build_classifier, init_classifier
+from jaxseq.tasks.task import Workspace
 from jaxseq.text import BytePairTokenizer, CharTokenizer, WordOptions, WordTokenizer
 from jaxseq.text.morphemes import Morpheme
 
@@ -176,7 +178,10 @@ def test_a_language_model_is_trained_measured_and_not_made_again(texts, tmp_path
     once = trainings.measured(tmp_path, texts, "language_model", "syllables", seed=1)
     assert once.parameters == language_model_parameters(once.vocabulary, once.state)
     assert once.tokens == 2080
-    assert 0 < once.score < 2080 * math.log2(once.vocabulary) + 100
+    run = load_run(tmp_path / "trained" / "language_model_syllables_1")
+    task = LanguageModeling.create(run.experiment, Workspace(artifacts=run.task.artifacts()))
+    nats = -task.token_log_probabilities(run.variables, "test", rows=32).mean()
+    assert once.score == pytest.approx(2080 * nats / math.log(2), rel=1e-5)
 
     def fails(*args, **options):
         raise AssertionError("trained again")
