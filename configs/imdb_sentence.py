@@ -9,7 +9,7 @@ for in data/word_vectors/; `--task.vectors FILE --model.features 300` takes othe
 The vectors are learned further, those of words without one begin as zeros; a layer of 128 with ReLU, one logit.
 `--task.freeze-vectors` leaves them as they are.
 
-Test accuracy 87.24 % (seed 0), by the best of the 5 epochs on validation, the second; 48 s on one core.
+Test accuracy 87.24 and 87.81 % (seeds 0 and 1), by the best of the 5 epochs on validation; 48 s on one core.
 """
 
 from jaxseq.config import AdamConfig, BagConfig, ClassificationConfig, ExperimentConfig, LabelledConfig, TrainConfig
