@@ -18,6 +18,7 @@ from benchmarks.units.page import draw, page
 from benchmarks.units.tables import tables
 from benchmarks.units.texts import prepare
 from jaxseq import console, runtime
+from jaxseq.errors import InputError
 from jaxseq.storage.atomic import write_atomic
 
 
@@ -64,4 +65,8 @@ def main(arguments: UnitArguments) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(UnitArguments, description=__doc__))
+    try:
+        main(tyro.cli(UnitArguments, description=__doc__))
+    except InputError as error:
+        console.tell(f"error: {error}")
+        raise SystemExit(2) from error
