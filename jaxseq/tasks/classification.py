@@ -94,7 +94,7 @@ class Classification(TaskDefaults):
                 vectors = starting_vectors(section, experiment, words=None, workspace=workspace)
                 tokenizer: Tokenizer = tokenizer_of(data, vectors.words)
             else:
-                tokenizer = train_tokenizer(data, texts["train"].texts)
+                tokenizer = train_tokenizer(data, texts["train"].texts, reads_padding=not section.mask)
                 words = set(tokenizer.vocabulary.symbols)
                 vectors = None
                 if section.vectors:

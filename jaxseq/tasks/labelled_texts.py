@@ -13,7 +13,7 @@ from jaxseq.data.labelled import Labelled, split_off
 from jaxseq.data.labelled_sources import read_labelled
 from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
 from jaxseq.data.ngrams import with_ngrams
-from jaxseq.errors import InputError
+from jaxseq.errors import ConfigError, InputError
 from jaxseq.tasks.text_tokenizers import make_tokenizer
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
@@ -82,21 +82,36 @@ def tokenizer_of(config: LabelledConfig, words: Iterable[str]) -> WordTokenizer:
     return WordTokenizer(tuple(own[: config.max_words or None]), _word_options(config), config.normalize)
 
 
-def train_tokenizer(config: LabelledConfig, texts: Iterable[str]) -> Tokenizer:
-    """A tokenizer that reads any text, whose id 0 is that of padding.
+def train_tokenizer(config: LabelledConfig, texts: Iterable[str], *, reads_padding: bool = False) -> Tokenizer:
+    """A tokenizer that reads any text, whose id 0 is that of padding; a file of a run that pads nothing has none.
+
+    Args:
+        reads_padding: the model does, so that there must be an id for it.
 
     Raises:
-        InputError: there is no text.
+        InputError: there is no text, or no id for padding that is read.
     """
     shortened = (shorten(text, config) for text in texts)
     if config.tokenizer_file or config.tokenizer not in ("char", "jamo", "byte"):
-        return make_tokenizer(config, shortened, words=_word_options(config), padding=True)
+        made = make_tokenizer(config, shortened, words=_word_options(config), padding=True)
+        if reads_padding:
+            _require_padding(config, made)
+        return made
     if config.tokenizer == "byte":
         return ByteTokenizer.train(shortened, normalize=config.normalize, specials=(PADDING,))
     kind = CharTokenizer if config.tokenizer == "char" else JamoTokenizer
     return kind.train(
         shortened, normalize=config.normalize, specials=(PADDING,), unknown=True, min_count=config.min_count
     )
+
+
+def _require_padding(config: LabelledConfig, tokenizer: Tokenizer) -> None:
+    first = tokenizer.vocabulary.symbols[0]
+    if first not in tokenizer.vocabulary.specials:
+        raise ConfigError(
+            f"task.mask is False and data.tokenizer_file {config.tokenizer_file} has no id for padding, which would be "
+            f"read as {first!r}: leave task.mask as it is"
+        )
 
 
 def _word_options(config: LabelledConfig) -> WordOptions:

@@ -17,6 +17,7 @@ from jaxseq.runs.evaluation import evaluate_run
 from jaxseq.runs.prediction import predict_run
 from jaxseq.runs.train import train_run
 from jaxseq.tasks import Classification, Workspace
+from jaxseq.text.byte_pairs import BytePairTokenizer
 
 
 @every_model
@@ -66,6 +67,19 @@ def test_a_vocabulary_is_learned_from_the_texts_to_train_on_alone(tables):
     task = Classification.create(experiment(tables), Workspace())
     train = " ".join(task.part("train").examples.texts)
     assert set(task.tokenizer.vocabulary.ranked) == set(train.split())
+
+
+def test_padding_that_is_read_needs_an_id_of_its_own(tables, tmp_path):
+    pieces = BytePairTokenizer.train(["good bad film!"], size=270, padding=False)
+    (tmp_path / "pieces.json").write_text(json.dumps(pieces.to_json()))
+    config = experiment(tables)
+    data = dataclasses.replace(config.data, tokenizer="bpe", tokenizer_file=str(tmp_path / "pieces.json"), lengths=1)
+    config = dataclasses.replace(config, data=data)
+    assert Classification.create(config, Workspace()).tokenizer.vocabulary.symbols[0] == pieces.vocabulary.symbols[0]
+    reading = dataclasses.replace(config, task=dataclasses.replace(config.task, mask=False))
+    told = r"task\.mask is False and data\.tokenizer_file .*pieces\.json has no id for padding"
+    with pytest.raises(ConfigError, match=told):
+        Classification.create(reading, Workspace())
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
