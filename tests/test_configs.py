@@ -57,8 +57,8 @@ def test_it_loads_and_its_model_and_optimizer_are_built(file):
         params = jax.eval_shape(lambda: init_classifier(classifier, jax.random.key(0)))["params"]
     elif isinstance(config.task, WordVectorsConfig | TextVectorsConfig):
         options = WordOptions(padding=False, unknown="drop")
-        tokenizer = WordTokenizer(tuple(f"word{number}" for number in range(65)), options)
-        counts = tuple(range(65, 0, -1))
+        tokenizer = WordTokenizer(tuple(f"word{number}" for number in range(165)), options)
+        counts = tuple(range(165, 0, -1))
         if isinstance(config.task, WordVectorsConfig):
             task = WordVectorLearning(config, tokenizer, counts)
         else:

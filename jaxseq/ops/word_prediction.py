@@ -13,7 +13,7 @@ two forms estimate:
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int, Shaped
 
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.shapes import Array
@@ -142,7 +142,7 @@ def mean_of(sums: Float[Array, "*n d"], counts: Float[Array, "*n 1"]) -> Float[A
 mean_of.defvjp(lambda sums, counts: (sums / counts, counts), lambda counts, d: (d, jnp.zeros_like(counts)))
 
 
-def in_blocks(rows, blocks: int):
+def in_blocks(rows: Shaped[Array, "b t *n"], blocks: int) -> Shaped[Array, "b {blocks} i *n"]:
     """Rows [b, t, ...] cut into blocks [b, n, i, ...] of one size, the last one filled up with zeros."""
     length = rows.shape[1]
     size = -(-length // blocks)
@@ -150,6 +150,6 @@ def in_blocks(rows, blocks: int):
     return rows.reshape(rows.shape[0], blocks, size, *rows.shape[2:])
 
 
-def product(form: str, one, other):
+def product(form: str, one: Float[Array, "*n"], other: Float[Array, "*m"]) -> Float32[Array, "*k"]:
     """`jnp.einsum` that adds up in float32."""
     return jnp.einsum(form, one, other, preferred_element_type=jnp.float32)
