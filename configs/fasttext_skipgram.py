@@ -19,7 +19,7 @@ from jaxseq.config import CorpusConfig, ExperimentConfig, SGDConfig, TrainConfig
 config = ExperimentConfig(
     name="fasttext_skipgram",
     task=WordVectorsConfig(
-        algorithm="skipgram", window=5, negatives=5, words=("king", "france", "computer", "computerization")
+        algorithm="skipgram", window=5, negatives=5, shared=32, words=("king", "france", "computer", "computerization")
     ),
     data=CorpusConfig(
         source="data/text8/text8*",

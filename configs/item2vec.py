@@ -25,7 +25,6 @@ config = ExperimentConfig(
         algorithm="skipgram",
         window=20,
         negatives=5,
-        shared=128,
         subsample=1e-4,
         words=(
             "Toy Story (1995)",

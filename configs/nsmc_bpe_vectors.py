@@ -9,8 +9,8 @@ The first line takes the 150,000 reviews to train on out of the Naver sentiment 
 review a line; the last two make what configs/nsmc_bpe.py reads. Every piece has a vector, 128 wide; windows of up to 5
 pieces, 5 negatives.
 
-5 epochs, 6,355 steps, took 55 s of processor time: loss 2.341 a pair (seed 0). Nearest to " 영화": " 영화다" 0.78,
-" 영화였다" 0.75, "영화" 0.74; to " 배우": "배우" 0.75, " 연기자" 0.64; to " 지루": "지루" 0.76, " 진부" 0.69.
+5 epochs, 6,355 steps, took 38 s of processor time: loss 2.337 a pair (seed 0). Nearest to " 영화": " 영화다" 0.77,
+" 영화였다" 0.75, " 영화이다" 0.74; to " 배우": "배우" 0.75, " 연기자" 0.62; to " 지루": "지루" 0.75, " 진부" 0.66.
 """
 
 from jaxseq.config import ExperimentConfig, LinesConfig, SGDConfig, TrainConfig, VectorsConfig, WordVectorsConfig

@@ -21,7 +21,9 @@ from jaxseq.config import CorpusConfig, ExperimentConfig, SGDConfig, TrainConfig
 
 config = ExperimentConfig(
     name="word2vec_cbow",
-    task=WordVectorsConfig(algorithm="cbow", window=5, negatives=5, words=("king", "france", "computer", "three")),
+    task=WordVectorsConfig(
+        algorithm="cbow", window=5, negatives=5, shared=32, words=("king", "france", "computer", "three")
+    ),
     data=CorpusConfig(
         source="data/text8/text8*",
         tokenizer="word",

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PredictArguments:
-    """The class of each text, with its probabilities and the words that the model does not know; of a run of
-    text_vectors also its vector and the nearest of the texts trained on. A record comes out for every text that goes
+    """The class of each text, with its probabilities and the words that the model does not know; its vector and the
+    nearest of the texts trained on, where the model gives texts vectors. A record comes out for every text that goes
     in, in the same order."""
 
     run: tyro.conf.Positional[Path]

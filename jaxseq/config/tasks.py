@@ -113,9 +113,10 @@ class WordVectorsConfig(TaskConfig):
     words count for more. Without it all windows are whole."""
     negatives: Annotated[int, Bounds(1, 1000), FIXED] = 5
     """Words drawn at random that a pair is compared with."""
-    shared: Annotated[int, Bounds(0, 65_536), FIXED] = 32
+    shared: Annotated[int, Bounds(0, 65_536), FIXED] = 128
     """Words drawn for up to 128 centres together, standing for the negatives of all their pairs, which takes a fraction
-    of the time; the wider the window, the more it takes to be stable. 0 draws for each pair alone."""
+    of the time; with fewer each counts for more, and rates as high as word2vec's may diverge. 0 draws for each pair
+    alone."""
     subsample: Annotated[float, Bounds(1e-12, 1, zero=True), FIXED] = 1e-3
     """Share of the text from which on a word is kept more rarely, other occurrences in each epoch; 0 keeps all."""
     words: Annotated[tuple[str, ...], Items(64, Text(1000)), FREE] = ()

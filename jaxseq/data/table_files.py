@@ -16,6 +16,7 @@ from jaxseq.signals import Poll, never
 
 _ANY = "*"
 _ARCHIVES = (*TARS, ".zip")
+_TAKES = "a table, a glob for several, or tables of an archive as a.zip/*/ratings.csv"
 
 
 class Table(NamedTuple):
@@ -48,7 +49,7 @@ def open_tables(
         members = None  # one compressed table, as ratings.csv.zip
 
     if members is None:
-        files = [(file.name, file_streams(file)) for file in find_files(source, option=option)]
+        files = [(file.name, file_streams(file)) for file in find_files(source, option=option, takes=_TAKES)]
     else:
         pattern = members.pattern
 

@@ -12,15 +12,17 @@ from jaxseq.paths import expanded
 
 _TEXT_SUFFIXES = (".txt", *(f".txt{suffix}" for suffix in COMPRESSED_SUFFIXES))
 
+_TAKES = 'a path, a glob, "-", "python-manual" or "tfds:NAME"'
 
-def find_files(source: str, *, option: str = "--data.source") -> list[Path]:
+
+def find_files(source: str, *, option: str = "--data.source", takes: str = _TAKES) -> list[Path]:
     """The files that a path, a folder or a glob names, sorted.
 
     A folder stands for every `.txt` file in it and below, compressed ones (`.txt.gz`, `.txt.xz`, `.txt.bz2`,
     `.txt.zip`) included, hidden ones not. A glob (`**` goes into folders) stands for every file it matches.
 
     Args:
-        option: what names it, for messages.
+        option, takes: what names it, and what may be named by it, for messages.
 
     Raises:
         InputError: nothing is there, or one may not look.
@@ -28,7 +30,7 @@ def find_files(source: str, *, option: str = "--data.source") -> list[Path]:
     if not source:
         raise InputError(f"{option} is empty: name a file, a folder or another source of text")
     try:
-        return _found(source, option)
+        return _found(source, option, takes)
     except OSError as error:
         raise InputError(
             f"{shown(source)} cannot be looked up ({error.strerror}): check the name and permissions"
@@ -40,7 +42,7 @@ def find_files(source: str, *, option: str = "--data.source") -> list[Path]:
         raise InputError(f"{source!a} is no name of a file ({error}): give another {option}") from error
 
 
-def _found(source: str, option: str) -> list[Path]:
+def _found(source: str, option: str, takes: str) -> list[Path]:
     os.fsencode(source)
     path = expanded(source)
     if "\0" in source:
@@ -60,10 +62,7 @@ def _found(source: str, option: str) -> list[Path]:
     files = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())
     if not files:
         what = "no file matches" if glob.has_magic(source) else "there is no file or folder"
-        raise InputError(
-            f"{what} {shown(source)} (from {_here()}): "
-            f'{option} takes a path, a glob, "-", "python-manual" or "tfds:NAME"'
-        )
+        raise InputError(f"{what} {shown(source)} (from {_here()}): {option} takes {takes}")
     return files
 
 

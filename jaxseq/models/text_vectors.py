@@ -13,7 +13,7 @@ from jaxseq.ops.word_prediction import mean_of
 
 
 class TextTables(nn.Module):
-    """Parameters texts/table [texts, features], output/table [vocabulary_size, features], and input/table of the same
+    """Parameters text/table [texts, features], output/table [vocabulary_size, features], and input/table of the same
     shape where it `reads_context`.
 
     Attributes:

@@ -83,8 +83,6 @@ class Classification(TaskDefaults):
         """
         section, data = _sections(experiment)
         _require_fit(section, data, experiment)
-        if not data.source:
-            raise ConfigError("data.source is empty: give labelled texts, a folder, an archive, a table or tfds:NAME")
         parts = read_parts(data, poll=workspace.poll)
         texts = with_validation(parts, data, seed=experiment.train.seed)
         if workspace.artifacts is None:

@@ -17,7 +17,7 @@ from jaxseq.errors import ConfigError, InputError
 from jaxseq.tasks.text_tokenizers import make_tokenizer
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
-from jaxseq.text.tokenizers import Tokenizer
+from jaxseq.text.tokenizers import Tokenizer, encode_each
 from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.vocab import UNKNOWN
 from jaxseq.text.word_options import WordOptions
@@ -47,6 +47,8 @@ def read_parts(config: LabelledConfig, *, poll: Callable[[], None]) -> dict[str,
     Raises:
         InputError: the source cannot be used.
     """
+    if not config.source:
+        raise ConfigError("data.source is empty: give labelled texts, a folder, an archive, a table or tfds:NAME")
     return read_labelled(
         config.source,
         test_source=config.test_source,
@@ -137,8 +139,7 @@ def table_size(config: LabelledConfig, tokenizer: Tokenizer) -> int:
 def encode(config: LabelledConfig, tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Sequences, LengthReport]:
     """The token ids of texts, truncated, with their n-grams behind them; each once where the configuration says so."""
     shortened = (shorten(text, config) for text in texts)
-    together = getattr(tokenizer, "encode_texts", None)  # in less time
-    encoded = [tokenizer.encode(text) for text in shortened] if together is None else together(shortened)
+    encoded = list(encode_each(tokenizer, shortened))
     report = length_report(np.array([len(ids) for ids in encoded], np.int64), config.length)
     kept = slice(-config.length, None) if config.truncating == "pre" else slice(config.length)
     sequences = join_sequences(ids[kept] for ids in encoded)

@@ -13,7 +13,7 @@ from jaxseq.errors import ConfigError
 from jaxseq.tasks.labelled_texts import encode, fingerprint_parts, read_parts, train_tokenizer, with_validation
 from jaxseq.tasks.task import Workspace
 from jaxseq.tasks.word_splits import WordSplits
-from jaxseq.text.tokenizers import Tokenizer
+from jaxseq.text.tokenizers import Tokenizer, encode_each
 
 BEGIN = 60
 """Characters of a text that it is shown by."""
@@ -65,8 +65,6 @@ class TextSplits:
 
     @classmethod
     def _labelled(cls, data: LabelledConfig, tokenizer: Tokenizer | None, workspace: Workspace, seed: int) -> Self:
-        if not data.source:
-            raise ConfigError("data.source is empty: give labelled texts, a folder, an archive, a table or tfds:NAME")
         for name, least in (("ngrams", 1), ("buckets", 0)):
             if (value := getattr(data, name)) != least:
                 raise ConfigError(f"data.{name} is {value}: text_vectors predicts words alone, leave it at {least}")
@@ -95,8 +93,7 @@ def known_words(
     if isinstance(data, LabelledConfig):
         sequences, _ = encode(data, tokenizer, texts)
     else:
-        together = getattr(tokenizer, "encode_texts", lambda texts: map(tokenizer.encode, texts))
-        sequences = join_sequences(together(texts))
+        sequences = join_sequences(encode_each(tokenizer, texts))
     stays = sequences.ids >= len(tokenizer.vocabulary.specials)  # padding and the unknown word stand for none
     return Sequences(sequences.ids[stays], np.concatenate([[0], np.cumsum(stays)])[sequences.offsets])
 

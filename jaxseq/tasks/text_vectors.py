@@ -1,7 +1,6 @@
 """Text vectors: PV-DM and PV-DBOW with negative sampling (doc2vec; Le and Mikolov 2014)."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +25,7 @@ from jaxseq.models.text_vectors import TextTables
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import Export, Prediction
+from jaxseq.tasks.counted_words import read_counted_words, write_counted_words
 from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.tasks.text_answers import NEIGHBOURS, SHOWCASE_FILES, TextAnswers, report
 from jaxseq.tasks.text_inference import ROWS, TextInference
@@ -33,10 +33,8 @@ from jaxseq.tasks.text_splits import Texts, TextSplits, known_words
 from jaxseq.tasks.text_vector_loss import BLOCK, text_vector_loss
 from jaxseq.tasks.trained_texts import TEXTS, TrainedTexts
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
-from jaxseq.tasks.word_counts import COUNTS, read_counts
-from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
+from jaxseq.text.tokenizers import Tokenizer
 
-TOKENIZER = "tokenizer.json"
 TEXT_NAME = "*dt_{}"
 """What a text is called among words, by its number from 0 on; as in gensim."""
 
@@ -99,12 +97,10 @@ class TextVectorLearning(TaskDefaults):
             InputError: an artifact is missing, or cannot be read.
         """
         _sections(experiment)
-        for name in (TOKENIZER, COUNTS, TEXTS):
-            if name not in artifacts:
-                raise InputError(f"there is no {name}")
-        tokenizer = tokenizer_from_text(artifacts[TOKENIZER])
-        counts = read_counts(artifacts[COUNTS], tokenizer.vocabulary_size)
-        return cls(experiment, tokenizer, counts, TrainedTexts.from_json(artifacts[TEXTS]))
+        words = read_counted_words(artifacts)
+        if TEXTS not in artifacts:
+            raise InputError(f"there is no {TEXTS}")
+        return cls(experiment, *words, TrainedTexts.from_json(artifacts[TEXTS]))
 
     @property
     def section(self) -> TextVectorsConfig:
@@ -133,9 +129,7 @@ class TextVectorLearning(TaskDefaults):
 
     def artifacts(self) -> dict[str, bytes]:
         """The tokenizer, the counts of its words, and what is kept of the texts."""
-        trees = {TOKENIZER: self.tokenizer.to_json(), COUNTS: list(self.counts)}
-        written = {name: (json.dumps(tree, ensure_ascii=False) + "\n").encode() for name, tree in trees.items()}
-        return {**written, TEXTS: self.trained.to_json()}
+        return {**write_counted_words(self.tokenizer, self.counts), TEXTS: self.trained.to_json()}
 
     def fingerprint(self) -> str:
         """Changes when the texts do that are trained on."""

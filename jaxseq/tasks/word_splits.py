@@ -20,7 +20,7 @@ from jaxseq.errors import ConfigError, InputError, UnknownSymbolError
 from jaxseq.signals import Poll
 from jaxseq.tasks.task import Workspace
 from jaxseq.tasks.text_tokenizers import make_tokenizer
-from jaxseq.text.tokenizers import Tokenizer
+from jaxseq.text.tokenizers import Tokenizer, encode_each
 from jaxseq.text.word_options import WordOptions
 
 _AT_ONCE = 4096
@@ -104,8 +104,8 @@ def _encoded(tokenizer: Tokenizer, texts: list[TextPiece] | Iterator[TextPiece],
         remaining = iter(texts)
         while group := list(islice(remaining, _AT_ONCE)):
             poll()
-            encode = getattr(tokenizer, "encode_texts", lambda texts: map(tokenizer.encode, texts))
-            for ids, piece in zip(encode([piece.text for piece in group]), group, strict=True):
+            encoded = encode_each(tokenizer, [piece.text for piece in group])
+            for ids, piece in zip(encoded, group, strict=True):
                 yield TokenChunk(ids, piece.starts_document)
 
     try:

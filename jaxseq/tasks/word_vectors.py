@@ -1,7 +1,6 @@
 """Word vectors: skip-gram or CBOW with negative sampling (word2vec), with n-grams of characters (fastText)."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,19 +25,19 @@ from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.basket_splits import basket_splits
 from jaxseq.tasks.capabilities import Export
+from jaxseq.tasks.counted_words import read_counted_words, write_counted_words
 from jaxseq.tasks.negative_sampling import BLOCK, word_vector_loss
 from jaxseq.tasks.neighbours import is_neighbours_file, neighbours_file, words_to_show
 from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
-from jaxseq.tasks.word_counts import COUNTS, read_counts
 from jaxseq.tasks.word_parts import JamoNgramVectors, parts_of
 from jaxseq.tasks.word_splits import WordSplits
-from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
+from jaxseq.text.tokenizers import Tokenizer
 
 WordData = CorpusConfig | LinesConfig | BasketsConfig
 """Data that sentences can be had from."""
 
-TOKENIZER, NEIGHBOURS = "tokenizer.json", "neighbours.txt"
+NEIGHBOURS = "neighbours.txt"
 
 
 @register_task(WordVectorsConfig)
@@ -85,11 +84,7 @@ class WordVectorLearning(TaskDefaults):
             InputError: an artifact is missing, or cannot be read.
         """
         _sections(experiment)
-        for name in (TOKENIZER, COUNTS):
-            if name not in artifacts:
-                raise InputError(f"there is no {name}")
-        tokenizer = tokenizer_from_text(artifacts[TOKENIZER])
-        return cls(experiment, tokenizer, read_counts(artifacts[COUNTS], tokenizer.vocabulary_size))
+        return cls(experiment, *read_counted_words(artifacts))
 
     @property
     def section(self) -> WordVectorsConfig:
@@ -139,8 +134,7 @@ class WordVectorLearning(TaskDefaults):
 
     def artifacts(self) -> dict[str, bytes]:
         """The tokenizer, and the counts of its words."""
-        trees = {TOKENIZER: self.tokenizer.to_json(), COUNTS: list(self.counts)}
-        return {name: (json.dumps(tree, ensure_ascii=False) + "\n").encode() for name, tree in trees.items()}
+        return write_counted_words(self.tokenizer, self.counts)
 
     def fingerprint(self) -> str:
         """Changes when the words do, or where sentences end."""

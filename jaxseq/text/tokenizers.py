@@ -115,6 +115,16 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
 """By kind; that of lines, which holds one of these, enters itself (`jaxseq.text.lined`)."""
 
 
+def encode_each(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterable[NDArray[np.int32]]:
+    """The ids of each text, in less time where the tokenizer reads many together.
+
+    Raises:
+        UnknownSymbolError: as its `encode`.
+    """
+    together = getattr(tokenizer, "encode_texts", None)
+    return map(tokenizer.encode, texts) if together is None else together(texts)
+
+
 def tokenizer_from_json(tree: object) -> Tokenizer:
     """The tokenizer, of whatever kind, whose `to_json` is `tree`.
 

@@ -7,7 +7,8 @@ import json
 import gensim
 import numpy as np
 import pytest
-from command_line import arrays_of, assert_same_arrays, jaxseq, refused
+from command_line import jaxseq, refused
+from pulled_plug import assert_goes_on_exactly
 from small_texts import write_texts
 
 from jaxseq.commands import predict
@@ -34,10 +35,6 @@ TEXTS = [
 ]
 
 
-class PulledPlug(Exception):
-    """No signal: nothing is saved any more."""
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("texts")
@@ -51,25 +48,9 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(folder, monkeypatch):
-    whole = TextWindowLoader.__call__
-
-    def stopping(self, step):
-        if step == 9:
-            raise PulledPlug
-        return whole(self, step)
-
-    often = ("--train.checkpoint-every", "4", "--train.steps-per-dispatch", "2")
-    words = [*TEXTS, "--name", "parts", "--train.devices", "2", *often]
-    monkeypatch.setattr(TextWindowLoader, "__call__", stopping)
-    with pytest.raises(PulledPlug):
-        jaxseq("train", *words, folder=folder)
-    monkeypatch.undo()
-    code, _, err = jaxseq("train", *words, folder=folder)
-    assert code == 0, err
-    assert "going on from step" in err
-    assert arrays_of(folder / "runs/parts")[0] > 9
-    assert_same_arrays(folder / "runs/parts", folder / "runs/whole")
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(folder):
+    words = [*TEXTS, "--train.devices", "2"]
+    assert_goes_on_exactly(words, loader=TextWindowLoader, whole="whole", folder=folder)
 
 
 def test_vectors_are_the_same_on_any_number_of_devices(folder):

@@ -5,7 +5,8 @@ import json
 import gensim
 import numpy as np
 import pytest
-from command_line import arrays_of, assert_same_arrays, jaxseq, refused
+from command_line import jaxseq, refused
+from pulled_plug import assert_goes_on_exactly
 from small_words import write_words
 
 from jaxseq.data.word_windows import WordWindowLoader
@@ -20,10 +21,6 @@ WORDS = [
 ]
 
 
-class PulledPlug(Exception):
-    """No signal: nothing is saved any more."""
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vectors")
@@ -35,25 +32,9 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(folder, monkeypatch):
-    whole = WordWindowLoader.__call__
-
-    def stopping(self, step):
-        if step == 9:
-            raise PulledPlug
-        return whole(self, step)
-
-    often = ("--train.checkpoint-every", "4", "--train.steps-per-dispatch", "2")
-    words = [*WORDS, "--name", "parts", "--train.devices", "2", *often]
-    monkeypatch.setattr(WordWindowLoader, "__call__", stopping)
-    with pytest.raises(PulledPlug):
-        jaxseq("train", *words, folder=folder)
-    monkeypatch.undo()
-    code, _, err = jaxseq("train", *words, folder=folder)
-    assert code == 0, err
-    assert "going on from step" in err
-    assert arrays_of(folder / "runs/parts")[0] > 9
-    assert_same_arrays(folder / "runs/parts", folder / "runs/whole")
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(folder):
+    words = [*WORDS, "--train.devices", "2"]
+    assert_goes_on_exactly(words, loader=WordWindowLoader, whole="whole", folder=folder)
 
 
 def test_vectors_are_the_same_on_any_number_of_devices(folder):

@@ -89,4 +89,6 @@ def test_sources_that_are_text_are_no_tables(source):
 
 def test_what_is_not_there_is_told_by_the_option_that_names_it(tmp_path):
     assert "--data.source is empty" in refusal("")
-    assert "--data.title-source takes a path" in refusal(tmp_path / "none.csv", option="--data.title-source")
+    assert "--data.title-source takes a table, a glob for several" in refusal(
+        tmp_path / "none.csv", option="--data.title-source"
+    )
