@@ -29,7 +29,7 @@ from jaxseq.data.word_questions import WordPairs, read_word_questions
 from jaxseq.metrics.similarity import PairScore, score_pairs
 from jaxseq.runs.in_memory import train_model
 from jaxseq.tasks.task import Workspace
-from jaxseq.tasks.word_vectors import WordVectorLearning
+from jaxseq.tasks.vectors.word_vectors import WordVectorLearning
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 ALGORITHMS = ("skipgram", "cbow")

@@ -11,7 +11,7 @@ from jaxseq.config import RNNConfig, TransformerConfig
 from jaxseq.data import Corpus
 from jaxseq.models import Recurrent, Transformer
 from jaxseq.nn import BareHead, LanguageModel, TiedHead, VocabularyHead
-from jaxseq.tasks.language_model import build_model, init_params
+from jaxseq.tasks.language.language_model import build_model, init_params
 
 SYMBOLS = 7
 MODELS = {

@@ -28,8 +28,8 @@ from jaxseq.config import (
     load_config,
 )
 from jaxseq.tasks import TextVectorLearning, WordVectorLearning, build_model, init_params
-from jaxseq.tasks.classifiers import build_classifier, init_classifier
-from jaxseq.tasks.trained_texts import TrainedTexts
+from jaxseq.tasks.classification.classifiers import build_classifier, init_classifier
+from jaxseq.tasks.vectors.trained_texts import TrainedTexts
 from jaxseq.text import WordTokenizer
 from jaxseq.text.word_options import WordOptions
 from jaxseq.training.optim import make_optimizer

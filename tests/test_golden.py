@@ -16,8 +16,8 @@ from jaxseq.data.examples import LabelledBatch
 from jaxseq.ops.objective import EVALUATION
 from jaxseq.reporting.summary import count_parameters
 from jaxseq.tasks import LanguageModeling, Workspace, build_model, init_params
-from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier
-from jaxseq.tasks.corpora import prepare, training_loader, window_loader
+from jaxseq.tasks.classification.classifiers import build_classifier, classification_loss, init_classifier
+from jaxseq.tasks.language.corpora import prepare, training_loader, window_loader
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 

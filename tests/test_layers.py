@@ -68,6 +68,11 @@ def part_of(module: str) -> str:
     return [*module.split("."), "__init__"][1]
 
 
+def folder_of(module: str) -> str:
+    """jaxseq.tasks.vectors.word_splits -> vectors."""
+    return [*module.split("."), "", ""][2]
+
+
 def imports_of(nodes: Iterator[ast.AST]) -> Iterator[str]:
     """Full names of what is imported, modules and names in them alike."""
     for node in nodes:
@@ -106,6 +111,20 @@ def test_models_never_import_each_other():
     models = {module for module in FILES if part_of(module) == "models"} - {"jaxseq.models"}
     wrong = {module: own_modules(imports_of(ast.walk(TREES[module]))) & models - {module} for module in models}
     assert not any(wrong.values()), wrong
+
+
+def test_folders_of_tasks_never_import_each_other():
+    """What two of them need lies beside them, in tasks/ itself."""
+    folders = {path.name for path in (ROOT / "jaxseq" / "tasks").iterdir() if (path / "__init__.py").exists()}
+    assert folders
+    wrong = [
+        f"{module} imports {imported}"
+        for module, tree in TREES.items()
+        if part_of(module) == "tasks" and folder_of(module) in folders
+        for imported in own_modules(imports_of(ast.walk(tree)))
+        if part_of(imported) == "tasks" and folder_of(imported) in folders - {folder_of(module)}
+    ]
+    assert not wrong
 
 
 def test_text_and_data_never_import_jax():

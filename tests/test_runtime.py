@@ -169,7 +169,8 @@ def test_an_environment_that_cannot_be_is_one_line(environment, told):
 def test_a_model_can_be_used_after_its_table_was_made_without_assertions():
     """Under python -O Flax never takes the interceptor of methods out again."""
     code = (
-        "from jaxseq.config import RNNConfig; from jaxseq.tasks.language_model import build_model, layer_outputs\n"
+        "from jaxseq.config import RNNConfig\n"
+        "from jaxseq.tasks.language.language_model import build_model, layer_outputs\n"
         "model = build_model(RNNConfig(features=3), vocabulary_size=5)\n"
         "kinds = layer_outputs(model, batch_size=2, length=4)[2]\n"
         "print(model.initial_carry(2)[0].c.shape, kinds['layer_0'])"

@@ -22,9 +22,9 @@ from jaxseq.decoding import Sampling, generate, next_tokens
 from jaxseq.ops.objective import LossContext
 from jaxseq.runs import train_model
 from jaxseq.runs.evaluation import SplitEvaluator
-from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier
-from jaxseq.tasks.corpora import row_loader
-from jaxseq.tasks.language_model import evaluation, init_params, make_loss_fn
+from jaxseq.tasks.classification.classifiers import build_classifier, classification_loss, init_classifier
+from jaxseq.tasks.language.corpora import row_loader
+from jaxseq.tasks.language.language_model import evaluation, init_params, make_loss_fn
 from jaxseq.training.optim import make_optimizer
 
 SIZE = {"features": 8}

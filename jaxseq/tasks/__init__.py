@@ -1,11 +1,11 @@
 """What one kind of system is, apart from how it is trained, stored and shown: what ties data, models and losses."""
 
-from jaxseq.tasks.classification import Classification
-from jaxseq.tasks.language_model import build_model, init_params, make_loss_fn
-from jaxseq.tasks.language_modeling import LanguageModeling
+from jaxseq.tasks.classification.classification import Classification
+from jaxseq.tasks.language.language_model import build_model, init_params, make_loss_fn
+from jaxseq.tasks.language.language_modeling import LanguageModeling
 from jaxseq.tasks.task import Evaluation, Showcase, Task, Workspace, register_task, task_of
-from jaxseq.tasks.text_vectors import TextVectorLearning
-from jaxseq.tasks.word_vectors import WordVectorLearning
+from jaxseq.tasks.vectors.text_vectors import TextVectorLearning
+from jaxseq.tasks.vectors.word_vectors import WordVectorLearning
 
 __all__ = [
     "Classification",

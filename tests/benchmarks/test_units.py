@@ -23,7 +23,7 @@ from jaxseq.config import ClassificationConfig, RNNConfig
 from jaxseq.errors import InputError
 from jaxseq.runs import load_run
 from jaxseq.tasks import LanguageModeling, build_model, init_params
-from jaxseq.tasks.classifiers import build_classifier, init_classifier
+from jaxseq.tasks.classification.classifiers import build_classifier, init_classifier
 from jaxseq.tasks.task import Workspace
 from jaxseq.text import BytePairTokenizer, CharTokenizer, WordOptions, WordTokenizer
 from jaxseq.text.morphemes import Morpheme

@@ -17,7 +17,7 @@ from jaxseq.commands.main import main
 from jaxseq.runs import evaluation as run_evaluation
 from jaxseq.runs import load
 from jaxseq.runs import train as run_train
-from jaxseq.tasks import corpora, language_modeling
+from jaxseq.tasks.language import corpora, language_modeling
 from jaxseq.training import evaluate as evaluation
 from jaxseq.training import loop
 

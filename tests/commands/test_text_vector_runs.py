@@ -15,7 +15,7 @@ from jaxseq.commands import predict
 from jaxseq.data.text_windows import TextWindowLoader
 from jaxseq.runs import load_run
 from jaxseq.tasks.capabilities import NearText, Prediction
-from jaxseq.tasks.text_vectors import text_table
+from jaxseq.tasks.vectors.text_vectors import text_table
 
 TEXTS = [
     *(

@@ -125,7 +125,7 @@ def _load(run_dir: Path) -> Callable[[Sequence[str]], int]:
     """A read by the function that scripts call."""
 
     def load(_: Sequence[str]) -> int:
-        for module in ("jaxseq.runs", "jaxseq.tasks.language_model"):
+        for module in ("jaxseq.runs", "jaxseq.tasks.language.language_model"):
             with contextlib.suppress(ImportError, AttributeError):
                 function = importlib.import_module(module).load_run
                 break

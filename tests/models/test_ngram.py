@@ -21,8 +21,8 @@ from jaxseq.decoding import Sampling, generate, next_tokens, stream
 from jaxseq.models import NGram, NGramCarry
 from jaxseq.ops.objective import EVALUATION
 from jaxseq.runs.evaluation import SplitEvaluator
-from jaxseq.tasks.corpora import row_loader
-from jaxseq.tasks.language_model import evaluation, init_params, make_loss_fn
+from jaxseq.tasks.language.corpora import row_loader
+from jaxseq.tasks.language.language_model import evaluation, init_params, make_loss_fn
 
 SYMBOLS = 7
 BEGIN = 0

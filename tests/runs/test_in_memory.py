@@ -13,7 +13,7 @@ from jaxseq.data import RowLoader, WindowLoader
 from jaxseq.errors import InputError
 from jaxseq.ops.objective import LossOutput, Tally
 from jaxseq.runs import train_model
-from jaxseq.tasks.language_model import build_model, init_params, make_loss_fn
+from jaxseq.tasks.language.language_model import build_model, init_params, make_loss_fn
 
 MODEL = build_model(MODELS["lstm"], vocabulary_size=SYMBOLS)
 

@@ -12,8 +12,8 @@ from jaxseq.config import ExperimentConfig, to_dict, to_json
 from jaxseq.errors import CheckpointError
 from jaxseq.runs import load_run
 from jaxseq.storage.checkpoint import CheckpointStore
-from jaxseq.tasks.language_model import build_model
-from jaxseq.tasks.language_modeling import LanguageModeling
+from jaxseq.tasks.language.language_model import build_model
+from jaxseq.tasks.language.language_modeling import LanguageModeling
 from jaxseq.text import CharTokenizer
 
 

@@ -9,7 +9,7 @@ from jaxseq.config import CorpusConfig, ExperimentConfig, RNNConfig, TrainConfig
 from jaxseq.errors import CheckpointError
 from jaxseq.runs.train import train_run
 from jaxseq.storage.checkpoint import CheckpointStore
-from jaxseq.tasks.corpora import prepare
+from jaxseq.tasks.language.corpora import prepare
 from jaxseq.text import CharTokenizer
 
 TEXT = "the quick brown fox\n" * 40

@@ -12,8 +12,8 @@ from jaxseq.config import AdamConfig, CorpusConfig, ExperimentConfig, RNNConfig,
 from jaxseq.data import Corpus
 from jaxseq.decoding import Transcript
 from jaxseq.runs.memory import training_parts
-from jaxseq.tasks.corpus_splits import CorpusSplits
-from jaxseq.tasks.language_modeling import LanguageModeling
+from jaxseq.tasks.language.corpus_splits import CorpusSplits
+from jaxseq.tasks.language.language_modeling import LanguageModeling
 from jaxseq.text import CharTokenizer
 from jaxseq.training.dispatch import stack_batches
 from jaxseq.training.optim import make_optimizer

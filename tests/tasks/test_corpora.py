@@ -19,7 +19,7 @@ from jaxseq.data import (
     write_token_file,
 )
 from jaxseq.errors import InputError
-from jaxseq.tasks.corpora import prepare, prepared_before, row_loader, training_loader, window_loader
+from jaxseq.tasks.language.corpora import prepare, prepared_before, row_loader, training_loader, window_loader
 from jaxseq.text import TOKENIZERS, CharTokenizer
 
 TEXT = "abcabc abd\n" * 40
@@ -229,7 +229,7 @@ def test_the_fingerprint_of_a_mapped_corpus_is_worked_out_while_its_file_is_chec
     config = dataclasses.replace(config, memory_map=True)
     prepared = prepare(config, token_file=tmp_path / "tokens.npy")
     expected = f"440-{zlib.crc32(np.asarray(prepared.corpus.ids).tobytes()):08x}"
-    monkeypatch.setattr("jaxseq.tasks.corpora.zlib", None)  # the ids are not gone through again
+    monkeypatch.setattr("jaxseq.tasks.language.corpora.zlib", None)  # the ids are not gone through again
     assert prepared.fingerprint() == expected
 
 

@@ -13,8 +13,8 @@ from jaxseq.ops.objective import LossContext
 from jaxseq.runs.load import load_run
 from jaxseq.runs.train import train_run
 from jaxseq.tasks import Classification, Workspace
-from jaxseq.tasks.classifiers import build_classifier, init_classifier
-from jaxseq.tasks.starting_vectors import unknown_vector
+from jaxseq.tasks.classification.classifiers import build_classifier, init_classifier
+from jaxseq.tasks.classification.starting_vectors import unknown_vector
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from jaxseq.nn import BareHead, TiedHead, VocabularyHead
 from jaxseq.ops.objective import EVALUATION, LossContext
 from jaxseq.reporting.summary import layers_of
 from jaxseq.runs.evaluation import SplitEvaluator, Validation
-from jaxseq.tasks.corpora import row_loader, window_loader
-from jaxseq.tasks.corpus_splits import CorpusSplits
-from jaxseq.tasks.language_model import (
+from jaxseq.tasks.language.corpora import row_loader, window_loader
+from jaxseq.tasks.language.corpus_splits import CorpusSplits
+from jaxseq.tasks.language.language_model import (
     build_model,
     evaluation,
     init_params,
@@ -211,7 +211,9 @@ def test_layers_and_shapes_are_known_without_computing():
 
 def test_ids_are_looked_through_only_where_their_vocabulary_is_not_known(monkeypatch):
     looked = []
-    monkeypatch.setattr("jaxseq.tasks.language_model.require_ids", lambda ids, *, vocab_size: looked.append(vocab_size))
+    monkeypatch.setattr(
+        "jaxseq.tasks.language.language_model.require_ids", lambda ids, *, vocab_size: looked.append(vocab_size)
+    )
     model = build_model(MODELS["lstm"], vocabulary_size=SYMBOLS)
     for known in (None, SYMBOLS - 1, SYMBOLS, SYMBOLS + 1):
         make_loss_fn(model, RowLoader(np.zeros(400, np.int32), length=8, batch_size=4, vocab_size=known))

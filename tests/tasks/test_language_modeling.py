@@ -27,8 +27,8 @@ from jaxseq.errors import ConfigError, InputError, UnknownSymbolError
 from jaxseq.ops.objective import EVALUATION
 from jaxseq.tasks import LanguageModeling, Workspace, task_of
 from jaxseq.tasks.capabilities import Generates, capable
-from jaxseq.tasks.corpus_splits import CorpusSplits
-from jaxseq.tasks.language_modeling import _beginning
+from jaxseq.tasks.language.corpus_splits import CorpusSplits
+from jaxseq.tasks.language.language_modeling import _beginning
 from jaxseq.text import CharTokenizer
 
 TEXT = "".join(f"{number} bottles of beer\n" for number in range(60))

@@ -10,7 +10,7 @@ from jaxseq.config import CorpusConfig, ExperimentConfig, LanguageModelingConfig
 from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.runs.evaluation import SplitEvaluator
 from jaxseq.tasks import LanguageModeling, Workspace
-from jaxseq.tasks.line_splits import LineSplits
+from jaxseq.tasks.language.line_splits import LineSplits
 from jaxseq.text import LineTokenizer
 
 TEXT = "SPEAKER:\nto be or\n\nnot to be , that\nis it\n" * 4

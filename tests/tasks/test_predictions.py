@@ -16,8 +16,9 @@ from jaxseq.runs import load_run
 from jaxseq.runs.prediction import read_texts
 from jaxseq.runs.train import train_run
 from jaxseq.sharding import DataParallel
-from jaxseq.tasks import Classification, Workspace, class_probabilities
-from jaxseq.tasks import classification as classification_module
+from jaxseq.tasks import Classification, Workspace
+from jaxseq.tasks.classification import class_probabilities
+from jaxseq.tasks.classification import classification as classification_module
 from jaxseq.tasks.labelled_texts import encode, example_loader
 
 

@@ -7,8 +7,8 @@ from small_tokenizers import sentencepiece_model
 
 from jaxseq.config import CorpusConfig, LabelledConfig
 from jaxseq.errors import ConfigError, InputError
-from jaxseq.tasks.corpora import prepare
 from jaxseq.tasks.labelled_texts import encode, train_tokenizer
+from jaxseq.tasks.language.corpora import prepare
 from jaxseq.text import (
     BytePairTokenizer,
     MorphemeTokenizer,

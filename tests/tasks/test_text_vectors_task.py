@@ -19,8 +19,8 @@ from jaxseq.ops.objective import LossContext
 from jaxseq.runs.evaluation import SplitEvaluator
 from jaxseq.runs.in_memory import train_model
 from jaxseq.tasks import TextVectorLearning, Workspace
-from jaxseq.tasks.negative_sampling import Negatives, draw_words
-from jaxseq.tasks.text_vectors import text_table
+from jaxseq.tasks.vectors.negative_sampling import Negatives, draw_words
+from jaxseq.tasks.vectors.text_vectors import text_table
 
 TRAINING = LossContext(np.array(0, np.int32), jax.random.key(9))
 KEY = jax.random.key(3)

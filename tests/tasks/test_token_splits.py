@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxseq.signals import never
-from jaxseq.tasks import token_splits
-from jaxseq.tasks.token_splits import extent_of
+from jaxseq.tasks.language import token_splits
+from jaxseq.tasks.language.token_splits import extent_of
 from jaxseq.text import ByteTokenizer
 
 

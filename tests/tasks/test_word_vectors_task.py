@@ -22,7 +22,7 @@ from jaxseq.ops.proposals import Proposal
 from jaxseq.runs.evaluation import SplitEvaluator
 from jaxseq.runs.in_memory import train_model
 from jaxseq.tasks import WordVectorLearning, Workspace
-from jaxseq.tasks.negative_sampling import draw_words
+from jaxseq.tasks.vectors.negative_sampling import draw_words
 from jaxseq.text.hangul import decompose
 
 TRAINING = LossContext(np.array(0, np.int32), jax.random.key(9))

@@ -19,9 +19,9 @@ from jaxseq.nn.adaptive_head import AdaptiveHead
 from jaxseq.nn.heads import BareHead, TiedHead, VocabularyHead
 from jaxseq.nn.language_model import LanguageModel
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
+from jaxseq.tasks.language.token_splits import TextLoader
 from jaxseq.tasks.layer_table import traced_layers
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Variables
-from jaxseq.tasks.token_splits import TextLoader
 
 _KINDS = {"VocabularyHead": "Linear"}
 """What the table of layers calls a module, where that is not the name of its class."""

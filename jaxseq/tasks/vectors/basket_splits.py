@@ -14,7 +14,7 @@ from jaxseq.data.windows import split_bounds
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.signals import Poll
 from jaxseq.tasks.task import Workspace
-from jaxseq.tasks.word_splits import WordSplits
+from jaxseq.tasks.vectors.word_splits import WordSplits
 from jaxseq.text.tokenizers import Tokenizer
 from jaxseq.text.word_counts import WordCounts
 from jaxseq.text.word_options import WordOptions

@@ -13,9 +13,9 @@ from jaxseq.data.corpus import Corpus, take_split
 from jaxseq.data.sources import waits
 from jaxseq.errors import InputError
 from jaxseq.signals import Poll
-from jaxseq.tasks.corpora import Prepared, prepare, prepared_before, row_loader, training_loader, window_loader
+from jaxseq.tasks.language.corpora import Prepared, prepare, prepared_before, row_loader, training_loader, window_loader
+from jaxseq.tasks.language.token_splits import Extent, Pass, TextLoader, TrainingTokens, extent_of
 from jaxseq.tasks.task import Workspace
-from jaxseq.tasks.token_splits import Extent, Pass, TextLoader, TrainingTokens, extent_of
 from jaxseq.text.tokenizers import Tokenizer
 
 TOKENS = "tokens.npy"
@@ -23,7 +23,7 @@ TOKENS = "tokens.npy"
 
 @dataclass(frozen=True)
 class CorpusSplits:
-    """See `jaxseq.tasks.token_splits.TokenSplits`."""
+    """See `jaxseq.tasks.language.token_splits.TokenSplits`."""
 
     config: CorpusConfig
     tokenizer: Tokenizer

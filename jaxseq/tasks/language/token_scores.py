@@ -9,7 +9,7 @@ import numpy as np
 from jaxseq.models.ngram import NGram
 from jaxseq.nn.language_model import LanguageModel
 from jaxseq.signals import Poll
-from jaxseq.tasks.token_splits import TextLoader
+from jaxseq.tasks.language.token_splits import TextLoader
 
 
 def token_log_probabilities(

@@ -34,9 +34,9 @@ from jaxseq.models.ngram import NGram
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import Export, Fitted
-from jaxseq.tasks.corpus_splits import CorpusSplits
-from jaxseq.tasks.language_memory import counting_parts, evaluation_parts, sampling_parts, training_parts
-from jaxseq.tasks.language_model import (
+from jaxseq.tasks.language.corpus_splits import CorpusSplits
+from jaxseq.tasks.language.language_memory import counting_parts, evaluation_parts, sampling_parts, training_parts
+from jaxseq.tasks.language.language_model import (
     LanguageModel,
     build_model,
     evaluation,
@@ -44,14 +44,14 @@ from jaxseq.tasks.language_model import (
     layer_outputs,
     make_loss_fn,
 )
-from jaxseq.tasks.line_splits import LineSplits
-from jaxseq.tasks.ngram_files import arpa_exports, read_ngrams
-from jaxseq.tasks.ngram_fitting import fit_ngrams, fitted_tables
+from jaxseq.tasks.language.line_splits import LineSplits
+from jaxseq.tasks.language.ngram_files import arpa_exports, read_ngrams
+from jaxseq.tasks.language.ngram_fitting import fit_ngrams, fitted_tables
+from jaxseq.tasks.language.token_scores import token_log_probabilities
+from jaxseq.tasks.language.token_splits import Extent, TextLoader, TokenSplits
+from jaxseq.tasks.language.vocabulary_objective import require_objective, training_model
 from jaxseq.tasks.task import Evaluation, IsOurs, LayerOutputs, Showcase, Variables, Workspace, register_task
-from jaxseq.tasks.token_scores import token_log_probabilities
-from jaxseq.tasks.token_splits import Extent, TextLoader, TokenSplits
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
-from jaxseq.tasks.vocabulary_objective import require_objective, training_model
 from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 

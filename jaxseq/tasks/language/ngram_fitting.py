@@ -7,7 +7,7 @@ from jaxseq.data.kneser_ney import estimate_kneser_ney
 from jaxseq.data.ngram_counts import count_ngrams
 from jaxseq.models.ngram import NGram
 from jaxseq.tasks.capabilities import Fitted
-from jaxseq.tasks.token_splits import TrainingTokens
+from jaxseq.tasks.language.token_splits import TrainingTokens
 
 
 def fit_ngrams(model: NGram, tokens: TrainingTokens, *, silent: Collection[int]) -> Fitted:

@@ -13,8 +13,8 @@ from jaxseq.ops.neighbours import nearest_rows
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import NearText, Prediction
 from jaxseq.tasks.task import IsOurs
-from jaxseq.tasks.text_splits import shown_as
-from jaxseq.tasks.trained_texts import TrainedTexts
+from jaxseq.tasks.vectors.text_splits import shown_as
+from jaxseq.tasks.vectors.trained_texts import TrainedTexts
 
 NEIGHBOURS = "nearest_texts.txt"
 SHOWCASE_FILES: Mapping[str, IsOurs] = {

@@ -25,14 +25,14 @@ from jaxseq.models.text_vectors import TextTables
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import Export, Prediction
-from jaxseq.tasks.counted_words import read_counted_words, write_counted_words
 from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
-from jaxseq.tasks.text_answers import NEIGHBOURS, SHOWCASE_FILES, TextAnswers, report
-from jaxseq.tasks.text_inference import ROWS, TextInference
-from jaxseq.tasks.text_splits import Texts, TextSplits, known_words
-from jaxseq.tasks.text_vector_loss import BLOCK, text_vector_loss
-from jaxseq.tasks.trained_texts import TEXTS, TrainedTexts
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
+from jaxseq.tasks.vectors.counted_words import read_counted_words, write_counted_words
+from jaxseq.tasks.vectors.text_answers import NEIGHBOURS, SHOWCASE_FILES, TextAnswers, report
+from jaxseq.tasks.vectors.text_inference import ROWS, TextInference
+from jaxseq.tasks.vectors.text_splits import Texts, TextSplits, known_words
+from jaxseq.tasks.vectors.text_vector_loss import BLOCK, text_vector_loss
+from jaxseq.tasks.vectors.trained_texts import TEXTS, TrainedTexts
 from jaxseq.text.tokenizers import Tokenizer
 
 TEXT_NAME = "*dt_{}"

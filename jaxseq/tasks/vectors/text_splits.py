@@ -12,7 +12,7 @@ from jaxseq.data.labelled import labelled_fingerprint
 from jaxseq.errors import ConfigError
 from jaxseq.tasks.labelled_texts import encode, fingerprint_parts, read_parts, train_tokenizer, with_validation
 from jaxseq.tasks.task import Workspace
-from jaxseq.tasks.word_splits import WordSplits
+from jaxseq.tasks.vectors.word_splits import WordSplits
 from jaxseq.text.tokenizers import Tokenizer, encode_each
 
 BEGIN = 60

@@ -11,7 +11,7 @@ from jaxseq.models.text_vectors import TextTables
 from jaxseq.ops.negative_sampling import middle
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.ops.word_prediction import own_prediction, shared_prediction
-from jaxseq.tasks.negative_sampling import Negatives, negatives_of
+from jaxseq.tasks.vectors.negative_sampling import Negatives, negatives_of
 
 BLOCK = 32
 """Words, at the most, whose predictions share negatives."""

@@ -23,15 +23,15 @@ from jaxseq.metrics.metric import Metric
 from jaxseq.models.word_vectors import VectorTables, WordParts
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
-from jaxseq.tasks.basket_splits import basket_splits
 from jaxseq.tasks.capabilities import Export
-from jaxseq.tasks.counted_words import read_counted_words, write_counted_words
-from jaxseq.tasks.negative_sampling import BLOCK, word_vector_loss
-from jaxseq.tasks.neighbours import is_neighbours_file, neighbours_file, words_to_show
 from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
-from jaxseq.tasks.word_parts import JamoNgramVectors, parts_of
-from jaxseq.tasks.word_splits import WordSplits
+from jaxseq.tasks.vectors.basket_splits import basket_splits
+from jaxseq.tasks.vectors.counted_words import read_counted_words, write_counted_words
+from jaxseq.tasks.vectors.negative_sampling import BLOCK, word_vector_loss
+from jaxseq.tasks.vectors.neighbours import is_neighbours_file, neighbours_file, words_to_show
+from jaxseq.tasks.vectors.word_parts import JamoNgramVectors, parts_of
+from jaxseq.tasks.vectors.word_splits import WordSplits
 from jaxseq.text.tokenizers import Tokenizer
 
 WordData = CorpusConfig | LinesConfig | BasketsConfig

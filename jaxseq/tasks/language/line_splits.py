@@ -17,9 +17,9 @@ from jaxseq.data.text_lines import lines_of
 from jaxseq.data.windows import split_bounds
 from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.signals import Poll
+from jaxseq.tasks.language.token_splits import Extent, Pass, TrainingTokens, extent_of
 from jaxseq.tasks.task import Workspace
 from jaxseq.tasks.text_tokenizers import make_tokenizer, word_options
-from jaxseq.tasks.token_splits import Extent, Pass, TrainingTokens, extent_of
 from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.tokenizers import Tokenizer
 
@@ -29,7 +29,7 @@ _FEWEST = 3
 
 @dataclass(frozen=True)
 class LineSplits:
-    """See `jaxseq.tasks.token_splits.TokenSplits`."""
+    """See `jaxseq.tasks.language.token_splits.TokenSplits`."""
 
     config: LinesConfig
     tokenizer: LineTokenizer

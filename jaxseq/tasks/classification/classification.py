@@ -26,8 +26,9 @@ from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.reporting import classification as reporting
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import Export, Prediction
-from jaxseq.tasks.class_probabilities import ROWS, ClassProbabilities
-from jaxseq.tasks.classifiers import build_classifier, classification_loss, init_classifier, with_ratios
+from jaxseq.tasks.classification.class_probabilities import ROWS, ClassProbabilities
+from jaxseq.tasks.classification.classifiers import build_classifier, classification_loss, init_classifier, with_ratios
+from jaxseq.tasks.classification.starting_vectors import starting_table, starting_vectors, with_table
 from jaxseq.tasks.labelled_texts import (
     Part,
     encode,
@@ -42,7 +43,6 @@ from jaxseq.tasks.labelled_texts import (
     with_validation,
 )
 from jaxseq.tasks.layer_table import traced_layers
-from jaxseq.tasks.starting_vectors import starting_table, starting_vectors, with_table
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text

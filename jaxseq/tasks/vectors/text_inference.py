@@ -23,7 +23,7 @@ from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.ops.word_prediction import common_prediction, shared_prediction
 from jaxseq.sharding import REPLICATED, SHARDED, DataParallel
 from jaxseq.signals import Poll, never
-from jaxseq.tasks.negative_sampling import Negatives
+from jaxseq.tasks.vectors.negative_sampling import Negatives
 
 ROWS = 16
 """Texts of a batch."""

@@ -1,0 +1,1 @@
+"""The class of a text, out of two or many."""

@@ -1,0 +1,1 @@
+"""Vectors of words, items and whole texts, learned from what stands near them."""
