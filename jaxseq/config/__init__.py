@@ -25,6 +25,8 @@ from jaxseq.config.optimizers import (
     RMSpropConfig,
     SGDConfig,
 )
+from jaxseq.config.paired import PairedConfig
+from jaxseq.config.pairs import PairsConfig
 from jaxseq.config.running_text import RunningTextConfig
 from jaxseq.config.serialization import (
     differences,
@@ -60,6 +62,8 @@ __all__ = [
     "NGramConfig",
     "NormalizerName",
     "OptimizerConfig",
+    "PairedConfig",
+    "PairsConfig",
     "RMSpropConfig",
     "RNNConfig",
     "RunningTextConfig",

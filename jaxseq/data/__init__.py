@@ -9,6 +9,9 @@ from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
 from jaxseq.data.line_loader import LineLoader
 from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.padding import pad_sequences, padding_mask
+from jaxseq.data.pair_batches import PairBatch, PairLoader, PairShape, choose_shapes
+from jaxseq.data.pair_splits import Referenced, pairs_fingerprint, split_pairs, with_references
+from jaxseq.data.pairs import Pairs, PairSource, read_named_pairs, read_pairs
 from jaxseq.data.records import open_records, read_records, record_format
 from jaxseq.data.sources import read_documents, read_pieces, source_fingerprint
 from jaxseq.data.subsampling import keep_chances
@@ -39,6 +42,12 @@ __all__ = [
     "LengthReport",
     "LineLoader",
     "Loader",
+    "PairBatch",
+    "PairLoader",
+    "PairShape",
+    "PairSource",
+    "Pairs",
+    "Referenced",
     "RowLoader",
     "SPLITS",
     "Sequences",
@@ -49,6 +58,7 @@ __all__ = [
     "WordBatch",
     "WordWindowLoader",
     "choose_lengths",
+    "choose_shapes",
     "class_ids",
     "contiguous_rows",
     "find_classes",
@@ -66,8 +76,11 @@ __all__ = [
     "open_token_file",
     "pad_sequences",
     "padding_mask",
+    "pairs_fingerprint",
     "read_documents",
     "read_labelled",
+    "read_named_pairs",
+    "read_pairs",
     "read_pieces",
     "read_records",
     "read_test_part",
@@ -79,8 +92,10 @@ __all__ = [
     "split",
     "split_bounds",
     "split_off",
+    "split_pairs",
     "take_split",
     "window_starts",
+    "with_references",
     "with_splits",
     "write_token_file",
 ]

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from jaxseq.data.bucketing import BucketPlan, rows_of_batch
 from jaxseq.data.lengths import length_report
-from jaxseq.data.shuffling import shuffled
 from jaxseq.data.windows import require_positive
 from jaxseq.errors import InputError
 
@@ -119,76 +119,51 @@ class ExampleLoader:
         self._ids = sequences.ids if len(sequences.ids) else np.zeros(1, np.int32)  # there must be one to point at
         self._starts, self._counts = np.asarray(sequences.offsets[:-1]), sequences.lengths
         self._padding, self._truncating = padding, truncating
-        self._shuffle, self._seed = shuffle, seed
         choice = np.unique(np.asarray(lengths, np.int64))
         self._longest = int(choice[-1])
-        self._bucket = np.minimum(np.searchsorted(choice, self._counts), len(choice) - 1)
-        rows = [_rows(int(length), batch_size, batch_tokens, multiple) for length in choice]
-        self._plan = _plan(np.bincount(self._bucket, minlength=len(choice)), choice.tolist(), rows, pad)
-        if not self._plan:
+        buckets = np.minimum(np.searchsorted(choice, self._counts), len(choice) - 1)
+        self._choice = choice.tolist()
+        rows = [
+            rows_of_batch(length, batch_size, batch_tokens, multiple, shape=f"length {length}")
+            for length in self._choice
+        ]
+        self._plan = BucketPlan(buckets, rows, shuffle=shuffle, seed=seed, pad=pad)
+        if not self._plan.cuts:
             raise InputError(
                 f"a batch of {rows[-1]} examples is more than the {self.examples} there are: "
                 "lower --data.batch-size or add texts"
             )
-        self.steps_per_epoch = len(self._plan)
-        self.lengths = tuple(sorted({cut.length for cut in self._plan}))
-        self.shapes = tuple(sorted({(cut.rows, cut.length) for cut in self._plan}, key=lambda shape: shape[1]))
-        self.batch_size = max(cut.rows for cut in self._plan)
+        self.steps_per_epoch = len(self._plan.cuts)
+        self.shapes = tuple((rows[bucket], self._choice[bucket]) for bucket in self._plan.used)
+        self.lengths = tuple(length for _, length in self.shapes)
+        self.batch_size = max(size for size, _ in self.shapes)
         self.uniform = len(self.shapes) == 1
-        self._any_order = self.lengths == (self._longest,)
-        self._order: tuple[int, np.ndarray] | None = None
 
     def __call__(self, step: int) -> LabelledBatch:
-        cut, examples = self._locate(step)
+        cut, examples = self._plan(step)
         missing = cut.rows - len(examples)
         starts, counts = self._starts[examples], self._counts[examples]
         labels = self._labels[examples]
         if missing:
             starts, counts, labels = (np.pad(array, (0, missing)) for array in (starts, counts, labels))
-        inputs, mask = self._cells(starts, counts, cut.length)
+        inputs, mask = self._cells(starts, counts, self._choice[cut.bucket])
         return LabelledBatch(inputs, mask, labels, np.arange(cut.rows) < len(examples))
 
     def rows(self, step: int) -> np.ndarray:
         """Which examples a batch holds: [n] int64 numbers, n the batch's rows that are valid, which come first."""
-        return self._locate(step)[1]
+        return self._plan(step)[1]
 
     @property
     def left_out(self) -> str:
         """Examples short of a batch, and the tokens that truncation leaves out, in words; empty where all is read."""
         parts = []
-        if short := self.examples - self._plan[-1].stop:
-            which = "other ones each time" if self._shuffle else "the last"
-            parts.append(f"{short:,} of {self.examples:,} examples (fewer than a batch; {which})")
+        if short := self._plan.short:
+            parts.append(f"{short:,} of {self.examples:,} examples (fewer than a batch; {self._plan.which_short})")
         report = length_report(self._counts, self._longest)
         if lost := report.tokens_left_out:
             which = f"{report.truncated:,} texts are longer than {self._longest:,}"
             parts.append(f"{lost:,} of {int(self._counts.sum()):,} tokens ({which})")
         return ", ".join(parts)
-
-    def _locate(self, step: int) -> tuple["_Cut", np.ndarray]:
-        if step < 0:
-            raise ValueError(f"step is {step}: steps count from 0")
-        epoch, index = divmod(step, self.steps_per_epoch)
-        if self._shuffle and len(self.lengths) > 1:
-            # Twice the epoch and one more is another order than that of the examples.
-            at = np.array([index])
-            index = int(shuffled(at, count=self.steps_per_epoch, seed=self._seed, epoch=2 * epoch + 1)[0])
-        cut = self._plan[index]
-        return cut, self._in_order(epoch, cut.start, cut.stop)
-
-    def _in_order(self, epoch: int, start: int, stop: int) -> np.ndarray:
-        """The examples at these positions of an epoch in which the lengths follow each other: [n] int64."""
-        epoch = epoch if self._shuffle else 0
-        if self._any_order and self._shuffle:
-            return shuffled(np.arange(start, stop), count=self.examples, seed=self._seed, epoch=2 * epoch)
-        kept = self._order  # that of the last epoch asked for: taking it again must give the same
-        if kept is None or kept[0] != epoch:
-            order = np.arange(self.examples)
-            if self._shuffle:
-                order = shuffled(order, count=self.examples, seed=self._seed, epoch=2 * epoch)
-            kept = epoch, order[np.argsort(self._bucket[order], kind="stable")]
-            self._order = kept
-        return kept[1][start:stop]
 
     def _cells(self, starts: np.ndarray, counts: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and mask [b, t] of the sequences that begin at `starts` [b] and have `counts` [b] tokens."""
@@ -206,45 +181,3 @@ class ExampleLoader:
         inputs = self._ids[positions].astype(np.int32, copy=False)
         inputs *= mask
         return inputs, mask
-
-
-class _Cut(NamedTuple):
-    """A batch: positions in the order of an epoch, and its shape."""
-
-    start: int
-    stop: int
-    rows: int
-    length: int
-
-
-def _rows(length: int, batch_size: int | None, batch_tokens: int | None, multiple: int) -> int:
-    if (batch_size is None) == (batch_tokens is None):
-        raise ValueError("give batch_size or batch_tokens, one of them")
-    require_positive(multiple=multiple)
-    if batch_size is not None:
-        require_positive(batch_size=batch_size)
-        if batch_size % multiple:
-            raise InputError(f"batch_size is {batch_size}: give a multiple of {multiple}")
-        return batch_size
-    assert batch_tokens is not None
-    rows = batch_tokens // length // multiple * multiple
-    if rows == 0:
-        raise InputError(
-            f"batch_tokens is {batch_tokens}: {multiple} of length {length} need {multiple * length}, "
-            "give as many or lower the length"
-        )
-    return rows
-
-
-def _plan(counts: np.ndarray, lengths: Sequence[int], rows: Sequence[int], pad: bool) -> list[_Cut]:
-    """The batches of an epoch, from short to long; `counts` [k] are the examples of each length."""
-    cuts: list[_Cut] = []
-    start = end = 0
-    for length, size, count in zip(lengths, rows, counts.tolist(), strict=True):
-        end += count
-        while end - start >= size:
-            cuts.append(_Cut(start, start + size, size, length))
-            start += size
-    if pad and start < end:
-        cuts.append(_Cut(start, end, rows[-1], lengths[-1]))
-    return cuts

@@ -65,11 +65,14 @@ def choose_lengths(
     if longest is not None:
         rounded = np.minimum(rounded, longest)
     candidates, rows = np.unique(rounded, return_counts=True)
-    return _least_padding(candidates, rows, count) if len(candidates) else (top,)
+    if not len(candidates):
+        return (top,)
+    return tuple(candidates[cheapest_cuts(candidates, rows, count)].tolist())
 
 
-def _least_padding(candidates: np.ndarray, rows: np.ndarray, count: int) -> tuple[int, ...]:
-    """Which of ascending `candidates` [m] to keep, the last one included, so that `rows` [m] take the fewest cells.
+def cheapest_cuts(candidates: np.ndarray, rows: np.ndarray, count: int) -> list[int]:
+    """Which of ascending `candidates` [m] to keep, at most `count` with the last one, so that `rows` [m] take the
+    fewest cells: their places.
 
     Shortest paths with at most `count` edges: the edge from i to j stands for the rows above i padded to candidate j.
     """
@@ -87,4 +90,4 @@ def _least_padding(candidates: np.ndarray, rows: np.ndarray, count: int) -> tupl
     for previous in reversed(came_from):
         at = int(previous[at])
         kept.append(at)
-    return tuple(int(candidates[at - 1]) for at in reversed(kept))
+    return [at - 1 for at in reversed(kept)]

@@ -4,7 +4,7 @@
 - `.tsv` (and `.txt` where a table is asked for) has tabs and no quoting: a double quote is a character like any other,
   a field holds neither tabs nor line ends.
 - `.jsonl`, `.ndjson` and `.json` have one object on each line.
-The first line of the first two names the columns.
+The first line of the first two names the columns, unless they are given by their numbers.
 """
 
 import csv
@@ -93,6 +93,32 @@ def read_rows(lines: Iterator[str], *, kind: Kind, place: str, columns: Mapping[
             raise InputError(
                 f"{place}, line {line} has {_counted(len(fields), 'field')}, the first line names "
                 f"{_counted(len(header), 'column')}: repair the line or leave it out"
+            )
+        else:
+            yield Row(line, [fields[index] for index in at])
+
+
+def read_numbered_rows(lines: Iterator[str], *, kind: Kind, place: str, columns: Mapping[str, str]) -> Iterator[Row]:
+    """The records of a table whose first line is a record, too, of comma- or tab-separated values.
+
+    Args:
+        lines, kind, place: as of `read_rows`.
+        columns: the numbers of the columns to read, from 1, by the options that give them. A record may have more.
+
+    Raises:
+        InputError: a number is 0, or a record has fewer columns; its line is named.
+    """
+    at = [int(number) - 1 for number in columns.values()]
+    if -1 in at:
+        raise InputError(f"{list(columns)[at.index(-1)]} is 0: columns are numbered from 1")
+    for line, fields in _csv_rows(lines, place) if kind == "csv" else _tsv_rows(lines):
+        if not fields:
+            yield Row(line, None)
+        elif len(fields) <= max(at):
+            option = list(columns)[at.index(max(at))]
+            raise InputError(
+                f"{place}, line {line} has {_counted(len(fields), 'column')}, and {option} is {max(at) + 1}: repair "
+                "the line, leave it out, or give another column"
             )
         else:
             yield Row(line, [fields[index] for index in at])

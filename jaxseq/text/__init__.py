@@ -8,6 +8,7 @@ from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
 from jaxseq.text.morphemes import Morpheme, tag, tag_texts
 from jaxseq.text.normalize import NORMALIZERS
+from jaxseq.text.pair_tokenizers import PairTokenizers
 from jaxseq.text.sentencepieces import SentencePieceTokenizer
 from jaxseq.text.splitters import FILTERS, SPLITTERS
 from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
@@ -34,6 +35,7 @@ __all__ = [
     "Morpheme",
     "MorphemeTokenizer",
     "NORMALIZERS",
+    "PairTokenizers",
     "SPLITTERS",
     "SentencePieceTokenizer",
     "StreamDecoder",

@@ -1,0 +1,184 @@
+"""Pairs of sequences in batches: from source and target ids, and the number of a step, to that step's batch."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxseq.data.bucketing import BucketPlan, rows_of_batch
+from jaxseq.data.examples import Sequences
+from jaxseq.data.lengths import cheapest_cuts
+from jaxseq.data.windows import require_positive
+from jaxseq.errors import InputError
+
+PairShape = tuple[int, int]
+"""Tokens of a source and of a target."""
+
+
+class PairBatch(NamedTuple):
+    """One step's pairs."""
+
+    source: np.ndarray
+    """[b, s] int32 token ids, the end of a source included; 0 where `source_mask` is False."""
+    source_mask: np.ndarray
+    """[b, s] bool, False on padding; all False on a row without a pair, which fills a batch up."""
+    inputs: np.ndarray
+    """[b, t] int32, a target from its start to its last token; 0 where `mask` is False."""
+    targets: np.ndarray
+    """[b, t] int32, the same from its first token to its end: what follows each input; 0 where `mask` is False."""
+    mask: np.ndarray
+    """[b, t] bool, False behind the end, and all False on a row without a pair."""
+
+
+class PairLoader:
+    """Pairs in batches of few shapes: `loader(step)` is a `PairBatch`, a pure function of the step.
+
+    A pair comes up once in an epoch. Where fewer of a shape are left than a batch has, they go along with the next
+    larger ones. Everything is read whole.
+
+    Args:
+        sources: ids of each source, its end included.
+        targets: ids of each target from its start to its end: one more than a row of its batch has at least.
+        shapes: those that batches can have, each with room for all before it; see `choose_shapes`. The last one has
+            room for every pair.
+        batch_size: rows of a batch; give this or `batch_tokens`.
+        batch_tokens: cells of a batch, padding and both sides counted: shorter pairs come more at a time.
+        multiple: rows are a multiple of this, so that devices can share them.
+        shuffle: draw the order of each epoch from `seed` and the epoch alone; pairs and, where there are several
+            shapes, batches. Without it batches go from short to long, pairs of a shape in their order.
+        pad: fill the last batch of the largest shape up with rows without a pair, so that everything is seen. Without
+            it what is left over there is not seen in that epoch (`left_out` says how many).
+
+    Raises:
+        InputError: a size does not fit, there is no pair, or there are fewer than a batch has, and no `pad`.
+    """
+
+    shapes: tuple[tuple[int, PairShape], ...]
+    """The rows and the shape of batches, ascending, each once."""
+    batch_size: int
+    """The largest b of a batch."""
+    steps_per_epoch: int
+    """Batches in a pass over the pairs; step s belongs to epoch s // steps_per_epoch."""
+    uniform: bool
+    """True promises that every batch has the same shapes."""
+
+    def __init__(
+        self,
+        sources: Sequences,
+        targets: Sequences,
+        *,
+        shapes: Sequence[PairShape],
+        batch_size: int | None = None,
+        batch_tokens: int | None = None,
+        multiple: int = 1,
+        shuffle: bool = True,
+        seed: int = 0,
+        pad: bool = True,
+    ) -> None:
+        self.pairs = len(sources.lengths)
+        if self.pairs == 0:
+            raise InputError("there are no pairs: give --data.source a source that holds some")
+        if len(targets.lengths) != self.pairs or targets.lengths.min() < 2 or sources.lengths.min() < 1:
+            raise ValueError(
+                "each pair has a source of 1 token or more, and a target of its start and its end at least"
+            )
+        self._sources, self._targets = sources, targets
+        self._counts = targets.lengths - 1  # inputs and targets are the same ids, shifted by one here and nowhere else
+        buckets = _buckets(shapes, sources.lengths, self._counts)
+        self._shapes = tuple(shapes)
+        rows = [
+            rows_of_batch(s + t, batch_size, batch_tokens, multiple, shape=f"{s} and {t} tokens") for s, t in shapes
+        ]
+        self._plan = BucketPlan(buckets, rows, shuffle=shuffle, seed=seed, pad=pad)
+        if not self._plan.cuts:
+            raise InputError(
+                f"a batch of {rows[-1]} pairs is more than the {self.pairs} there are: "
+                "lower --data.batch-size or --data.batch-tokens, or add pairs"
+            )
+        self.steps_per_epoch = len(self._plan.cuts)
+        self.shapes = tuple((rows[bucket], self._shapes[bucket]) for bucket in self._plan.used)
+        self.batch_size = max(size for size, _ in self.shapes)
+        self.uniform = len(self.shapes) == 1
+
+    def __call__(self, step: int) -> PairBatch:
+        cut, pairs = self._plan(step)
+        s, t = self._shapes[cut.bucket]
+        counts = self._counts[pairs]
+        source, source_mask = _cells(
+            self._sources.ids, self._sources.offsets[pairs], self._sources.lengths[pairs], cut.rows, s
+        )
+        starts = self._targets.offsets[pairs]
+        inputs, mask = _cells(self._targets.ids, starts, counts, cut.rows, t)
+        targets, _ = _cells(self._targets.ids, starts + 1, counts, cut.rows, t)
+        return PairBatch(source, source_mask, inputs, targets, mask)
+
+    def rows(self, step: int) -> np.ndarray:
+        """Which pairs a batch holds: [n] int64 numbers, n the batch's rows that have one, which come first."""
+        return self._plan(step)[1]
+
+    @property
+    def left_out(self) -> str:
+        """Pairs short of a batch, in words; empty where all are read."""
+        if not (short := self._plan.short):
+            return ""
+        return f"{short:,} of {self.pairs:,} pairs (fewer than a batch; {self._plan.which_short})"
+
+    @property
+    def padding(self) -> float:
+        """The share of an epoch's cells that is padding, rows without a pair included."""
+        cells = sum(cut.rows * sum(self._shapes[cut.bucket]) for cut in self._plan.cuts)
+        read = self._sources.lengths.sum() + self._counts.sum()
+        return 1.0 - float(read) * (1 - self._plan.short / self.pairs) / cells
+
+
+def choose_shapes(
+    source_lengths: np.ndarray, target_lengths: np.ndarray, *, count: int, multiple: int = 4
+) -> tuple[PairShape, ...]:
+    """At most `count` shapes, each with room for all before it, in which pairs of so many tokens [n] have little
+    padding; the last one has room for every pair.
+
+    Pairs are put in order by the longer of their sides, each measured by how long that side is on average; a shape
+    holds all pairs up to a place in this order, and the places are those that leave the fewest cells (`cheapest_cuts`).
+
+    Args:
+        multiple: lengths are multiples of this, but for those of the longest pairs.
+
+    Raises:
+        InputError: a size is not above 0.
+    """
+    require_positive(count=count, multiple=multiple)
+    sides = [np.maximum(np.asarray(lengths, np.int64), 1) for lengths in (source_lengths, target_lengths)]
+    if not len(sides[0]):
+        return ((1, 1),)
+    longer = np.maximum(*(side / side.mean() for side in sides))
+    order = np.argsort(longer, kind="stable")
+    most = np.stack([np.maximum.accumulate(side[order]) for side in sides], axis=1)
+    rounded = np.minimum(-(-most // multiple) * multiple, most[-1])
+    shapes, rows = np.unique(rounded, axis=0, return_counts=True)  # ascending in both, as both accumulate
+    return tuple((int(s), int(t)) for s, t in shapes[cheapest_cuts(shapes.sum(axis=1), rows, count)])
+
+
+def _buckets(shapes: Sequence[PairShape], source_lengths: np.ndarray, target_lengths: np.ndarray) -> np.ndarray:
+    """The number [k] of the first shape that has room for each pair."""
+    table = np.asarray(shapes, np.int64).reshape(-1, 2)
+    if not len(table) or table.min() < 1 or (np.diff(table, axis=0) < 0).any():
+        raise InputError(f"shapes are {list(shapes)}: give pairs of lengths above 0, each with room for all before it")
+    found = [np.searchsorted(table[:, side], lengths) for side, lengths in enumerate((source_lengths, target_lengths))]
+    buckets = np.maximum(*found)
+    if (buckets == len(table)).any():
+        at = int(np.flatnonzero(buckets == len(table))[0])
+        raise InputError(
+            f"pair {at + 1:,} has {source_lengths[at]} and {target_lengths[at]} tokens, and the largest shape is "
+            f"{tuple(table[-1].tolist())}: leave it out, or give one that has room for it"
+        )
+    return buckets
+
+
+def _cells(
+    ids: np.ndarray, starts: np.ndarray, counts: np.ndarray, rows: int, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """`counts` [n] ids from `starts` [n] on, and where they are: [rows, length] each, 0 and False elsewhere."""
+    missing = rows - len(starts)
+    mask = np.arange(length) < np.pad(counts, (0, missing))[:, None]
+    positions = (np.pad(starts, (0, missing))[:, None] + np.arange(length)) * mask  # padding points at the first id
+    return ids[positions].astype(np.int32, copy=False) * mask, mask
