@@ -6,6 +6,7 @@ from jaxseq.config.experiment import ExperimentConfig
 from jaxseq.config.kinds import SECTIONS, DataConfig, ModelConfig, TaskConfig, kinds_of, register
 from jaxseq.config.labelled import LabelledConfig
 from jaxseq.config.lines import LinesConfig
+from jaxseq.config.made_up import MadeUpConfig
 from jaxseq.config.models import (
     BagConfig,
     EncoderConfig,
@@ -57,6 +58,7 @@ __all__ = [
     "LabelledConfig",
     "LanguageModelingConfig",
     "LinesConfig",
+    "MadeUpConfig",
     "ModelConfig",
     "NBSVMConfig",
     "NGramConfig",

@@ -8,9 +8,12 @@ from jaxseq.data.labelled_sources import read_labelled, read_test_part
 from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
 from jaxseq.data.line_loader import LineLoader
 from jaxseq.data.loader import RowLoader, WindowLoader
+from jaxseq.data.made_up import make_up
 from jaxseq.data.padding import pad_sequences, padding_mask
-from jaxseq.data.pair_batches import PairBatch, PairLoader, PairShape, choose_shapes
+from jaxseq.data.pair_batches import PairBatch, PairLoader
+from jaxseq.data.pair_shapes import PairShape, choose_shapes, with_room
 from jaxseq.data.pair_splits import Referenced, pairs_fingerprint, split_pairs, with_references
+from jaxseq.data.pair_tokens import PairTokens, encode_pairs
 from jaxseq.data.pairs import Pairs, PairSource, read_named_pairs, read_pairs
 from jaxseq.data.records import open_records, read_records, record_format
 from jaxseq.data.sources import read_documents, read_pieces, source_fingerprint
@@ -46,6 +49,7 @@ __all__ = [
     "PairLoader",
     "PairShape",
     "PairSource",
+    "PairTokens",
     "Pairs",
     "Referenced",
     "RowLoader",
@@ -61,6 +65,7 @@ __all__ = [
     "choose_shapes",
     "class_ids",
     "contiguous_rows",
+    "encode_pairs",
     "find_classes",
     "forecast_windows",
     "forecast_windows_of",
@@ -71,6 +76,7 @@ __all__ = [
     "labelled_fingerprint",
     "length_report",
     "lines_of",
+    "make_up",
     "next_token_windows",
     "open_records",
     "open_token_file",
@@ -96,6 +102,7 @@ __all__ = [
     "take_split",
     "window_starts",
     "with_references",
+    "with_room",
     "with_splits",
     "write_token_file",
 ]

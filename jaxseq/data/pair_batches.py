@@ -7,12 +7,8 @@ import numpy as np
 
 from jaxseq.data.bucketing import BucketPlan, rows_of_batch
 from jaxseq.data.examples import Sequences
-from jaxseq.data.lengths import cheapest_cuts
-from jaxseq.data.windows import require_positive
+from jaxseq.data.pair_shapes import PairShape, buckets_of
 from jaxseq.errors import InputError
-
-PairShape = tuple[int, int]
-"""Tokens of a source and of a target."""
 
 
 class PairBatch(NamedTuple):
@@ -84,7 +80,7 @@ class PairLoader:
             )
         self._sources, self._targets = sources, targets
         self._counts = targets.lengths - 1  # inputs and targets are the same ids, shifted by one here and nowhere else
-        buckets = _buckets(shapes, sources.lengths, self._counts)
+        buckets = buckets_of(shapes, sources.lengths, self._counts)
         self._shapes = tuple(shapes)
         rows = [
             rows_of_batch(s + t, batch_size, batch_tokens, multiple, shape=f"{s} and {t} tokens") for s, t in shapes
@@ -129,49 +125,6 @@ class PairLoader:
         cells = sum(cut.rows * sum(self._shapes[cut.bucket]) for cut in self._plan.cuts)
         read = self._sources.lengths.sum() + self._counts.sum()
         return 1.0 - float(read) * (1 - self._plan.short / self.pairs) / cells
-
-
-def choose_shapes(
-    source_lengths: np.ndarray, target_lengths: np.ndarray, *, count: int, multiple: int = 4
-) -> tuple[PairShape, ...]:
-    """At most `count` shapes, each with room for all before it, in which pairs of so many tokens [n] have little
-    padding; the last one has room for every pair.
-
-    Pairs are put in order by the longer of their sides, each measured by how long that side is on average; a shape
-    holds all pairs up to a place in this order, and the places are those that leave the fewest cells (`cheapest_cuts`).
-
-    Args:
-        multiple: lengths are multiples of this, but for those of the longest pairs.
-
-    Raises:
-        InputError: a size is not above 0.
-    """
-    require_positive(count=count, multiple=multiple)
-    sides = [np.maximum(np.asarray(lengths, np.int64), 1) for lengths in (source_lengths, target_lengths)]
-    if not len(sides[0]):
-        return ((1, 1),)
-    longer = np.maximum(*(side / side.mean() for side in sides))
-    order = np.argsort(longer, kind="stable")
-    most = np.stack([np.maximum.accumulate(side[order]) for side in sides], axis=1)
-    rounded = np.minimum(-(-most // multiple) * multiple, most[-1])
-    shapes, rows = np.unique(rounded, axis=0, return_counts=True)  # ascending in both, as both accumulate
-    return tuple((int(s), int(t)) for s, t in shapes[cheapest_cuts(shapes.sum(axis=1), rows, count)])
-
-
-def _buckets(shapes: Sequence[PairShape], source_lengths: np.ndarray, target_lengths: np.ndarray) -> np.ndarray:
-    """The number [k] of the first shape that has room for each pair."""
-    table = np.asarray(shapes, np.int64).reshape(-1, 2)
-    if not len(table) or table.min() < 1 or (np.diff(table, axis=0) < 0).any():
-        raise InputError(f"shapes are {list(shapes)}: give pairs of lengths above 0, each with room for all before it")
-    found = [np.searchsorted(table[:, side], lengths) for side, lengths in enumerate((source_lengths, target_lengths))]
-    buckets = np.maximum(*found)
-    if (buckets == len(table)).any():
-        at = int(np.flatnonzero(buckets == len(table))[0])
-        raise InputError(
-            f"pair {at + 1:,} has {source_lengths[at]} and {target_lengths[at]} tokens, and the largest shape is "
-            f"{tuple(table[-1].tolist())}: leave it out, or give one that has room for it"
-        )
-    return buckets
 
 
 def _cells(

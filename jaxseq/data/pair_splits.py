@@ -41,7 +41,7 @@ def split_pairs(pairs: Pairs, shares: Sequence[float]) -> dict[str, Pairs]:
         keys[group] = min(keys.get(group, least), least)
     bounds = np.cumsum(shares)
     bounds[np.flatnonzero(shares)[-1] :] = 1.0  # whatever the sum is rounded to
-    split_of = {group: int(np.searchsorted(bounds, _place(key), side="right")) for group, key in keys.items()}
+    split_of = {group: int(np.searchsorted(bounds, place_of(key), side="right")) for group, key in keys.items()}
     numbers = np.array([split_of[group] for group in groups])
     parts = {}
     for number, (name, share) in enumerate(zip(SPLITS, shares, strict=True)):
@@ -83,7 +83,7 @@ def _same(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(text.casefold().split()))
 
 
-def _place(key: str) -> float:
+def place_of(key: str) -> float:
     """From 0 to below 1, evenly, by a hash."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest()) / 2**48
 

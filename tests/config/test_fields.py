@@ -41,6 +41,8 @@ TOGETHER: dict[str, dict[str, Any]] = {
     "data.max_words": {"tokenizer": "word"},
     "optimizer.row_cap": {"rows": True},
 }
+TOGETHER |= {f"data.source_{name}": {"source_tokenizer": "word"} for name in ("pieces", "max_words", "min_count")}
+TOGETHER |= {"data.least": {"most": 1_000}}
 TOGETHER |= {"model.shortest": {"longest": 64}, "model.longest": {"shortest": 1}}
 
 
