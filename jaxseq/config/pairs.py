@@ -43,9 +43,12 @@ class PairsConfig(PairedConfig, SplitsConfig):
             source, target = getattr(self, f"{name}source"), getattr(self, f"{name}target")
             if target and not source:
                 raise refuse(f"data.{name}target", target, f"give the sentences it translates by data.{name}source")
+            if source and self.target and not target:
+                raise refuse(f"data.{name}target", target, f"name the translations of data.{name}source")
         if self.source_column == self.target_column:
             raise refuse("data.target_column", self.target_column, "the source stands there, give another column")
 
     def elsewhere(self, source: str) -> Self:
         """As `DataConfig.elsewhere`: the other data are a table of pairs."""
-        return replace(super().elsewhere(source), target="", validation_target="", test_target="")
+        others = {f"{name}{side}": "" for name in ("validation_", "test_") for side in ("source", "target")}
+        return replace(self, source=source, target="", **others)

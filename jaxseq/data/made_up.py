@@ -23,8 +23,8 @@ def make_up(
 
     "reverse" and "sort" have sources of `least` to `most` letters, the first `letters` of the alphabet, and as targets
     these from the last to the first, or in the order of the alphabet; "add" has two numbers of so many digits, and
-    their sum. Every length is drawn as often as another. To which split a source belongs follows from a hash of it, so that
-    none is in two; within a split it may come up again.
+    their sum. Every length is drawn as often as another. To which split a source belongs follows from a hash of it,
+    so that none is in two; within a split it may come up again.
 
     Raises:
         InputError: there is no such exercise, or no source of this split is found among so few that are possible.

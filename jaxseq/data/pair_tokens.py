@@ -51,9 +51,9 @@ class PairTokens(NamedTuple):
             return ""
         at = int(out[0])
         return (
-            f"{len(out):,} of {len(self.source_lengths):,} pairs have more than {source_length} tokens in the source or "
-            f"{target_length} in the target and are left out of training, the first one pair {at + 1:,} with "
-            f"{self.source_lengths[at]} and {self.target_lengths[at]}"
+            f"{len(out):,} of {len(self.source_lengths):,} pairs are left out of training, which have more than "
+            f"{source_length} tokens in the source or {target_length} in the target; the first one, pair {at + 1:,}, "
+            f"has {self.source_lengths[at]} and {self.target_lengths[at]}"
         )
 
     def overview(self) -> str:

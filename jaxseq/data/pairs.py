@@ -72,7 +72,7 @@ def read_named_pairs(where: PairSource, *, poll: Poll = never) -> dict[str, Pair
         key = PurePath(name).name.split(".")[0]
         if key in found:
             raise InputError(
-                f"{shown(where.source)} stands for two files {shown(key)!r}: give them different names, as their "
+                f"{shown(where.source)} stands for two files {shown(key)}: give them different names, as their "
                 "figures are told by these"
             )
         found[key] = _read(where, [(name, pairs)])
