@@ -23,8 +23,10 @@ from jaxseq.config import (
     LabelledConfig,
     LanguageModelingConfig,
     LinesConfig,
+    MadeUpConfig,
     NBSVMConfig,
     NGramConfig,
+    PairsConfig,
     RNNConfig,
     TextVectorsConfig,
     TrainConfig,
@@ -45,6 +47,8 @@ READ_BY_RUNS = (
     *(WordVectorsConfig, TextVectorsConfig, VectorsConfig),
     *kinds_of("optimizer").values(),
 )
+WITHOUT_A_RUN = (PairsConfig, MadeUpConfig)
+"""Sections that no task reads so far."""
 BODIES = {RNNConfig: Recurrent, TransformerConfig: Transformer, BagConfig: Bag, EncoderConfig: TransformerEncoder}
 BODIES[WindowBagConfig] = WindowBag
 TINY = [
@@ -164,5 +168,5 @@ def test_a_body_has_the_fields_and_defaults_of_its_section_and_reads_them(sectio
 def test_the_sections_and_their_kinds_are_all_that_an_experiment_has():
     kinds = {kind for section in SECTIONS for kind in kinds_of(section).values()}
     kinds = {kind for kind in kinds if kind.__module__.startswith("jaxseq.")}  # other tests have registered theirs
-    assert {*kinds, TrainConfig} == {*READ_BY_RUNS, *BODIES}
+    assert {*kinds, TrainConfig} == {*READ_BY_RUNS, *BODIES, *WITHOUT_A_RUN}
     assert {field.name for field in dataclasses.fields(ExperimentConfig)} == {"name", *SECTIONS, "train"}

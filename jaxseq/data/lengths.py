@@ -60,7 +60,7 @@ def choose_lengths(
     needed = np.maximum(np.asarray(lengths, np.int64), 1)
     top = int(needed.max(initial=1)) if longest is None else longest
     needed = np.minimum(needed, top)
-    grid = multiple * max(1, -(-top // (multiple * _CANDIDATES)))
+    grid = coarse_multiple(top, multiple)
     rounded = -(-needed // grid) * grid
     if longest is not None:
         rounded = np.minimum(rounded, longest)
@@ -68,6 +68,11 @@ def choose_lengths(
     if not len(candidates):
         return (top,)
     return tuple(candidates[cheapest_cuts(candidates, rows, count)].tolist())
+
+
+def coarse_multiple(longest: int, multiple: int) -> int:
+    """`multiple`, or as much more as there are over 256 of up to `longest`."""
+    return multiple * max(1, -(-longest // (multiple * _CANDIDATES)))
 
 
 def cheapest_cuts(candidates: np.ndarray, rows: np.ndarray, count: int) -> list[int]:

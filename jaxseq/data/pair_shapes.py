@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxseq.data.lengths import cheapest_cuts
+from jaxseq.data.lengths import cheapest_cuts, coarse_multiple
 from jaxseq.data.windows import require_positive
 from jaxseq.errors import InputError
 
@@ -22,7 +22,7 @@ def choose_shapes(
     holds all pairs up to a place in this order, and the places are those that leave the fewest cells (`cheapest_cuts`).
 
     Args:
-        multiple: lengths are multiples of this, but for those of the longest pairs.
+        multiple: lengths are multiples of this, or of more where there are over 256 of, but for those of the longest.
 
     Raises:
         InputError: a size is not above 0.
@@ -34,7 +34,8 @@ def choose_shapes(
     longer = np.maximum(*(side / side.mean() for side in sides))
     order = np.argsort(longer, kind="stable")
     most = np.stack([np.maximum.accumulate(side[order]) for side in sides], axis=1)
-    rounded = np.minimum(-(-most // multiple) * multiple, most[-1])
+    grid = [coarse_multiple(longest, multiple) for longest in most[-1].tolist()]
+    rounded = np.minimum(-(-most // grid) * grid, most[-1])
     shapes, rows = np.unique(rounded, axis=0, return_counts=True)  # ascending in both, as both accumulate
     return tuple((int(s), int(t)) for s, t in shapes[cheapest_cuts(shapes.sum(axis=1), rows, count)])
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +65,7 @@ def with_references(pairs: Pairs) -> list[Referenced]:
     return [Referenced(source, tuple(targets)) for source, targets in found.items()]
 
 
-def pairs_fingerprint(parts: dict[str, Pairs]) -> str:
+def pairs_fingerprint(parts: Mapping[str, Pairs]) -> str:
     """16 hexadecimal digits that change when a sentence, the order or the split of one does, and with nothing else."""
     total = hashlib.sha256()
     for name in sorted(parts):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from jaxseq.data.archives import TARS, shown
 from jaxseq.data.lines import read_lines
 from jaxseq.data.members import Parts, archive_files, file_streams
+from jaxseq.data.pieces import ByteStream
 from jaxseq.data.table_files import open_tables
 from jaxseq.data.tables import Row, filled_rows, read_numbered_rows, read_rows
 from jaxseq.data.text_archives import members_of
@@ -178,7 +179,7 @@ def _line_files(source: str, option: str, encoding: str, poll: Poll) -> Iterator
             yield place, _whole_lines(stream, place, encoding)
 
 
-def _whole_lines(stream, place: str, encoding: str) -> Iterator[str]:
+def _whole_lines(stream: ByteStream, place: str, encoding: str) -> Iterator[str]:
     lines = read_lines(stream, place=place, encoding=encoding)
     return (line.removesuffix("\n").removesuffix("\r") for line in lines)
 

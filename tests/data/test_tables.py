@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxseq.data.tables import read_rows, suffix_of
+from jaxseq.data.tables import read_numbered_rows, read_rows, suffix_of
 from jaxseq.errors import InputError
 
 COLUMNS = {"--data.text-column": "text", "--data.label-column": "label"}
@@ -90,6 +90,19 @@ def test_numbers_of_json_stay_as_they_are_written():
     assert [row.values for row in rows_of(text, "jsonl")] == [["t", "1"], ["5", "1.50"], ["", "true"]]
     digits = "7" * 5000  # more than Python turns into a number
     assert rows_of(f'{{"text": "t", "label": {digits}}}', "jsonl")[0].values == ["t", digits]
+
+
+def test_columns_by_their_numbers_have_no_first_line_of_names():
+    def rows(text, kind, **columns):
+        lines = io.StringIO(text, newline="\n")
+        return [tuple(row) for row in read_numbered_rows(lines, kind=kind, place="t", columns=columns)]
+
+    assert rows('a\t"b\tc\n\nd\te\n', "tsv", one="2", other="1") == [(1, ['"b', "a"]), (2, None), (3, ["e", "d"])]
+    assert rows('a,"b\nc"\nd,e', "csv", one="2") == [(1, ["b\nc"]), (3, ["e"])]
+    with pytest.raises(InputError, match=r"^t, line 2 has 1 column, and other is 3: repair the line, leave it out, or"):
+        rows("a\tb\tc\nd\n", "tsv", one="1", other="3")
+    with pytest.raises(InputError, match=r"^one is 0: columns are numbered from 1$"):
+        rows("a\n", "tsv", one="0")
 
 
 @pytest.mark.parametrize(
