@@ -79,8 +79,9 @@ class PairLoader:
                 "each pair has a source of 1 token or more, and a target of its start and its end at least"
             )
         self._sources, self._targets = sources, targets
+        self._source_counts = sources.lengths
         self._counts = targets.lengths - 1  # inputs and targets are the same ids, shifted by one here and nowhere else
-        buckets = buckets_of(shapes, sources.lengths, self._counts)
+        buckets = buckets_of(shapes, self._source_counts, self._counts)
         self._shapes = tuple(shapes)
         rows = [
             rows_of_batch(s + t, batch_size, batch_tokens, multiple, shape=f"{s} and {t} tokens") for s, t in shapes
@@ -100,9 +101,8 @@ class PairLoader:
         cut, pairs = self._plan(step)
         s, t = self._shapes[cut.bucket]
         counts = self._counts[pairs]
-        source, source_mask = _cells(
-            self._sources.ids, self._sources.offsets[pairs], self._sources.lengths[pairs], cut.rows, s
-        )
+        starts = self._sources.offsets[pairs]
+        source, source_mask = _cells(self._sources.ids, starts, self._source_counts[pairs], cut.rows, s)
         starts = self._targets.offsets[pairs]
         inputs, mask = _cells(self._targets.ids, starts, counts, cut.rows, t)
         targets, _ = _cells(self._targets.ids, starts + 1, counts, cut.rows, t)
@@ -121,9 +121,10 @@ class PairLoader:
 
     @property
     def padding(self) -> float:
-        """The share of an epoch's cells that is padding, rows without a pair included."""
+        """The share of an epoch's cells that is padding, rows without a pair included; where pairs are left out of it,
+        about so much."""
         cells = sum(cut.rows * sum(self._shapes[cut.bucket]) for cut in self._plan.cuts)
-        read = self._sources.lengths.sum() + self._counts.sum()
+        read = self._source_counts.sum() + self._counts.sum()
         return 1.0 - float(read) * (1 - self._plan.short / self.pairs) / cells
 
 
