@@ -1,8 +1,10 @@
 """What decoding asks of a model. It knows no more of models than this, and imports none."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import jax
+import jax.numpy as jnp
 from jax import Array
 
 StepFn = Callable[[Array, Any], tuple[Array, Any]]
@@ -38,3 +40,46 @@ class AutoregressiveModel(Protocol):
         A pure function of its arguments. In a Linen module it and `decoding_weights` are marked `flax.linen.nowrap`.
         """
         ...
+
+
+class Conditioned(NamedTuple):
+    """The carry of a model that goes on from a source: n = b * k rows, the k of one source side by side."""
+
+    memory: Any
+    """What the source gives: a pytree, leading axis b. Decoding neither changes, copies nor reorders it."""
+    state: Any
+    """The decoder's own carry: a pytree, leading axis n."""
+    attention: Array | None
+    """[n, s] float32: what the token read last looked at, in sum 1, and 0 where the source is masked. None for a model
+    without attention."""
+
+
+class ConditionalModel(Protocol):
+    """A model that goes on from a source; hashable and static as an `AutoregressiveModel` is."""
+
+    def start(self, params: Any, source: Array, *, mask: Array) -> tuple[Any, Array, Conditioned]:
+        """What `decode_step` wants of `params`, then the logits [b, v] of the first token and the carry that comes with
+        them, for source [b, s] int32. Where mask [b, s] is False there is no source.
+        """
+        ...
+
+    def decode_step(self, weights: Any, tokens: Array, carry: Conditioned) -> tuple[Array, Conditioned]:
+        """Logits [n, v] of the token after tokens [n], and the carry. The model finds k = n // b."""
+        ...
+
+
+def take_rows(carry: Any, rows: Array) -> Any:
+    """The carry whose row i is row rows[i] of `carry`; of a `Conditioned` one the memory stays as it is.
+
+    So `rows` [n] must keep those of one source together, and as many for each source.
+    """
+    if isinstance(carry, Conditioned):
+        state, attention = take_rows((carry.state, carry.attention), rows)
+        return Conditioned(carry.memory, state, attention)
+    return jax.tree.map(lambda leaf: leaf[rows], carry)
+
+
+def repeat_rows(carry: Any, count: int) -> Any:
+    """Each row of the carry `count` times, side by side."""
+    leaves = jax.tree.leaves(carry.state if isinstance(carry, Conditioned) else carry)
+    return take_rows(carry, jnp.repeat(jnp.arange(len(leaves[0]), dtype=jnp.int32), count)) if leaves else carry
