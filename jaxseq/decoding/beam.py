@@ -1,5 +1,6 @@
 """What beam search is asked for, checked; and the same as arguments of a compiled function."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+from numpy.typing import ArrayLike as NumPyLike
 from numpy.typing import NDArray
 
 from jaxseq.decoding.filters import Filters, Sampling
@@ -59,6 +61,10 @@ class Beam:
             raise InputError(f"the minimum length is {self.min_length} tokens: give 1 or more, <end> counts")
         if self.no_repeat < 0:
             raise InputError(f"no_repeat is {self.no_repeat}: give a number of tokens above 0, or 0 to allow all")
+
+
+PLAIN_BEAM = Beam()
+"""Five hypotheses wide, ranked by probability."""
 
 
 class Rules(NamedTuple):
@@ -117,6 +123,21 @@ class Rules(NamedTuple):
         return jnp.maximum(*ends)
 
 
+def checked_lengths(max_length: NumPyLike, count: int) -> NDArray[np.int32]:
+    """Maximum lengths [count] int32 from one for each row, or one for all.
+
+    Raises:
+        InputError: there is not one for each row, or one is below 1.
+    """
+    most = np.asarray(max_length)
+    if most.shape not in ((), (count,)):
+        raise InputError(f"maximum lengths of shape {list(most.shape)} do not fit {count} rows: give one a row")
+    most = np.broadcast_to(most, count).astype(np.int32)
+    if most.min() < 1:
+        raise InputError(f"the maximum length of row {most.argmin()} is {most.min()} tokens: give 1 or more")
+    return most
+
+
 class Rows(NamedTuple):
     """What beam search is told of each row; None is what there is not."""
 
@@ -134,10 +155,10 @@ class Rows(NamedTuple):
         cls,
         count: int,
         *,
-        max_length: ArrayLike,
+        max_length: NumPyLike,
         end: int,
         vocabulary_size: int,
-        prefix: "NDArray[np.integer] | list[list[int]] | None" = None,
+        prefix: Sequence[Sequence[int]] | None = None,
         source_mask: ArrayLike | None = None,
     ) -> "Rows":
         """Rows [count], a number being meant for all of them and `prefix` being a list of ids for each.
@@ -146,12 +167,7 @@ class Rows(NamedTuple):
             InputError: a length is below 1 or does not reach to the end of the prefix, a number does not fit that of
                 rows, or a prefix holds `<end>` or what is no token.
         """
-        most = np.asarray(max_length)
-        if most.shape not in ((), (count,)):
-            raise InputError(f"maximum lengths of shape {list(most.shape)} do not fit {count} rows: give one a row")
-        most = np.broadcast_to(most, count).astype(np.int32)
-        if count and most.min() < 1:
-            raise InputError(f"the maximum length of row {most.argmin()} is {most.min()} tokens: give 1 or more")
+        most = checked_lengths(max_length, count)
         if prefix is None:
             return cls(most, None, None, source_mask)
         if len(prefix) != count:

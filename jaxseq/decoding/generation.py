@@ -5,21 +5,16 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
+from jaxseq.decoding.beginning import as_rows, begin, check_length, power_of_two
 from jaxseq.decoding.filters import PLAIN, Filters, Sampling
 from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.decoding.sampling import NO_TOKEN, sample_tokens, usable
 from jaxseq.errors import NonFiniteError
-from jaxseq.sharding import SHARDED, DataParallel
 
-_READ_AT_ONCE = 256
-"""Most tokens of a prompt that one call of the model reads: bounds the memory its logits take."""
-_FEWEST_ROWS = 8
-"""Rows that a device is worth taking for."""
 _FIRST_CHUNK, _LARGEST_CHUNK = 4, 64
 """Tokens in the first chunk of a stream, so that there is something to show at once, and in the largest."""
 
@@ -40,11 +35,11 @@ def generate(
         NonFiniteError: logits that a token must be chosen from are NaN or infinite, or all are -inf. (Single tokens may
             be ruled out with -inf.)
     """
-    rows = _as_rows(prompt)
-    _check_length(length)
-    weights, logits, carry = _begin(model, params, rows)
+    rows = as_rows(prompt)
+    check_length(length)
+    weights, logits, carry = begin(model, params, rows)
     filters = Filters.of(sampling, vocabulary_size=logits.shape[-1])
-    tokens, _, _ = _sample(model, weights, logits, carry, key, 0, length, filters, capacity=_power_of_two(length))
+    tokens, _, _ = _sample(model, weights, logits, carry, key, 0, length, filters, capacity=power_of_two(length))
     tokens = np.asarray(tokens)[:, :length]
     _check_chosen(tokens, prompt)
     return tokens.reshape(*np.shape(prompt)[:-1], length)
@@ -59,9 +54,9 @@ def stream(
         ValueError: as `generate`, at the call, not when the first chunk is asked for.
         NonFiniteError: as `generate`, when the chunk is asked for.
     """
-    rows = _as_rows(prompt)
-    _check_length(length)
-    weights, logits, carry = _begin(model, params, rows)
+    rows = as_rows(prompt)
+    check_length(length)
+    weights, logits, carry = begin(model, params, rows)
     filters = Filters.of(sampling, vocabulary_size=logits.shape[-1])
     return _chunks(model, weights, logits, carry, key, length, filters, prompt)
 
@@ -79,9 +74,9 @@ def next_tokens(
         ValueError: as `generate`, of `count`.
         NonFiniteError: as `generate`, of the logits after the prompt.
     """
-    rows = _as_rows(prompt)
-    _check_length(count)
-    _, logits, _ = _begin(model, params, rows)
+    rows = as_rows(prompt)
+    check_length(count)
+    _, logits, _ = begin(model, params, rows)
     _check_chosen(np.where(usable(logits), 0, NO_TOKEN)[:, None], prompt)
     logits = np.asarray(logits, np.float64)
     probabilities = np.exp(logits - logits.max(-1, keepdims=True))
@@ -115,47 +110,6 @@ def _chunks(
         chunk = min(2 * chunk, _LARGEST_CHUNK)
 
 
-def _begin(model: AutoregressiveModel, params: Any, prompt: NDArray[np.int32]) -> tuple[Any, Array, Any]:
-    """The weights for single steps, and the logits [b, v] and the carry after prompt [b, t].
-
-    The prompt is padded on the left to a length that few compiled functions serve.
-    """
-    rows, length = prompt.shape
-    width = min(_power_of_two(length), _READ_AT_ONCE)
-    padding = -length % width
-    tokens = np.pad(prompt, ((0, 0), (padding, 0))) if padding else prompt
-    mask = np.broadcast_to(np.arange(length + padding) >= padding, tokens.shape)
-    weights, logits, carry = None, jnp.zeros((rows, 0), jnp.float32), None
-    for at in range(0, length + padding, width):
-        part = slice(at, at + width)
-        last = part.stop == length + padding
-        weights, logits, carry = _read(model, params, tokens[:, part], carry, mask[:, part], last=last)
-    if prompt.min() < 0 or prompt.max() >= logits.shape[-1]:
-        raise ValueError(
-            f"the prompt holds tokens from {prompt.min()} to {prompt.max()}, "
-            f"the model knows those from 0 to {logits.shape[-1] - 1}"
-        )
-    return _shared_among_devices(weights, logits, carry)
-
-
-def _shared_among_devices(weights: Any, logits: Array, carry: Any) -> tuple[Any, Array, Any]:
-    """The same, the rows split evenly over the devices where each gets enough of them to be worth it."""
-    parallel = DataParallel.sharing(len(logits), fewest=_FEWEST_ROWS)
-    if parallel.axis is None:
-        return weights, logits, carry
-    return parallel.put(weights), *parallel.put((logits, carry), SHARDED)
-
-
-@partial(jax.jit, static_argnums=0, static_argnames="last")
-def _read(
-    model: AutoregressiveModel, params: Any, tokens: Array, carry: Any, mask: Array, *, last: bool
-) -> tuple[Any, Array, Any]:
-    """The logits [b, v] and the carry after tokens [b, t]; after the last of a prompt, the weights for single steps."""
-    carry = model.initial_carry(len(tokens)) if carry is None else carry
-    logits, carry = model.apply({"params": params}, tokens, carry, mask=mask)
-    return model.decoding_weights(params) if last else None, logits[:, -1], carry
-
-
 @partial(jax.jit, static_argnums=0, static_argnames="capacity")
 def _sample(
     model: AutoregressiveModel,
@@ -173,22 +127,6 @@ def _sample(
     return sample_tokens(step_fn, logits, carry, key, length=capacity, sampling=filters, start=start, count=count)
 
 
-def _as_rows(prompt: ArrayLike) -> NDArray[np.int32]:
-    """`prompt` [b, t] or [t] as [b, t]."""
-    array = np.asarray(prompt)
-    if array.ndim not in (1, 2) or array.size == 0 or not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(
-            f"a prompt of shape {list(array.shape)} and type {array.dtype} cannot be gone on from: "
-            "give token ids [t] or [b, t], one at least"
-        )
-    return array.reshape(-1, array.shape[-1]).astype(np.int32)
-
-
-def _check_length(length: int) -> None:
-    if length < 1:
-        raise ValueError(f"{length} tokens cannot be made: ask for 1 or more")
-
-
 def _check_chosen(tokens: NDArray[np.integer], prompt: ArrayLike, *, before: int = 0) -> None:
     """Raises NonFiniteError where a row of tokens [b, n], `before` of which were made earlier, holds NO_TOKEN."""
     at = (tokens == NO_TOKEN).argmax(axis=1)
@@ -203,8 +141,3 @@ def _check_chosen(tokens: NDArray[np.integer], prompt: ArrayLike, *, before: int
         f"({given} of the prompt, {made} sampled): its training has diverged; take an earlier checkpoint, or train "
         "with a lower learning rate"
     )
-
-
-def _power_of_two(length: int) -> int:
-    """The first power of two that is not below `length`."""
-    return 1 << (length - 1).bit_length()

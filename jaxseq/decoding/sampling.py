@@ -6,7 +6,8 @@ in, and a row neither on the number of rows nor on what the others are, but for 
 arithmetic at another batch size.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,13 +47,7 @@ def sample_tokens(
     """
     rows, size = logits.shape
     filters = Filters.of(sampling, vocabulary_size=size) if isinstance(sampling, Sampling) else sampling
-    noise = None
-    if filters.scale is not None:
-        noise = position_noise(key, rows=rows, start=start, length=length)
-
-    def choose(i: Array | int, logits: Array) -> Array:
-        logits = filter_logits(logits, filters)
-        return likeliest(logits) if noise is None else draw(logits, noise[i])
+    choose = _chooser(filters, key, rows=rows, start=start, length=length)
 
     # Tokens go round, not logits: there is less to carry.
     def body(i: Array, state: tuple[Array, Array, Any]) -> tuple[Array, Array, Any]:
@@ -66,6 +61,92 @@ def sample_tokens(
     made, tokens, carry = jax.lax.fori_loop(1, length if count is None else count, body, (made, first, carry))
     logits, carry = step_fn(tokens, carry)
     return made.T, logits.astype(jnp.float32), carry
+
+
+class Samples(NamedTuple):
+    """Samples that end: each with its tokens up to `<end>`, or to its maximum length."""
+
+    tokens: Array
+    """[b, t] int32, `<end>` among them; the padding id behind."""
+    lengths: Array
+    """[b] int32, `<end>` counts."""
+    log_probabilities: Array
+    """[b] float32: the sum over these tokens, of the model's own distribution, before any filter."""
+    ended: Array
+    """[b] bool: with `<end>`, not cut at the maximum length."""
+
+
+def sample_to_end(
+    step_fn: StepFn,
+    logits: Array,
+    carry: Any,
+    key: Array,
+    *,
+    length: int,
+    sampling: Sampling | Filters,
+    end: Array | int,
+    max_length: Array,
+    padding: Array | int,
+) -> Samples:
+    """Samples each row from logits [b, v] until it has chosen `end`; to be called under jit.
+
+    Its tokens are those that `sample_tokens` makes of the same key. A row that has ended changes no more; where all
+    have, the loop ends.
+
+    Args:
+        length: size of the result's time axis.
+        max_length: most tokens of each row, [b] int32, from 1 to `length`.
+
+    Returns:
+        The samples. Where the logits are not usable a row holds NO_TOKEN and ends.
+    """
+    rows, size = logits.shape
+    filters = Filters.of(sampling, vocabulary_size=size) if isinstance(sampling, Sampling) else sampling
+    choose = _chooser(filters, key, rows=rows, start=0, length=length)
+
+    def add(i: Array | int, logits: Array, samples: Samples, going: Array) -> tuple[Samples, Array]:
+        logits = logits.astype(jnp.float32)
+        tokens = choose(i, logits)
+        chosen = jnp.take_along_axis(logits, jnp.maximum(tokens, 0)[:, None], axis=-1)[:, 0]
+        gains = jnp.minimum(chosen - jax.nn.logsumexp(logits, axis=-1), 0)
+        is_end = going & (tokens == end)
+        lengths = samples.lengths + going
+        samples = Samples(
+            samples.tokens.at[i].set(jnp.where(going, tokens, padding)),
+            lengths,
+            samples.log_probabilities + jnp.where(going, gains, 0),
+            samples.ended | is_end,
+        )
+        return samples, going & ~is_end & (tokens != NO_TOKEN) & (lengths < max_length)
+
+    def body(state: tuple[Array, Samples, Array, Any]) -> tuple[Array, Samples, Array, Any]:
+        i, samples, going, carry = state
+        logits, carry = step_fn(jnp.maximum(samples.tokens[i - 1], 0), carry)
+        return i + 1, *add(i, logits, samples, going), carry
+
+    none = Samples(
+        jnp.full((length, rows), padding, jnp.int32),
+        jnp.zeros(rows, jnp.int32),
+        jnp.zeros(rows, jnp.float32),
+        jnp.zeros(rows, jnp.bool_),
+    )
+    samples, going = add(0, logits, none, jnp.ones(rows, jnp.bool_))
+    state = (jnp.int32(1), samples, going, carry)
+    _, samples, _, _ = jax.lax.while_loop(lambda state: jnp.any(state[2]), body, state)
+    return samples._replace(tokens=samples.tokens.T)
+
+
+def _chooser(
+    filters: Filters, key: Array, *, rows: int, start: Array | int, length: int
+) -> Callable[[Array | int, Array], Array]:
+    """From (i, logits [b, v]) to the tokens [b] at position start + i."""
+    noise = None if filters.scale is None else position_noise(key, rows=rows, start=start, length=length)
+
+    def choose(i: Array | int, logits: Array) -> Array:
+        logits = filter_logits(logits, filters)
+        return likeliest(logits) if noise is None else draw(logits, noise[i])
+
+    return choose
 
 
 def usable(logits: Array) -> Array:

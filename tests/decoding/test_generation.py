@@ -7,7 +7,7 @@ import pytest
 from small_language_models import recurrent_model, transformer_model
 from toy_model import ToyModel, numpy_logits
 
-from jaxseq.decoding import Sampling, generate, generation, next_tokens, stream
+from jaxseq.decoding import Sampling, beginning, generate, generation, next_tokens, stream
 from jaxseq.errors import NonFiniteError
 
 MODEL = ToyModel(23)
@@ -258,10 +258,10 @@ def test_many_rows_are_shared_among_devices_and_come_out_the_same(sampling, monk
     model = recurrent_model(size=23, features=8, embedding=4)
     params = jax.jit(model.init)(jax.random.key(0), np.zeros((1, 1), np.int32))["params"]
     prompt = np.random.default_rng(3).integers(0, 23, (32, 5))
-    _, logits, _ = generation._begin(model, params, prompt)
+    _, logits, _ = beginning.begin(model, params, prompt)
     assert len(logits.sharding.device_set) == min(4, len(jax.devices()))
     shared = generate(model, params, prompt, length=50, key=KEY, sampling=sampling)
-    monkeypatch.setattr(generation, "_FEWEST_ROWS", 1000)
+    monkeypatch.setattr(beginning, "_FEWEST_ROWS", 1000)
     np.testing.assert_array_equal(generate(model, params, prompt, length=50, key=KEY, sampling=sampling), shared)
 
 

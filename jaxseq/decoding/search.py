@@ -1,9 +1,9 @@
 """Beam search as a pure function of logits and a step, on device from the first token to the last.
 
-At every step the hypotheses of a row that go on, up to k, are continued by every token. Ranked by log-probability (of
-equals the one that continues the better hypothesis first, then the higher logit, then the lower id), the k best of these
-candidates are the beam. Those of them that end are found; k that do not end go on, the next best in place of those that
-ended. A row is done where
+At every step the hypotheses of a row that go on, up to k, are continued by every token. The k best of these candidates
+by log-probability are the beam (of equals the one that continues the better hypothesis comes first, then the one with
+the higher logit, then the lower id). Those of them that end are found; k that do not end go on, the next best in place
+of those that ended. A row is done where
 
 - all k of its beam end (with k = 1 that is a greedy search), or those that go on have reached the maximum length;
 - nothing that goes on can score above the last of the n best found: see `Rules.bound`.
@@ -138,7 +138,7 @@ def _advance(
     parents = at // ids.shape[-1]
 
     coverage, covered = None, jnp.zeros((b, places), jnp.float32)
-    if rules.coverage is not None and attention is not None:
+    if rules.coverage is not None and beams.coverage is not None and attention is not None:
         coverage = beams.coverage + attention
         covered = rules.coverage * _coverage(coverage, rows.source_mask)
 
@@ -215,7 +215,7 @@ def _allowed(logits: Array, beams: _Beams, *, no_repeat: int, rules: Rules, rows
 def _forced(
     values: Array, ids: Array, ending: Array, logits: Array, time: Array, rows: Rows
 ) -> tuple[Array, Array, Array]:
-    """The candidates of each hypothesis and its end; where the row is still in its prefix the next token of that alone."""
+    """The candidates of each hypothesis, and its end; inside the prefix of its row the next token of that alone."""
     prefix = jnp.asarray(rows.prefix)
     inside = (time < jnp.asarray(rows.prefix_length))[:, None]
     token = jnp.take(prefix, jnp.minimum(time, prefix.shape[1] - 1), axis=1)[:, None, None]
@@ -233,7 +233,8 @@ def _coverage(coverage: Array, mask: Any) -> Array:
 
 
 def _attention(carry: Any) -> Array:
-    assert isinstance(carry, Conditioned) and carry.attention is not None  # who calls has said so to the person
+    assert isinstance(carry, Conditioned)  # whoever calls has said so to the person
+    assert carry.attention is not None
     return carry.attention.astype(jnp.float32)
 
 

@@ -6,13 +6,12 @@ import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from small_tables import END, LONGEST, SOURCE, VOCABULARY, Table, all_texts, step_of
 
 from jaxseq.decoding.beam import Beam, Rows, Rules
-from jaxseq.decoding.beam_search import SOUND, search
 from jaxseq.decoding.protocol import Conditioned
+from jaxseq.decoding.search import SOUND, search
 
 EVERYTHING = 200
 """More than the 121 hypotheses there are: 3^t that end after t more tokens, 3^4 that are cut."""
