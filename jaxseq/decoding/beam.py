@@ -113,9 +113,9 @@ class Rules(NamedTuple):
     def bound(self, log_probabilities: Array, made: Array, most: Array) -> Array:
         """What no hypothesis [b, ...] can score above once it ends, `made` tokens of at most `most` [b] being made.
 
-        Its log-probability L <= 0 only falls, rounded too, and the coverage penalty is never above 0. The penalties rise
-        or fall all the way, so of L over the penalty of any length that is still possible the highest is that of the
-        shortest or of the longest one, whatever the sign.
+        Its log-probability L <= 0 only falls, rounded too, and the coverage penalty is never above 0. Length penalties
+        rise all the way or fall all the way, so of L over that of any length that is still possible the highest is the
+        one of the shortest or of the longest, whatever the sign.
         """
         shortest = jnp.minimum(jnp.maximum(made + 1, self.min_length), most)
         shape = (-1,) + (1,) * (log_probabilities.ndim - 1)

@@ -100,7 +100,7 @@ def sample_to_end(
 ) -> Samples:
     """A text that goes on from each row of prompt [b, t], or from a prompt [t], then of b = 1.
 
-    Its tokens are those that `generate` makes with the key, up to `<end>`. Arguments, results and errors otherwise as `beam_search`.
+    Its tokens are those that `generate` makes with the key, up to `<end>`. Otherwise as `beam_search`.
     """
     beginning = begin(model, params, as_rows(prompt))
     return _sampled(model, *beginning, end, max_length, key, sampling, padding)
