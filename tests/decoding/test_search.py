@@ -93,7 +93,7 @@ def test_a_beam_as_wide_as_all_hypotheses_finds_what_exhaustive_search_finds(
     spread=st.sampled_from([0.5, 2.0, 8.0]),
 )
 def test_a_certificate_never_lies(seed, alpha, beta, size, shortest, longest, spread):
-    """The j-th hypothesis is certified only where it is the j-th best of all there are (hf#20901 among them)."""
+    """The j-th hypothesis is certified only where it is the j-th best of all there are."""
     beam = Beam(size, size, alpha, beta, shortest)
     hypotheses, tables = found([seed, seed + 1, seed + 2], beam, longest=longest, spread=spread)
     for row, table in enumerate(tables):
@@ -103,6 +103,19 @@ def test_a_certificate_never_lies(seed, alpha, beta, size, shortest, longest, sp
             assert hypotheses.scores[row, place] == pytest.approx(scores[tokens], rel=1e-5, abs=1e-5)
             if hypotheses.certified[row, place]:
                 assert hypotheses.scores[row, place] == pytest.approx(texts[place].score, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize(("alpha", "spread"), [(-8.0, 8.0), (-8.0, 2.0), (3.0, 0.5)])
+def test_the_bound_is_that_of_the_penaltys_sign(alpha, spread):
+    """hf#20901. Among 200 rows are some that show it where the bound of the other sign is taken."""
+    beam = Beam(2, 1, alpha)
+    hypotheses, tables = found(range(200), beam, spread=spread)
+    best = [all_texts(table, beam, longest=LONGEST)[0].tokens for table in tables]
+    is_best = np.array([texts_of(hypotheses, row) == [tokens] for row, tokens in enumerate(best)])
+    certified = hypotheses.certified[:, 0]
+    assert is_best[certified].all()
+    assert certified.any()
+    assert not is_best.all()
 
 
 def test_certificates_are_given_and_withheld_by_narrow_beams():
@@ -132,14 +145,14 @@ def plain_beam_search(table, beam, *, longest):
 
 
 @pytest.mark.parametrize("alpha", [-2.0, 0.0, 0.6, 3.0])
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_a_row_stops_where_going_on_would_find_nothing_better(size, alpha):
+@pytest.mark.parametrize(("size", "spread"), [(1, 2.0), (3, 0.5), (3, 2.0)])
+def test_a_row_stops_where_going_on_would_find_nothing_better(size, spread, alpha):
     """joeynmt#148: not when the best one has ended; xnmt#572: the k best, not the k shortest."""
-    beam = Beam(size, size, alpha)
-    seeds = range(30)
-    hypotheses, tables = found(seeds, beam)
+    beam = Beam(size, 1, alpha)
+    seeds = range(100)
+    hypotheses, tables = found(seeds, beam, spread=spread)
     for row in seeds:
-        expected = plain_beam_search(tables[row], beam, longest=LONGEST)[:size]
+        expected = plain_beam_search(tables[row], beam, longest=LONGEST)[:1]
         assert texts_of(hypotheses, row) == [tokens for tokens, _ in expected]
         np.testing.assert_allclose(hypotheses.scores[row], [score for _, score in expected], rtol=1e-5)
 
