@@ -20,7 +20,7 @@ from jax import Array
 
 from jaxseq.decoding.beam import Rows, Rules
 from jaxseq.decoding.hypotheses import Found, Hypotheses, traced_back
-from jaxseq.decoding.protocol import Conditioned, StepFn, take_rows
+from jaxseq.decoding.protocol import Conditioned, StepFn, repeat_rows, take_rows
 from jaxseq.decoding.top_tokens import top_tokens
 
 SOUND = -1
@@ -93,7 +93,7 @@ def search(
         return (beams.time < capacity) & jnp.any(beams.scores > -jnp.inf)
 
     beams = advance(beams, logits, carry)
-    carry = take_rows(carry, _flat(jnp.zeros_like(beams.made), 1))
+    carry = repeat_rows(carry, size)
     tokens = jnp.zeros((capacity, b, size), jnp.int32).at[0].set(beams.made)
     # The first parents are all 0, the carry being that of k rows by now; each place continues itself.
     beams = beams._replace(parents=jnp.broadcast_to(jnp.arange(size, dtype=jnp.int32), (b, size)))
