@@ -22,6 +22,7 @@ LATE = (
     "tokenizers",
     "sentencepiece",
     "rapidfuzz",
+    "sacrebleu",
     "sklearn",
 )
 PUBLIC = ("text", "data", "ops", "nn", "models", "decoding", "tasks", "runs", "config")

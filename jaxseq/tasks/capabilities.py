@@ -1,11 +1,13 @@
 """What only some tasks can do, each the business of a command."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxseq.decoding.filters import Sampling
 from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.errors import InputError
 from jaxseq.interop.word_vectors import WordVectors
@@ -99,6 +101,94 @@ class Predicts(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class TranslationOptions:
+    """How translations are looked for; None leaves it to the run's configuration.
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+
+    beam: int | None = None
+    """Hypotheses that go on at every step; 1 is a greedy search."""
+    n_best: int = 1
+    """Hypotheses given for each text, best first; at most `beam`, or as many samples."""
+    length_penalty: float | None = None
+    """Of the ranking: above 0 longer hypotheses, below 0 shorter ones."""
+    coverage_penalty: float | None = None
+    """Of the ranking: above 0 hypotheses that have looked at all of the source."""
+    max_length: int | None = None
+    """Tokens of the longest hypothesis."""
+    prefix: str = ""
+    """What every hypothesis begins with."""
+    sampling: Sampling | None = None
+    """Draws hypotheses instead of searching."""
+    seed: int = 0
+    """The same seed draws the same ones."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("beam", self.beam), ("n-best", self.n_best), ("max-length", self.max_length)):
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}: give 1 or more")
+        if self.sampling is not None and self.beam is not None:
+            raise InputError("a beam and sampling are given: choose one of them")
+        if self.sampling is None and self.beam is not None and self.n_best > self.beam:
+            raise InputError(f"n-best is {self.n_best}, above the beam of {self.beam}: lower it, or widen the beam")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed is {self.seed}: give a number from 0 to {2**32 - 1}")
+
+
+class Hypothesis(NamedTuple):
+    """A translation of a text, one of several."""
+
+    text: str
+    score: float
+    """What hypotheses are ranked by, the highest first; of samples the log-probability."""
+    log_probability: float
+    """In nats, of all its tokens, that of its end included."""
+    certified: bool
+    """Whether nothing that the search did not look at can beat it; never so of a sample."""
+    tokens: Sequence[str] = ()
+    """As they were made, one after the other."""
+    attention: NDArray[np.float32] | None = None
+    """[tokens, source tokens]: what each token looked at when it was made; None of a model without attention."""
+
+
+class Translation(NamedTuple):
+    """What a model makes of a text in another language."""
+
+    text: str
+    hypotheses: Sequence[Hypothesis]
+    """Best first; none for a text without words."""
+    unknown: Sequence[str] = ()
+    """Words of the text that the vocabulary does not know."""
+    truncated: bool = False
+    """Whether the text was longer than the model takes, so that its end was left out."""
+    source_tokens: Sequence[str] = ()
+    """What the model read."""
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """Goes on from a source in another language: a record in, a record out."""
+
+    def translate(
+        self,
+        variables: Mapping[str, Any],
+        texts: Iterable[str],
+        *,
+        options: TranslationOptions = TranslationOptions(),
+        poll: Poll = never,
+    ) -> Iterator[Translation]:
+        """A translation for every text, in order.
+
+        Raises:
+            InputError: more hypotheses are asked for than the beam of the configuration holds, the prefix has words
+                that the vocabulary does not know, or the model has no attention, which a coverage penalty reads.
+        """
+        ...
+
+
 @runtime_checkable
 class ScoresTokens(Protocol):
     """Gives each token of a text a probability."""
@@ -167,6 +257,7 @@ class Exports(Protocol):
 COMMANDS: dict[type, tuple[str, str]] = {
     Generates: ("sample", "generates no text"),
     Predicts: ("predict", "predicts nothing of a text"),
+    Translates: ("translate", "translates nothing"),
     ScoresTokens: ("mix", "gives no token a probability"),
     Exports: ("export", "has nothing that other programs read"),
 }
