@@ -10,6 +10,7 @@ COMMANDS = {
     "sample": "sample text from a trained model",
     "evaluate": "measure a trained model on a split",
     "predict": "say what a trained model makes of texts",
+    "translate": "translate texts by a trained model",
     "tag": "find the morphemes of Korean texts",
     "mix": "measure several language models as one",
     "export": "write what a model has learned to a file that others read",
@@ -17,6 +18,7 @@ COMMANDS = {
     "analogy": "find what is to a word as a second one is to a first",
     "score": "hold word vectors against what people say of pairs and analogies",
     "project": "show word vectors in two dimensions, or in TensorBoard",
+    "draw": "draw the codes of positions",
     "compare": "what several runs have measured, and what differs between them",
 }
 _FEWER = "cut the file of vectors to its first lines, those of the most frequent words"
@@ -25,6 +27,8 @@ _SMALLER = {
     "sample": "lower --num-samples",
     "evaluate": "lower --rows, or give a shorter text as --source",
     "predict": "give fewer texts at a time",
+    "translate": "lower --beam, or give fewer texts at a time",
+    "draw": "lower --length or --features",
     "nearest": _FEWER,
     "analogy": _FEWER,
     "score": _FEWER,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from jaxseq import console
 from jaxseq.data.arriving import as_they_come
@@ -11,10 +11,12 @@ from jaxseq.data.records import RecordFormat, open_records
 from jaxseq.data.sources import waits
 from jaxseq.runs.load import load_run
 from jaxseq.signals import Poll, never
-from jaxseq.tasks.capabilities import Prediction, Predicts, capable
+from jaxseq.tasks.capabilities import Capability, Prediction, Predicts, capable
+
+Answer = TypeVar("Answer")
 
 _AHEAD = 4096
-"""Texts that are read before those that came first are predicted."""
+"""Texts that are read before those that came first are answered."""
 
 
 def read_texts(
@@ -50,11 +52,33 @@ def predict_run(
     Raises:
         InputError: the run cannot be read, or its task predicts nothing.
     """
+    task, variables = run_that(Predicts, run_dir, checkpoint=checkpoint)
+    return answered(lambda some: task.predict(variables, some, poll=poll), texts, waiting=waiting)
+
+
+def run_that(
+    capability: type[Capability], run_dir: Path, *, checkpoint: Literal["best", "newest"] = "best"
+) -> tuple[Capability, dict[str, Any]]:
+    """The task of a run, which has the capability, and its variables; what was skipped is told.
+
+    Raises:
+        InputError: the run cannot be read, or its task has not the capability.
+    """
     run = load_run(run_dir, checkpoint=checkpoint)
     for line in run.skipped:
         console.tell(f"skipped a checkpoint: {line}")
-    task = capable(run.task, Predicts, run=run_dir)
+    return capable(run.task, capability, run=run_dir), run.variables
+
+
+def answered(
+    answer: Callable[[Iterable[str]], Iterator[Answer]],
+    texts: Iterable[str],
+    *,
+    waiting: Callable[[], AbstractContextManager[Any]] | None = None,
+) -> Iterator[Answer]:
+    """What `answer` gives for texts, in order; with `waiting`, which is entered while they keep one waiting, for those
+    that have come at once."""
     if waiting is None:
-        return task.predict(run.variables, texts, poll=poll)
+        return answer(texts)
     groups = as_they_come(texts, most=_AHEAD, waiting=waiting)
-    return (made for group in groups for made in task.predict(run.variables, group, poll=poll))
+    return (made for group in groups for made in answer(group))

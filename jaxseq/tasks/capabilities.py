@@ -1,5 +1,6 @@
 """What only some tasks can do, each the business of a command."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -130,6 +131,10 @@ class TranslationOptions:
         for name, value in (("beam", self.beam), ("n-best", self.n_best), ("max-length", self.max_length)):
             if value is not None and value < 1:
                 raise InputError(f"{name} is {value}: give 1 or more")
+        if self.length_penalty is not None and not math.isfinite(self.length_penalty):
+            raise InputError(f"length-penalty is {self.length_penalty}: give a number")
+        if self.coverage_penalty is not None and not 0 <= self.coverage_penalty < math.inf:
+            raise InputError(f"coverage-penalty is {self.coverage_penalty}: give a number above 0, or 0 for none")
         if self.sampling is not None and self.beam is not None:
             raise InputError("a beam and sampling are given: choose one of them")
         if self.sampling is None and self.beam is not None and self.n_best > self.beam:
