@@ -93,7 +93,7 @@ def test_it_is_refused_with_its_name_and_the_remedy(odd, words, told):
         ("evaluate .", ". holds no trained model"),
         ("evaluate . --rows 0", "--rows is 0"),
         ("evaluate . --split held-out", "invalid choice 'held-out'"),
-        ("translate", f"there is no command 'translate': choose {', '.join(COMMANDS)}"),
+        ("interpret", f"there is no command 'interpret': choose {', '.join(COMMANDS)}"),
     ],
 )
 def test_so_is_every_other_command_line_that_cannot_be(odd, words, told):
@@ -183,9 +183,9 @@ def test_vocabularies_and_tokenizer_files_that_cannot_be_are_one_line(pieces, wo
     assert line.endswith("; fetch it again, or give another\n") == ("tokenizer-file" in words)
 
 
-@pytest.mark.parametrize("command", ["tag", "predict"])
+@pytest.mark.parametrize("command", ["tag", "predict", "translate"])
 def test_the_remedy_for_an_encoding_works_as_it_is_said(odd, command):
-    words = {"tag": ["latin.txt"], "predict": ["nowhere", "--file", "latin.txt"]}[command]
+    words = ["latin.txt"] if command == "tag" else ["nowhere", "--file", "latin.txt"]
     code, _, err = jaxseq(command, *words, "--data.encoding", "latin-1", folder=odd)
     assert "--data.encoding" not in err
     assert code == (0 if command == "tag" else 2)  # there is no run
