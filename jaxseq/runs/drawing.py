@@ -24,19 +24,19 @@ def draw_positions(picture: Path, *, length: int, features: int, marked: Sequenc
     Raises:
         InputError: it cannot be drawn or written, or something else has its name.
     """
-    require_place(picture, is_positions_picture, option="--output")
+    require_place(picture, is_positions_picture, command="draw positions", option="--output")
     codes = np.asarray(sinusoidal(jnp.arange(length), features))
     write_atomic(picture, positions_picture(codes, marked=marked, name=picture.name))
 
 
-def require_place(picture: Path, is_ours: Callable[[bytes], bool], *, option: str) -> None:
-    """Refuses a place where something else is than an earlier picture of the same kind.
+def require_place(picture: Path, is_ours: Callable[[bytes], bool], *, command: str, option: str) -> None:
+    """Refuses a place where something else is than an earlier picture of the same kind, drawn by `command`.
 
     Raises:
         InputError: there is.
     """
     if os.path.lexists(picture) and not _is_ours(picture, is_ours):
-        raise InputError(f"{picture} is there and is no picture that this would replace: give another {option}")
+        raise InputError(f"{picture} is there and is none that jaxseq {command} drew: give another {option}")
 
 
 def _is_ours(path: Path, is_ours: Callable[[bytes], bool]) -> bool:

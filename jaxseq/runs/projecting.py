@@ -11,14 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseq.console import escaped_line
-from jaxseq.errors import InputError
 from jaxseq.interop.projector import projector_files
 from jaxseq.interop.word_vectors import WordVectors
-from jaxseq.opening import open_regular
 from jaxseq.ops.distances import unit
 from jaxseq.reporting.projections import Method, project
 from jaxseq.reporting.vector_pictures import is_words_picture, words_picture
 from jaxseq.runs.asking import nearest, unknown
+from jaxseq.runs.drawing import require_place
 from jaxseq.signals import Poll, never
 from jaxseq.storage.atomic import write_atomic, writing
 
@@ -62,8 +61,7 @@ def draw_words(vectors: WordVectors, shown: Placed, picture: Path, *, method: Me
     Raises:
         InputError: it cannot be drawn or written, or something else has its name.
     """
-    if os.path.lexists(picture) and not _is_ours(picture):
-        raise InputError(f"{picture} is there and is none that jaxseq project drew: give another --picture")
+    require_place(picture, is_words_picture, command="project", option="--picture")
     units = np.asarray(unit(jnp.asarray(vectors.vectors[shown.rows])))
     words = [vectors.words[row] for row in shown.rows]
     title = f"{len(words):,} of {len(vectors.words):,} words of {escaped_line(vectors.source)}"
@@ -89,14 +87,6 @@ def write_projector(vectors: WordVectors, shown: Placed, folder: Path, *, poll: 
                     file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        with open_regular(path) as file:
-            return is_words_picture(file.read(1000))
-    except OSError:
-        return False
 
 
 @contextmanager

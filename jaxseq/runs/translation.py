@@ -43,7 +43,7 @@ def require_attention_place(picture: Path) -> None:
     Raises:
         InputError: there is.
     """
-    require_place(picture, is_attention_picture, option="--attention")
+    require_place(picture, is_attention_picture, command="translate", option="--attention")
 
 
 def draw_attention(translation: Translation, picture: Path) -> None:

@@ -16,7 +16,7 @@ def test_positions_are_drawn_where_asked_in_the_place_of_an_earlier_picture_alon
     assert jaxseq(*words, folder=tmp_path).code == 0
     assert (tmp_path / "positions.png").read_bytes() != first
     (tmp_path / "positions.png").write_bytes(b"mine")
-    assert "positions.png is there and is no picture" in refused(*words, folder=tmp_path)
+    assert "positions.png is there and is none that jaxseq draw positions drew" in refused(*words, folder=tmp_path)
 
 
 def test_they_are_those_of_vaswani_et_al_with_a_sine_and_its_cosine_marked(tmp_path, monkeypatch):

@@ -144,7 +144,7 @@ def test_attention_is_drawn_in_the_place_of_an_earlier_picture_alone(folder):
     assert (folder / "out.png").read_bytes() != first
     (folder / "out.png").write_bytes(b"mine")
     message = refused("translate", "runs/line", "ein", "--attention", "out.png", folder=folder)
-    assert "out.png is there and is no picture that this would replace" in message
+    assert "out.png is there and is none that jaxseq translate drew" in message
 
 
 @pytest.mark.parametrize(
