@@ -28,9 +28,9 @@ PIECES = {
     "ops": set(),
 }
 WHOLES = {
-    "nn": {"errors", "ops"},
-    "models": {"errors", "nn", "ops"},
     "decoding": {"errors", "sharding", "text"},
+    "nn": {"decoding", "errors", "ops"},
+    "models": {"errors", "nn", "ops"},
     "metrics": {"errors", "ops"},
     "storage": {"config", "errors", "opening"},
     "interop": {"data", "errors"},

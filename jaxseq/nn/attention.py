@@ -6,7 +6,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Bool, Float
 
 from jaxseq.nn.layers import WEIGHT_SCALE, Linear
-from jaxseq.ops.attention import attend
+from jaxseq.ops.attention import attend, attention_weights
 from jaxseq.ops.dropout import dropout_mask
 from jaxseq.ops.finite import finite_rows, poison
 from jaxseq.ops.positions import Rotation, rotate
@@ -17,6 +17,8 @@ from jaxseq.ops.shapes import Array
 class SelfAttention(nn.Module):
     """Multi-head attention of tokens to tokens of their own row, at or before them.
 
+    Its weights [b, h, t, s] are sown as "weights" where somebody asks for "intermediates".
+
     Parameters: input.kernel [d, 3 d], queries, keys and values side by side, each of them heads side by side, and
     input.bias [3 d]; output.kernel [d, d] and output.bias [d]. Transposed, these are PyTorch's in_proj_weight and
     out_proj.weight.
@@ -25,14 +27,16 @@ class SelfAttention(nn.Module):
         heads: They share d equally.
         bias: Whether there are biases.
         dropout: Rate of dropout on the attention weights.
-        output_scale: Standard deviation of the initial output weights.
+        input_scale: Standard deviation of the initial input weights; None as `Linear` has it.
+        output_scale: The same of the output weights.
         dtype: Type of products; the softmax is float32.
     """
 
     heads: int
     bias: bool = True
     dropout: float = 0.0
-    output_scale: float = WEIGHT_SCALE
+    input_scale: float | None = WEIGHT_SCALE
+    output_scale: float | None = WEIGHT_SCALE
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -59,12 +63,14 @@ class SelfAttention(nn.Module):
         """
         rows, length, features = x.shape
         x, sound = finite_rows(x) if guard else (x, None)
-        projected = _poisoned(Linear(3 * features, bias=self.bias, dtype=self.dtype, name="input")(x), sound)
+        join = Linear(3 * features, bias=self.bias, initial_scale=self.input_scale, dtype=self.dtype, name="input")
+        projected = _poisoned(join(x), sound)
         shape = (rows, length, self.heads, features // self.heads)
         query, key, value = (part.reshape(shape) for part in jnp.split(projected, 3, axis=-1))
         if rotation is not None:
             query, key = rotate(query, rotation), rotate(key, rotation)
         seen, ring = look_up(ring, KeyValues(key, value), placement)
+        sow_weights(self, query, seen.keys, placement.visible)
         factors = None
         if train and self.dropout > 0:
             shape = (rows, self.heads, length, seen.keys.shape[1])
@@ -73,6 +79,13 @@ class SelfAttention(nn.Module):
         gathered, sound = finite_rows(gathered) if guard else (gathered, None)
         output = Linear(features, bias=self.bias, initial_scale=self.output_scale, dtype=self.dtype, name="output")
         return _poisoned(output(gathered), sound), ring
+
+
+def sow_weights(module: nn.Module, query: Array, key: Array, visible: Array | None) -> None:
+    """Leaves the weights of an attention in "intermediates", as "weights", where somebody asks for that collection."""
+    if module.is_mutable_collection("intermediates"):
+        weights = attention_weights(query, key, visible=visible)
+        module.sow("intermediates", "weights", weights, reduce_fn=lambda _, new: new, init_fn=lambda: None)
 
 
 def _poisoned(y: Array, sound: Bool[Array, "b t"] | None) -> Array:

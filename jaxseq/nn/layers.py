@@ -31,19 +31,22 @@ class LayerNorm(nn.Module):
 class Linear(nn.Module):
     """x times kernel [d, features], plus bias [features] with `bias`; products in `dtype`.
 
-    A `transposed` kernel is [features, d]; see `ops.linear`.
+    A `transposed` kernel is [features, d]; see `ops.linear`. It starts normal with deviation `initial_scale`, or for
+    None uniform as Glorot and Bengio (2010) have it.
     """
 
     features: int
     bias: bool = True
     transposed: bool = False
-    initial_scale: float = WEIGHT_SCALE
+    initial_scale: float | None = WEIGHT_SCALE
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: Float[Array, "*n d"]) -> Float[Array, "*n {self.features}"]:
         shape = (self.features, x.shape[-1]) if self.transposed else (x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.normal(self.initial_scale), shape, jnp.float32)
+        scale = self.initial_scale
+        initial = nn.initializers.glorot_uniform() if scale is None else nn.initializers.normal(scale)
+        kernel = self.param("kernel", initial, shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32) if self.bias else None
         return linear(x.astype(self.dtype), kernel, bias, self.transposed)
 

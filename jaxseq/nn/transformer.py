@@ -1,4 +1,7 @@
-"""The pre-norm Transformer block, and what models that stack it have in common."""
+"""The Transformer block, and what models that stack it have in common."""
+
+from collections.abc import Callable
+from typing import Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -17,7 +20,7 @@ from jaxseq.ops.shapes import Array
 
 
 class FeedForward(nn.Module):
-    """Vectors to width, GELU (exact, not its tanh approximation), and back to d.
+    """Vectors to width, the activation (GELU is exact, not its tanh approximation), and back to d.
 
     Parameters: input.kernel [d, width], output.kernel [d, width] (transposed: output first), and with `bias` input.bias
     and output.bias.
@@ -25,14 +28,17 @@ class FeedForward(nn.Module):
 
     width: int
     bias: bool = True
-    output_scale: float = WEIGHT_SCALE
+    activation: Callable[[Array], Array] = gelu
+    input_scale: float | None = WEIGHT_SCALE
+    output_scale: float | None = WEIGHT_SCALE
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: Float[Array, "*n d"], *, guard: bool = True) -> Float[Array, "*n d"]:
         """With `guard` an x that is not finite gives NaN, and no gradient where that of its result is 0."""
         x, sound = finite_rows(x) if guard else (x, None)
-        hidden = gelu(Linear(self.width, bias=self.bias, dtype=self.dtype, name="input")(x))
+        widen = Linear(self.width, bias=self.bias, initial_scale=self.input_scale, dtype=self.dtype, name="input")
+        hidden = self.activation(widen(x))
         output = Linear(
             x.shape[-1],
             bias=self.bias,
@@ -44,20 +50,71 @@ class FeedForward(nn.Module):
         return output(hidden) if sound is None else poison(output(hidden), sound[..., None])
 
 
-class Block(nn.Module):
-    """x + attention(norm(x)), then x + feed_forward(norm(x)): norms first (Xiong et al. 2020).
+class ResidualBlock(nn.Module):
+    """What blocks have in common: branches that are added to a residual stream.
 
-    `dropout` acts on the attention weights and on both branches; the other fields are those of the parts.
+    Attributes:
+        heads: Of the attention.
+        width: Of the feed-forward layer.
+        norm: "pre" is x + branch(norm(x)) (Xiong et al. 2020), "post" is norm(x + branch(x)) (Vaswani et al. 2017).
+        activation: Of the feed-forward layer.
+        dropout: Rate, on the attention weights and on the branches.
+        input_scale, output_scale: Of the projections from the residual stream and back to it, as `Linear` has it.
     """
 
     heads: int
     width: int
+    norm: Literal["pre", "post"] = "pre"
     bias: bool = True
+    activation: Callable[[Array], Array] = gelu
     dropout: float = 0.0
-    output_scale: float = WEIGHT_SCALE
+    input_scale: float | None = WEIGHT_SCALE
+    output_scale: float | None = WEIGHT_SCALE
     dtype: DTypeLike = jnp.float32
 
-    @nn.compact
+    def setup(self) -> None:
+        common = {"bias": self.bias, "dtype": self.dtype}
+        scales = {"input_scale": self.input_scale, "output_scale": self.output_scale}
+        self.attention = SelfAttention(self.heads, dropout=self.dropout, **common, **scales)
+        self.attention_norm = LayerNorm(self.bias)
+        self.feed_forward = FeedForward(self.width, activation=self.activation, **common, **scales)
+        self.feed_forward_norm = LayerNorm(self.bias)
+
+    def _before(self, norm: LayerNorm, x: Array) -> Array:
+        """What a branch takes."""
+        return norm(x) if self.norm == "pre" else x
+
+    def _after(self, norm: LayerNorm, x: Array, branch: Array, train: bool) -> Array:
+        """The stream with what a branch gives."""
+        if train and self.dropout > 0:
+            branch = dropout(branch, self.dropout, self.make_rng("dropout"))
+        return x + branch if self.norm == "pre" else norm(x + branch)
+
+    def attend_to_self(
+        self,
+        x: Float[Array, "b t d"],
+        placement: Placement,
+        ring: KeyValues | None = None,
+        *,
+        rotation: Rotation | None = None,
+        train: bool = False,
+        guard: bool = True,
+    ) -> tuple[Float[Array, "b t d"], KeyValues]:
+        """The stream after the first branch, and its ring; arguments as `SelfAttention` has."""
+        branch, ring = self.attention(
+            self._before(self.attention_norm, x), placement, ring, rotation=rotation, train=train, guard=guard
+        )
+        return self._after(self.attention_norm, x, branch, train), ring
+
+    def transform(self, x: Float[Array, "b t d"], *, train: bool = False, guard: bool = True) -> Float[Array, "b t d"]:
+        """The stream after the last branch, the feed-forward layer."""
+        branch = self.feed_forward(self._before(self.feed_forward_norm, x), guard=guard)
+        return self._after(self.feed_forward_norm, x, branch, train)
+
+
+class Block(ResidualBlock):
+    """Self-attention, then the feed-forward layer."""
+
     def __call__(
         self,
         x: Float[Array, "b t d"],
@@ -69,19 +126,8 @@ class Block(nn.Module):
         guard: bool = True,
     ) -> tuple[Float[Array, "b t d"], KeyValues]:
         """The residual stream after this block, and the block's ring; arguments as `SelfAttention` has."""
-        common = {"bias": self.bias, "output_scale": self.output_scale, "dtype": self.dtype}
-        attention = SelfAttention(self.heads, dropout=self.dropout, name="attention", **common)
-        branch, ring = attention(
-            LayerNorm(self.bias, name="attention_norm")(x), placement, ring, rotation=rotation, train=train, guard=guard
-        )
-        x = x + self._drop(branch, train)
-        branch = FeedForward(self.width, name="feed_forward", **common)(
-            LayerNorm(self.bias, name="feed_forward_norm")(x), guard=guard
-        )
-        return x + self._drop(branch, train), ring
-
-    def _drop(self, x: Array, train: bool) -> Array:
-        return dropout(x, self.dropout, self.make_rng("dropout")) if train and self.dropout > 0 else x
+        x, ring = self.attend_to_self(x, placement, ring, rotation=rotation, train=train, guard=guard)
+        return self.transform(x, train=train, guard=guard), ring
 
 
 def stack_blocks(

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float32
 
 from jaxseq.ops.finite import poison
 from jaxseq.ops.shapes import Array
@@ -11,12 +11,12 @@ from jaxseq.ops.shapes import Array
 def attend(
     query: Float[Array, "b t h k"],
     key: Float[Array, "b s h k"],
-    value: Float[Array, "b s h k"],
+    value: Float[Array, "b s h f"],
     *,
     visible: Bool[Array, "#b #t s"] | None = None,
     factors: Float[Array, "b h t s"] | None = None,
     guard: bool = True,
-) -> Float[Array, "b t h k"]:
+) -> Float[Array, "b t h f"]:
     """Values weighed by softmax(query . key / sqrt(k)).
 
     Args:
@@ -29,7 +29,7 @@ def attend(
     float32; the softmax is float32. Only reverse-mode differentiation is defined.
     """
     if not query.shape[1] or not key.shape[1]:
-        return jnp.zeros_like(query)
+        return jnp.zeros((*query.shape[:3], value.shape[3]), query.dtype)
     if not guard:
         return _attend(query, key, value, visible, factors)
     sound_query = jnp.isfinite(query).all(axis=(2, 3))
@@ -41,6 +41,18 @@ def attend(
     return poison(_attend(query, key, value, visible, factors), sound[..., None, None])
 
 
+def attention_weights(
+    query: Float[Array, "b t h k"],
+    key: Float[Array, "b s h k"],
+    *,
+    visible: Bool[Array, "#b #t s"] | None = None,
+) -> Float32[Array, "b h t s"]:
+    """The weights that `attend` without `factors` gives the values: to be shown, or counted. They have no gradient."""
+    if not key.shape[1]:
+        return jnp.zeros((len(query), query.shape[2], query.shape[1], 0), jnp.float32)
+    return jax.lax.stop_gradient(_weights(query, key, visible))
+
+
 def _product(equation: str, a: Array, b: Array) -> Array:
     return jnp.einsum(equation, a, b, preferred_element_type=jnp.float32)
 
@@ -50,7 +62,8 @@ def _attend(query: Array, key: Array, value: Array, visible: Array | None, facto
     return _forward(query, key, value, visible, factors)[0]
 
 
-def _forward(query, key, value, visible, factors):
+def _weights(query: Array, key: Array, visible: Array | None) -> Array:
+    """[b, h, t, s]: the softmax."""
     scores = _product("bqhk,bshk->bhqs", query, key) * query.shape[-1] ** -0.5
     if visible is not None:
         visible = visible[:, None]
@@ -60,7 +73,11 @@ def _forward(query, key, value, visible, factors):
     else:
         highest = scores.max(axis=-1, keepdims=True)
     weights = jnp.exp(scores - highest)
-    weights = weights / jnp.maximum(weights.sum(axis=-1, keepdims=True), jnp.finfo(jnp.float32).tiny)
+    return weights / jnp.maximum(weights.sum(axis=-1, keepdims=True), jnp.finfo(jnp.float32).tiny)
+
+
+def _forward(query, key, value, visible, factors):
+    weights = _weights(query, key, visible)
     used = (weights if factors is None else weights * factors).astype(value.dtype)
     output = _product("bhqs,bshk->bqhk", used, value).astype(query.dtype)
     return output, (query, key, value, weights, factors)

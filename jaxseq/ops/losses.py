@@ -1,5 +1,6 @@
 """Losses and metrics as sums with their counts."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -67,8 +68,12 @@ def linear_cross_entropy(
     mask: Bool[Array, " n"] | None = None,
     *,
     transposed: bool = False,
+    smoothing: float = 0.0,
 ) -> tuple[Tally, Tally]:
     """`cross_entropy` of features times kernel plus bias; a `transposed` kernel is [v, d].
+
+    With `smoothing` the loss is that of targets whose probability is 1 - smoothing for the word itself, and smoothing
+    shared by all words alike (Szegedy et al. 2016; PyTorch's `label_smoothing`).
 
     The logits of the whole batch never exist: the tokens go by in chunks, where the vocabulary is large and the
     features are narrow its words in blocks, and the gradient is taken on the way forward, while logits are at hand.
@@ -84,10 +89,12 @@ def linear_cross_entropy(
         targets = jnp.where(mask, targets, 0)
     is_narrow = features.shape[1] <= WIDE or features.dtype.itemsize < 4
     if kernel.shape[int(not transposed)] >= LARGE and is_narrow:
-        loss, hits = blockwise_cross_entropy(features, kernel, bias, targets, mask, transposed=transposed)
+        loss, hits = blockwise_cross_entropy(
+            features, kernel, bias, targets, mask, transposed=transposed, smoothing=smoothing
+        )
     else:
         kernel = (kernel.T if transposed else kernel).astype(features.dtype)
-        loss, hits = _fused(features, kernel, bias, targets, mask)
+        loss, hits = _fused(smoothing, features, kernel, bias, targets, mask)
     return Tally(loss, count), Tally(lax.stop_gradient(hits), count)
 
 
@@ -98,7 +105,7 @@ def _hits(logits, highest, targets, target_logits):
     return (target_logits >= highest[..., 0]) & ~is_before.any(axis=-1)
 
 
-def _chunk_loss(kernel, bias, features, targets, mask):
+def _chunk_loss(smoothing, kernel, bias, features, targets, mask):
     """Loss and hits of one chunk, and the gradient of the loss with respect to its logits."""
     logits = jnp.matmul(features, kernel, preferred_element_type=jnp.float32)
     logits = logits if bias is None else logits + bias
@@ -110,15 +117,18 @@ def _chunk_loss(kernel, bias, features, targets, mask):
     losses = jnp.log(sums[:, 0]) + highest[:, 0] - target_logits
     hits = _hits(logits, highest, targets, target_logits)
     d_logits = weights / sums - is_target
+    if smoothing:
+        losses = losses + smoothing * (target_logits - logits.mean(axis=-1))
+        d_logits = d_logits + smoothing * (is_target - 1 / logits.shape[1])
     if mask is not None:
         losses, hits, d_logits = jnp.where(mask, losses, 0), hits & mask, jnp.where(mask[:, None], d_logits, 0)
     return losses.sum(), hits.sum(dtype=jnp.float32), d_logits
 
 
-@jax.custom_vjp
-def _fused(features, kernel, bias, targets, mask):
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _fused(smoothing, features, kernel, bias, targets, mask):
     def step(sums, xs):
-        loss, hits, _ = _chunk_loss(kernel, bias, *xs)
+        loss, hits, _ = _chunk_loss(smoothing, kernel, bias, *xs)
         return (sums[0] + loss, sums[1] + hits), None
 
     sums, _ = over_chunks(step, (jnp.float32(0), jnp.float32(0)), (features, targets, mask), size=CHUNK)
@@ -131,9 +141,9 @@ def _column_sums(x):
     return jnp.ones(len(x), x.dtype) @ x if x.shape[1] >= LARGE else x.sum(0)
 
 
-def _fused_forward(features, kernel, bias, targets, mask):
+def _fused_forward(smoothing, features, kernel, bias, targets, mask):
     def step(sums, xs):
-        loss, hits, d_logits = _chunk_loss(kernel, bias, *xs)
+        loss, hits, d_logits = _chunk_loss(smoothing, kernel, bias, *xs)
         narrow = d_logits.astype(features.dtype)
         d_features = jnp.matmul(narrow, kernel.T, preferred_element_type=jnp.float32).astype(features.dtype)
         d_kernel = jnp.matmul(xs[0].T, narrow, preferred_element_type=jnp.float32)
@@ -147,7 +157,7 @@ def _fused_forward(features, kernel, bias, targets, mask):
     return (loss, hits), (d_features, d_kernel.astype(kernel.dtype), d_bias)
 
 
-def _fused_backward(residuals, gradients):
+def _fused_backward(smoothing, residuals, gradients):
     d_features, d_kernel, d_bias = jax.tree.map(lambda x: (x * gradients[0]).astype(x.dtype), residuals)
     return d_features, d_kernel, d_bias, None, None
 

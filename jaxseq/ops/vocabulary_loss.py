@@ -31,15 +31,29 @@ def blockwise_cross_entropy(
     mask: Bool[Array, " n"] | None,
     *,
     transposed: bool,
+    smoothing: float = 0.0,
 ) -> tuple[Float32[Array, ""], Float32[Array, ""]]:
     """Summed loss in nats, and hits, of features times kernel plus bias; a `transposed` kernel is [v, d].
 
-    Where the mask is False features must be finite and targets ids. Products take the features' type and add up in
-    float32. Gradients are made on the way forward; there are none of the hits.
+    `smoothing` as `losses.linear_cross_entropy` has it. Where the mask is False features must be finite and targets
+    ids. Products take the features' type and add up in float32. Gradients are made on the way forward;
+    there are none of the hits.
     """
-    sums: Any = _summed(transposed, features, kernel.astype(features.dtype), bias, targets, mask)
+    sums: Any = _summed(_How(transposed, smoothing), features, kernel.astype(features.dtype), bias, targets, mask)
     loss, hits = sums
     return loss, lax.stop_gradient(hits)
+
+
+class _How(NamedTuple):
+    """What is known when compiling."""
+
+    transposed: bool
+    smoothing: float
+
+    @property
+    def axis(self) -> int:
+        """Along which the kernel's words lie."""
+        return int(not self.transposed)
 
 
 class _Words(NamedTuple):
@@ -61,6 +75,8 @@ class _Found(NamedTuple):
     """The target's logit."""
     before: Array
     """The highest logit of the words with lower ids than the target's."""
+    sum: Array
+    """Sum of the logits."""
 
 
 class _Tokens(NamedTuple):
@@ -73,10 +89,10 @@ class _Tokens(NamedTuple):
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _summed(
-    transposed: bool, features: Array, kernel: Array, bias: Array | None, targets: Array, mask: Array | None
+    how: _How, features: Array, kernel: Array, bias: Array | None, targets: Array, mask: Array | None
 ) -> tuple[Array, Array]:
     def step(sums: tuple[Array, Array], tokens: tuple) -> tuple[tuple[Array, Array], None]:
-        loss, hits, _ = _chunk_loss(_Tokens(*tokens), kernel, bias, axis=int(not transposed))
+        loss, hits, _ = _chunk_loss(_Tokens(*tokens), kernel, bias, how)
         return (sums[0] + loss, sums[1] + hits), None
 
     sums, _ = over_chunks(step, (jnp.float32(0), jnp.float32(0)), (features, targets, mask), size=_size(features))
@@ -109,9 +125,10 @@ def _logits(features: Array, words: _Words, axis: int) -> Array:
     return logits if words.bias is None else logits + words.bias
 
 
-def _chunk_loss(tokens: _Tokens, kernel: Array, bias: Array | None, *, axis: int) -> tuple[Array, Array, _Found]:
-    """Loss and hits of a chunk, and what the first pass found; the kernel's words lie along `axis`."""
+def _chunk_loss(tokens: _Tokens, kernel: Array, bias: Array | None, how: _How) -> tuple[Array, Array, _Found]:
+    """Loss and hits of a chunk, and what the first pass found."""
     features, targets, mask = tokens
+    axis, smoothing = how.axis, how.smoothing
 
     def look(found: _Found, words: _Words) -> _Found:
         logits = _logits(features, words, axis)
@@ -124,12 +141,15 @@ def _chunk_loss(tokens: _Tokens, kernel: Array, bias: Array | None, *, axis: int
         there = (place >= 0) & (place < logits.shape[1])
         own = jnp.take_along_axis(logits, jnp.clip(place, 0, logits.shape[1] - 1)[:, None], axis=1)[:, 0]
         before = jnp.where(index < place[:, None], logits, -jnp.inf).max(axis=1)
-        return _Found(highest, total, jnp.where(there, own, found.target), jnp.maximum(found.before, before))
+        sums = found.sum + logits.sum(axis=1) if smoothing else found.sum
+        return _Found(highest, total, jnp.where(there, own, found.target), jnp.maximum(found.before, before), sums)
 
     nothing = jnp.full(targets.shape, -jnp.inf, jnp.float32)
     zeros = jnp.zeros_like(nothing)
-    found = _over_blocks(look, _Found(nothing, zeros, zeros, nothing), kernel, bias, axis)
+    found = _over_blocks(look, _Found(nothing, zeros, zeros, nothing, zeros), kernel, bias, axis)
     losses = jnp.log(found.total) + found.highest - found.target
+    if smoothing:
+        losses = losses + smoothing * (found.target - found.sum / kernel.shape[axis])
     # The first of the highest logits; a comparison with NaN is False.
     hits = (found.target >= found.highest) & (found.target > found.before)
     if mask is not None:
@@ -138,16 +158,19 @@ def _chunk_loss(tokens: _Tokens, kernel: Array, bias: Array | None, *, axis: int
 
 
 def _chunk_gradients(
-    tokens: _Tokens, kernel: Array, bias: Array | None, found: _Found, sums: tuple, *, axis: int
+    tokens: _Tokens, kernel: Array, bias: Array | None, found: _Found, sums: tuple, how: _How
 ) -> tuple[Array, Array, Array | None]:
     """Gradient by a chunk's features; and sums, those by kernel and bias so far, with what the chunk adds to them."""
     features, targets, mask = tokens
+    axis, smoothing = how.axis, how.smoothing
 
     def emit(state: tuple, words: _Words) -> tuple:
         d_features, d_kernel, d_bias = state
         logits = _logits(features, words, axis)
         is_target = lax.broadcasted_iota(jnp.int32, logits.shape, 1) == (targets - words.start)[:, None]
         d_logits = jnp.exp(logits - found.highest[:, None]) / found.total[:, None] - is_target
+        if smoothing:
+            d_logits = d_logits + smoothing * (is_target - 1 / kernel.shape[axis])
         if mask is not None:
             d_logits = jnp.where(mask[:, None], d_logits, 0)
         narrow = d_logits.astype(features.dtype)
@@ -173,14 +196,12 @@ def _add_at(whole: Array, part: Array, start: Any, axis: int) -> Array:
 
 
 def _forward(
-    transposed: bool, features: Array, kernel: Array, bias: Array | None, targets: Array, mask: Array | None
+    how: _How, features: Array, kernel: Array, bias: Array | None, targets: Array, mask: Array | None
 ) -> tuple[tuple[Array, Array], tuple[Array, Array, Array | None]]:
-    axis = int(not transposed)
-
     def step(state: tuple, tokens: tuple) -> tuple[tuple, Array]:
         chunk = _Tokens(*tokens)
-        loss, hits, found = _chunk_loss(chunk, kernel, bias, axis=axis)
-        d_features, *sums = _chunk_gradients(chunk, kernel, bias, found, state[2:], axis=axis)
+        loss, hits, found = _chunk_loss(chunk, kernel, bias, how)
+        d_features, *sums = _chunk_gradients(chunk, kernel, bias, found, state[2:], how)
         return (state[0] + loss, state[1] + hits, *sums), d_features.astype(features.dtype)
 
     d_bias = None if bias is None else jnp.zeros(bias.shape, jnp.float32)
@@ -190,7 +211,9 @@ def _forward(
     return (loss, hits), (d_features, d_kernel.astype(kernel.dtype), d_bias)
 
 
-def _backward(transposed: bool, residuals: tuple[Array, Array, Array | None], gradients: tuple[Array, Array]) -> tuple:
+def _backward(
+    how: _How, residuals: tuple[Array, Array, Array | None], gradients: tuple[Array, Array]
+) -> tuple[Array, Array, Array | None, None, None]:
     d_features, d_kernel, d_bias = jax.tree.map(lambda x: (x * gradients[0]).astype(x.dtype), residuals)
     return d_features, d_kernel, d_bias, None, None
 
