@@ -29,7 +29,7 @@ from jaxseq.config.optimizers import (
 from jaxseq.config.paired import PairedConfig
 from jaxseq.config.pairs import PairsConfig
 from jaxseq.config.running_text import RunningTextConfig
-from jaxseq.config.seq2seq import Seq2SeqTransformerConfig
+from jaxseq.config.seq2seq import Seq2SeqConfig, Seq2SeqTransformerConfig
 from jaxseq.config.serialization import (
     differences,
     from_dict,
@@ -72,6 +72,7 @@ __all__ = [
     "RunningTextConfig",
     "SECTIONS",
     "SGDConfig",
+    "Seq2SeqConfig",
     "Seq2SeqTransformerConfig",
     "TaskConfig",
     "TextConfig",

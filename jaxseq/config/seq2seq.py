@@ -38,3 +38,49 @@ class Seq2SeqTransformerConfig(ModelConfig):
         check_fields(self, "model")
         if self.features % self.heads:
             raise refuse("model.features", self.features, f"it must be a multiple of model.heads ({self.heads})")
+
+
+@register("model")
+@dataclass(frozen=True)
+class Seq2SeqConfig(ModelConfig):
+    """A recurrent encoder and a recurrent decoder that begins where it ended, with attention or without."""
+
+    kind: ClassVar[str] = "seq2seq"
+
+    cell: Annotated[Literal["lstm", "gru"], FIXED] = "lstm"
+    """Kind of cell."""
+    features: Annotated[Width, FIXED] = 256
+    """Width of each layer."""
+    layers: Annotated[int, Bounds(1, 64), FIXED] = 1
+    """Stacked layers, of the encoder and of the decoder."""
+    embedding: Annotated[Width, FIXED] = 256
+    """Width of the embeddings."""
+    bidirectional: Annotated[bool, FIXED] = False
+    """Read sources both ways; each direction has half of the features."""
+    attention: Annotated[Literal["none", "additive", "dot", "general"], FIXED] = "none"
+    """How a decoder's state is compared with a source token: by a small network (Bahdanau et al. 2015), a product, or a
+    product with a matrix between (Luong et al. 2015)."""
+    use_scale: Annotated[bool, FIXED] = False
+    """Learn a scale of the scores, as Keras's attention layers do."""
+    input_feeding: Annotated[bool, FIXED] = False
+    """Join what attention gave for a token to the embedding of the next one."""
+    input_dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout on the embeddings."""
+    dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout between layers."""
+    output_dropout: Annotated[DropoutRate, FIXED] = 0.0
+    """Dropout on what encoder and decoder give."""
+    tie_embedding: Annotated[bool, FIXED] = False
+    """Use the target's embedding matrix as the output layer too, without a bias."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "model")
+        if self.tie_embedding and self.embedding != self.features:
+            sizes = f"model.embedding ({self.embedding}) must be model.features ({self.features})"
+            raise refuse("model.tie_embedding", True, sizes)
+        if self.bidirectional and self.features % 2:
+            raise refuse("model.features", self.features, "each direction has half of them, give an even number")
+        if self.attention == "none":
+            for name in ("use_scale", "input_feeding"):
+                if getattr(self, name):
+                    raise refuse(f"model.{name}", True, "there is no attention, choose model.attention")

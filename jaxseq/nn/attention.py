@@ -82,10 +82,14 @@ class SelfAttention(nn.Module):
 
 
 def sow_weights(module: nn.Module, query: Array, key: Array, visible: Array | None) -> None:
-    """Leaves the weights of an attention in "intermediates", as "weights", where somebody asks for that collection."""
+    """`leave_weights` of an attention, which are worked out only where somebody asks for them."""
     if module.is_mutable_collection("intermediates"):
-        weights = attention_weights(query, key, visible=visible)
-        module.sow("intermediates", "weights", weights, reduce_fn=lambda _, new: new, init_fn=lambda: None)
+        leave_weights(module, attention_weights(query, key, visible=visible))
+
+
+def leave_weights(module: nn.Module, weights: Float[Array, "b h t s"]) -> None:
+    """Leaves attention weights in "intermediates", as "weights", where somebody asks for that collection."""
+    module.sow("intermediates", "weights", weights, reduce_fn=lambda _, new: new, init_fn=lambda: None)
 
 
 def _poisoned(y: Array, sound: Bool[Array, "b t"] | None) -> Array:

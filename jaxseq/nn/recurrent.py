@@ -60,6 +60,14 @@ def forget_bias_one(key: PRNGKeyArray, shape: tuple[int], dtype: DTypeLike = jnp
     return jnp.zeros(shape, dtype).at[width : 2 * width].set(1)
 
 
+class LayerWeights(NamedTuple):
+    """A layer's parameters as whole sequences take them, kernels in the compute type."""
+
+    kernel: Float[Array, "d g"]
+    bias: Float[Array, " g"]
+    recurrent: RecurrentWeights
+
+
 class StepWeights(NamedTuple):
     """A layer's parameters as single steps take them."""
 
@@ -94,6 +102,20 @@ class RecurrentLayer(nn.Module):
         return self.CARRY(*(jnp.zeros((batch_size, self.features), jnp.float32) for _ in self.CARRY._fields))
 
     @nn.compact
+    def weights(self, width: int) -> LayerWeights:
+        """The parameters, for inputs of this width."""
+        gates = len(self.cell().GATES) * self.features
+        kernel = self.param("input_kernel", nn.initializers.glorot_uniform(), (width, gates), jnp.float32)
+        recurrent = self.param("recurrent_kernel", nn.initializers.orthogonal(), (self.features, gates), jnp.float32)
+        bias = self.param("bias", self.BIAS, (gates,), jnp.float32)
+        recurrent_bias = (
+            self.param("recurrent_bias", nn.initializers.zeros, (gates,), jnp.float32)
+            if self.has_recurrent_bias()
+            else None
+        )
+        in_type = RecurrentWeights(recurrent.astype(self.dtype), recurrent_bias)
+        return LayerWeights(kernel.astype(self.dtype), bias, in_type)
+
     def __call__(
         self,
         x: Float[Array, "b t d"] | Lookup,
@@ -109,25 +131,16 @@ class RecurrentLayer(nn.Module):
 
         `guard` and `reverse` as `recurrence.run` has them; the other arguments are the carry contract's.
         """
-        cell = self.cell()
-        width = len(cell.GATES) * self.features
-        kernel = self.param("input_kernel", nn.initializers.glorot_uniform(), (x.shape[-1], width), jnp.float32)
-        recurrent = self.param("recurrent_kernel", nn.initializers.orthogonal(), (self.features, width), jnp.float32)
-        bias = self.param("bias", self.BIAS, (width,), jnp.float32)
-        recurrent_bias = (
-            self.param("recurrent_bias", nn.initializers.zeros, (width,), jnp.float32)
-            if self.has_recurrent_bias()
-            else None
-        )
+        kernel, bias, recurrent = self.weights(x.shape[-1])
         state_dropout = None
         if train and self.recurrent_dropout > 0:
             shape = (x.shape[0], self.features)
             state_dropout = dropout_mask(self.make_rng("dropout"), self.recurrent_dropout, shape)
         start = self.initial_carry(x.shape[0]) if carry is None else carry
         outputs, end = recurrence.run(
-            cell,
-            _inputs(x, kernel.astype(self.dtype), bias, mask),
-            RecurrentWeights(recurrent.astype(self.dtype), recurrent_bias),
+            self.cell(),
+            _inputs(x, kernel, bias, mask),
+            recurrent,
             tuple(start),
             mask=mask,
             reset=reset,

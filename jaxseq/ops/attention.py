@@ -62,18 +62,23 @@ def _attend(query: Array, key: Array, value: Array, visible: Array | None, facto
     return _forward(query, key, value, visible, factors)[0]
 
 
-def _weights(query: Array, key: Array, visible: Array | None) -> Array:
-    """[b, h, t, s]: the softmax."""
-    scores = _product("bqhk,bshk->bhqs", query, key) * query.shape[-1] ** -0.5
+def masked_softmax(scores: Float[Array, "*n s"], visible: Bool[Array, "*#n s"] | None = None) -> Float32[Array, "*n s"]:
+    """Softmax over what is visible; zeros where nothing is."""
+    scores = scores.astype(jnp.float32)
     if visible is not None:
-        visible = visible[:, None]
         scores = jnp.where(visible, scores, -jnp.inf)
         # A row that sees nothing has the maximum -inf; any finite one keeps NaN out.
         highest = jnp.maximum(scores.max(axis=-1, keepdims=True), jnp.finfo(jnp.float32).min)
     else:
         highest = scores.max(axis=-1, keepdims=True)
-    weights = jnp.exp(scores - highest)
+    weights = jnp.exp(scores - jax.lax.stop_gradient(highest))
     return weights / jnp.maximum(weights.sum(axis=-1, keepdims=True), jnp.finfo(jnp.float32).tiny)
+
+
+def _weights(query: Array, key: Array, visible: Array | None) -> Array:
+    """[b, h, t, s]: the softmax."""
+    scores = _product("bqhk,bshk->bhqs", query, key) * query.shape[-1] ** -0.5
+    return masked_softmax(scores, None if visible is None else visible[:, None])
 
 
 def _forward(query, key, value, visible, factors):

@@ -104,7 +104,8 @@ def _matmul(a: Array, b: Array) -> Array:
     return jnp.matmul(a.astype(b.dtype), b, preferred_element_type=jnp.float32)
 
 
-def _recurrent_product(weights: RecurrentWeights, h: Array) -> Array:
+def recurrent_product(weights: RecurrentWeights, h: Float[Array, "*n f"]) -> Float32[Array, "*n g"]:
+    """h times the kernel, plus the bias."""
     product = _matmul(h, weights.kernel)
     return product if weights.bias is None else product + weights.bias
 
@@ -132,7 +133,11 @@ class LSTMCell:
     STATE: ClassVar[tuple[str, ...]] = ("h", "c")
 
     def forward(self, weights: RecurrentWeights, projected: Gates, state: State, h: Part) -> tuple[State, Saved]:
-        i, f, g, o = jnp.split(projected + _recurrent_product(weights, h), 4, axis=-1)
+        return self.combine(projected, recurrent_product(weights, h), state)
+
+    def combine(self, projected: Gates, recurrent: Gates, state: State) -> tuple[State, Saved]:
+        """`forward` from the recurrent product."""
+        i, f, g, o = jnp.split(projected + recurrent, 4, axis=-1)
         i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
         c = f * state[1] + i * g
         return (o * jnp.tanh(c), c), jnp.concatenate([i, f, g, o], axis=-1)
@@ -172,8 +177,12 @@ class GRUCell:
     STATE: ClassVar[tuple[str, ...]] = ("h",)
 
     def forward(self, weights: RecurrentWeights, projected: Gates, state: State, h: Part) -> tuple[State, Saved]:
+        return self.combine(projected, recurrent_product(weights, h), state)
+
+    def combine(self, projected: Gates, recurrent: Gates, state: State) -> tuple[State, Saved]:
+        """`forward` from the recurrent product."""
         xr, xz, xn = jnp.split(projected, 3, axis=-1)
-        hr, hz, hn = jnp.split(_recurrent_product(weights, h), 3, axis=-1)
+        hr, hz, hn = jnp.split(recurrent, 3, axis=-1)
         r, z = jax.nn.sigmoid(xr + hr), jax.nn.sigmoid(xz + hz)
         n = jnp.tanh(xn + r * hn)
         return (n + z * (state[0] - n),), jnp.concatenate([r, z, n, hn], axis=-1)
@@ -244,7 +253,7 @@ class SimpleCell:
     STATE: ClassVar[tuple[str, ...]] = ("h",)
 
     def forward(self, weights: RecurrentWeights, projected: Gates, state: State, h: Part) -> tuple[State, Saved]:
-        new = jnp.tanh(projected + _recurrent_product(weights, h))
+        new = jnp.tanh(projected + recurrent_product(weights, h))
         return (new,), new[:, :0]
 
     def backward(

@@ -4,9 +4,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxseq.config import ModelConfig
-from jaxseq.config.seq2seq import Seq2SeqTransformerConfig
+from jaxseq.config.seq2seq import Seq2SeqConfig, Seq2SeqTransformerConfig
 from jaxseq.errors import ConfigError
+from jaxseq.models.seq2seq_recurrent import RecurrentSourceEncoder, RecurrentTargetDecoder
 from jaxseq.models.seq2seq_transformer import TransformerSourceEncoder, TransformerTargetDecoder
+from jaxseq.nn.embedding import uniform_within
 from jaxseq.nn.encoder_decoder import EncoderDecoder
 from jaxseq.nn.heads import TiedHead, VocabularyHead
 from jaxseq.nn.sampled_head import SampledHead
@@ -36,33 +38,64 @@ def build_encoder_decoder(
     Raises:
         ConfigError: a model of this kind goes on from no source; there is both smoothing and a proposal.
     """
-    if not isinstance(config, Seq2SeqTransformerConfig):
-        raise ConfigError(f"model.kind is {config.kind!r}: a model that goes on from a source is seq2seq_transformer")
-    head = (TiedHead if config.tie_embedding else VocabularyHead)(vocabulary_size)
+    if not isinstance(config, Seq2SeqConfig | Seq2SeqTransformerConfig):
+        kinds = "seq2seq or seq2seq_transformer"
+        raise ConfigError(f"model.kind is {config.kind!r}: a model that goes on from a source is {kinds}")
     if proposal is not None and label_smoothing:
         raise ConfigError(
             f"label smoothing is {label_smoothing}: a sampled softmax never sees all words that smoothing gives a "
             "share, choose one of the two"
         )
+    head = (TiedHead if config.tie_embedding else VocabularyHead)(vocabulary_size)
     if proposal is not None:
         head = SampledHead(vocabulary_size, head, proposal)
     elif label_smoothing:
         head = SmoothedHead(vocabulary_size, head, label_smoothing)
+    transformer = isinstance(config, Seq2SeqTransformerConfig)
+    encoder, decoder = (_transformer if transformer else _recurrent)(config, jnp.dtype(dtype))
+    width = config.features if transformer else config.embedding
+    return EncoderDecoder(
+        encoder,
+        decoder,
+        head,
+        embedding=width,
+        start_token=start_token,
+        source_vocabulary=source_vocabulary,
+        # A Transformer multiplies with the root of the width, after which the numbers of a vector have variance 1.
+        initial=nn.initializers.normal(width**-0.5) if transformer else uniform_within(0.1),
+    )
+
+
+def _transformer(
+    config: Seq2SeqTransformerConfig, dtype: jnp.dtype
+) -> tuple[TransformerSourceEncoder, TransformerTargetDecoder]:
     common = {
         "features": config.features,
         "heads": config.heads,
         "mlp_ratio": config.mlp_ratio,
         "norm": config.norm,
         "dropout": config.dropout,
-        "dtype": jnp.dtype(dtype),
+        "dtype": dtype,
     }
-    return EncoderDecoder(
+    layers = config.decoder_layers or config.layers
+    return (
         TransformerSourceEncoder(layers=config.layers, **common),
-        TransformerTargetDecoder(layers=config.decoder_layers or config.layers, context=config.context, **common),
-        head,
-        embedding=config.features,
-        start_token=start_token,
-        source_vocabulary=source_vocabulary,
-        # Times the root of the width, as they are read, the numbers of a vector have variance 1.
-        initial=nn.initializers.normal(config.features**-0.5),
+        TransformerTargetDecoder(layers=layers, context=config.context, **common),
+    )
+
+
+def _recurrent(config: Seq2SeqConfig, dtype: jnp.dtype) -> tuple[RecurrentSourceEncoder, RecurrentTargetDecoder]:
+    common = {
+        "features": config.features,
+        "layers": config.layers,
+        "cell": config.cell,
+        "input_dropout": config.input_dropout,
+        "dropout": config.dropout,
+        "output_dropout": config.output_dropout,
+        "dtype": dtype,
+    }
+    looking = {name: getattr(config, name) for name in ("attention", "use_scale", "input_feeding")}
+    return (
+        RecurrentSourceEncoder(bidirectional=config.bidirectional, **common),
+        RecurrentTargetDecoder(**looking, **common),
     )

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseq.config import Seq2SeqTransformerConfig
+from jaxseq.config import Seq2SeqConfig, Seq2SeqTransformerConfig
 from jaxseq.decoding.protocol import repeat_rows
 from jaxseq.nn.encoder_decoder import EncoderDecoder
 from jaxseq.tasks.encoder_decoder import build_encoder_decoder
@@ -18,6 +18,14 @@ CONFIGS = {
     "transformer, norms after": Seq2SeqTransformerConfig(
         features=8, layers=1, decoder_layers=2, heads=2, context=8, norm="post", tie_embedding=False, dropout=0.0
     ),
+    "lstm": Seq2SeqConfig(features=8, embedding=8, layers=2, tie_embedding=True),
+    "gru, both ways, general": Seq2SeqConfig(
+        cell="gru", features=8, embedding=6, bidirectional=True, attention="general", use_scale=True
+    ),
+    "lstm, both ways, additive, fed": Seq2SeqConfig(
+        features=8, embedding=6, layers=2, bidirectional=True, attention="additive", use_scale=True, input_feeding=True
+    ),
+    "gru, dot, fed": Seq2SeqConfig(cell="gru", features=8, embedding=6, attention="dot", input_feeding=True),
 }
 RNG = np.random.default_rng(0)
 SOURCES = RNG.integers(2, VOCABULARY, (ROWS, SOURCE), np.int32)
@@ -91,9 +99,11 @@ def test_padding_of_a_source_changes_nothing_whatever_it_holds_and_however_much_
     expected = logits_of(name)
     rubbish = np.where(SOURCE_MASK, SOURCES, np.int32(2**31 - 1))
     np.testing.assert_array_equal(logits_of(name, rubbish), expected)
-    for row, length in ((1, 3), (2, 1)):
-        alone = compiled(name)(params_of(name), SOURCES[[row], :length], INPUTS[[row]], None, MASK[[row]])
-        np.testing.assert_allclose(alone[0], expected[row], atol=2e-6)
+    rows, length = [1, 1, 2], 3  # as many rows as there were
+    shorter = compiled(name)(
+        params_of(name), SOURCES[rows, :length], INPUTS[rows], SOURCE_MASK[rows, :length], MASK[rows]
+    )
+    np.testing.assert_allclose(shorter, expected[rows], atol=2e-6)
 
 
 @families
@@ -106,7 +116,7 @@ def test_a_source_that_is_all_padding_gives_finite_logits_that_do_not_depend_on_
 
 @families
 def test_steps_give_the_logits_of_all_tokens_at_once(name):
-    expected, start, step = logits_of(name, mask=None), *stepping(name)
+    expected, start, step = logits_of(name, mask=np.ones_like(MASK)), *stepping(name)
     weights, logits, carry = start(params_of(name), SOURCES, SOURCE_MASK)
     for i in range(TARGET):
         np.testing.assert_allclose(logits, expected[:, i], atol=2e-6)
@@ -133,26 +143,27 @@ def test_several_rows_of_a_source_are_as_if_each_had_it_alone(name):
 
 
 @families
-def test_the_loss_is_that_of_the_logits_and_so_is_its_gradient(name):
+def test_the_loss_and_its_gradient_are_those_of_the_logits(name):
     model, params = model_of(name), params_of(name)
     # The last row is no pair: neither it nor its source counts.
-    mask = MASK & (np.arange(ROWS) < 2)[:, None]
-    source_mask = SOURCE_MASK & (np.arange(ROWS) < 2)[:, None]
+    there = (np.arange(ROWS) < 2)[:, None]
+    masks = {"mask": MASK & there, "source_mask": SOURCE_MASK & there}
 
     def own(params):
-        tallies = model.apply(
-            {"params": params}, SOURCES, INPUTS, TARGETS, source_mask=source_mask, mask=mask, method="loss"
-        )
+        tallies = model.apply({"params": params}, SOURCES, INPUTS, TARGETS, **masks, method="loss")
         return tallies["loss"].total, tallies
 
     def plain(params):
-        logits = model.apply({"params": params}, SOURCES, INPUTS, source_mask=source_mask, mask=mask)
+        logits = model.apply({"params": params}, SOURCES, INPUTS, **masks)
         nats = -jnp.take_along_axis(jax.nn.log_softmax(logits), TARGETS[..., None], axis=-1)[..., 0]
-        return jnp.where(mask, nats, 0).sum(), logits.argmax(axis=-1)
+        return jnp.where(masks["mask"], nats, 0).sum(), logits.argmax(axis=-1)
 
-    (loss, tallies), slope = jax.jit(jax.value_and_grad(own, has_aux=True))(params)
-    (expected, guesses), expected_slope = jax.jit(jax.value_and_grad(plain, has_aux=True))(params)
+    def both(params):
+        return jax.value_and_grad(own, has_aux=True)(params), jax.value_and_grad(plain, has_aux=True)(params)
+
+    ((loss, tallies), slope), ((expected, guesses), expected_slope) = jax.jit(both)(params)
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
-    assert tallies["accuracy"] == ((np.asarray(guesses) == TARGETS)[mask].sum(), mask.sum())
+    hits = (np.asarray(guesses) == TARGETS)[masks["mask"]].sum()
+    assert tallies["accuracy"] == (hits, masks["mask"].sum())
     for have, want in zip(jax.tree.leaves(slope), jax.tree.leaves(expected_slope), strict=True):
         np.testing.assert_allclose(have, want, atol=2e-5)
