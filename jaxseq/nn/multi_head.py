@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from jaxseq.nn.attention import sow_weights
 from jaxseq.nn.layers import Linear
-from jaxseq.ops.attention import attend
+from jaxseq.ops.attention import attend, visibility
 from jaxseq.ops.dropout import dropout_mask
 from jaxseq.ops.finite import finite_rows, poison
 from jaxseq.ops.ring_cache import KeyValues
@@ -49,6 +49,8 @@ class MultiHeadAttention(nn.Module):
         key: Float[Array, "b s _"] | None = None,
         value: Float[Array, "b s _"] | None = None,
         *,
+        causal: bool = False,
+        key_mask: Bool[Array, "b s"] | None = None,
         visible: Bool[Array, "#b #t s"] | None = None,
         train: bool = False,
         guard: bool = True,
@@ -58,11 +60,12 @@ class MultiHeadAttention(nn.Module):
         Args:
             key: None for the queries themselves.
             value: None for the keys.
-            visible: True where a query may look, as `ops.attention.visibility` makes it; None for everywhere.
+            causal, key_mask, visible: Where queries may look, all together, as `ops.attention.visibility` has them.
             train: Whether to drop weights.
             guard: Whether what is not finite is kept from the queries that do not see it.
         """
         key = query if key is None else key
+        visible = visibility(query.shape[1], key.shape[1], causal=causal, key_mask=key_mask, visible=visible)
         return self.gather(query, self.project(key, value, guard=guard), visible=visible, train=train, guard=guard)
 
     def project(

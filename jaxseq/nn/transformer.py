@@ -1,7 +1,7 @@
 """The Transformer block, and what models that stack it have in common."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -73,11 +73,15 @@ class ResidualBlock(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def setup(self) -> None:
-        common = {"bias": self.bias, "dtype": self.dtype}
-        scales = {"input_scale": self.input_scale, "output_scale": self.output_scale}
-        self.attention = SelfAttention(self.heads, dropout=self.dropout, **common, **scales)
+        common: dict[str, Any] = {
+            "bias": self.bias,
+            "input_scale": self.input_scale,
+            "output_scale": self.output_scale,
+            "dtype": self.dtype,
+        }
+        self.attention = SelfAttention(self.heads, dropout=self.dropout, **common)
         self.attention_norm = LayerNorm(self.bias)
-        self.feed_forward = FeedForward(self.width, activation=self.activation, **common, **scales)
+        self.feed_forward = FeedForward(self.width, activation=self.activation, **common)
         self.feed_forward_norm = LayerNorm(self.bias)
 
     def _before(self, norm: LayerNorm, x: Array) -> Array:

@@ -1,5 +1,8 @@
 """Scaled dot-product attention with its gradient written out (Vaswani et al. 2017)."""
 
+import functools
+import operator
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float, Float32
@@ -39,6 +42,29 @@ def attend(
     key, value = (jnp.where(sound_slot[..., None, None], x, 0) for x in (key, value))
     query = jnp.where(sound_query[..., None, None], query, 0)
     return poison(_attend(query, key, value, visible, factors), sound[..., None, None])
+
+
+def visibility(
+    queries: int,
+    keys: int,
+    *,
+    causal: bool = False,
+    key_mask: Bool[Array, "b {keys}"] | None = None,
+    visible: Bool[Array, "#b #t {keys}"] | None = None,
+) -> Bool[Array, "#b #t {keys}"] | None:
+    """Where queries may look by all that is given, for `attend`; None for everywhere.
+
+    Args:
+        causal: Query i sees the keys 0 to i.
+        key_mask: False at keys that are padding.
+        visible: Anything else.
+    """
+    parts = [] if visible is None else [visible]
+    if causal:
+        parts.append((jnp.arange(queries)[:, None] >= jnp.arange(keys))[None])
+    if key_mask is not None:
+        parts.append(key_mask[:, None])
+    return functools.reduce(operator.and_, parts) if parts else None
 
 
 def attention_weights(

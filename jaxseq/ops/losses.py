@@ -1,7 +1,7 @@
 """Losses and metrics as sums with their counts."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -94,7 +94,8 @@ def linear_cross_entropy(
         )
     else:
         kernel = (kernel.T if transposed else kernel).astype(features.dtype)
-        loss, hits = _fused(smoothing, features, kernel, bias, targets, mask)
+        sums: Any = _fused(smoothing, features, kernel, bias, targets, mask)
+        loss, hits = sums
     return Tally(loss, count), Tally(lax.stop_gradient(hits), count)
 
 

@@ -51,9 +51,13 @@ def build_encoder_decoder(
         head = SampledHead(vocabulary_size, head, proposal)
     elif label_smoothing:
         head = SmoothedHead(vocabulary_size, head, label_smoothing)
-    transformer = isinstance(config, Seq2SeqTransformerConfig)
-    encoder, decoder = (_transformer if transformer else _recurrent)(config, jnp.dtype(dtype))
-    width = config.features if transformer else config.embedding
+    if isinstance(config, Seq2SeqTransformerConfig):
+        encoder, decoder = _transformer(config, jnp.dtype(dtype))
+        # Read times the root of the width, the numbers of a vector have variance 1.
+        width, initial = config.features, nn.initializers.normal(config.features**-0.5)
+    else:
+        encoder, decoder = _recurrent(config, jnp.dtype(dtype))
+        width, initial = config.embedding, uniform_within(0.1)
     return EncoderDecoder(
         encoder,
         decoder,
@@ -61,8 +65,7 @@ def build_encoder_decoder(
         embedding=width,
         start_token=start_token,
         source_vocabulary=source_vocabulary,
-        # A Transformer multiplies with the root of the width, after which the numbers of a vector have variance 1.
-        initial=nn.initializers.normal(width**-0.5) if transformer else uniform_within(0.1),
+        initial=initial,
     )
 
 
