@@ -83,17 +83,13 @@ def test_it_is_kerass_on_values_and_gradients():
     theirs = keras.layers.MultiHeadAttention(HEADS, FEATURES // HEADS)
     query, value = random(BATCH, QUERIES, FEATURES), random(BATCH, KEYS, FEATURES)
     visible, weights = MASKS["cross, any"]["visible"], random(BATCH, QUERIES, FEATURES)
+    whole = np.broadcast_to(visible, (BATCH, QUERIES, KEYS))
     theirs.build(query.shape, value.shape)
     variables = [random(*variable.shape) for variable in theirs.trainable_variables]
 
     def objective(variables, query, value):
-        outputs, _ = theirs.stateless_call(
-            variables,
-            theirs.non_trainable_variables,
-            query,
-            value,
-            attention_mask=np.broadcast_to(visible, (BATCH, QUERIES, KEYS)),
-        )
+        state = theirs.non_trainable_variables
+        outputs, _ = theirs.stateless_call(variables, state, query, value, attention_mask=whole)
         return (outputs * weights).sum(), outputs
 
     slopes, expected = jax.grad(objective, argnums=(0, 1, 2), has_aux=True)(variables, query, value)
@@ -101,22 +97,14 @@ def test_it_is_kerass_on_values_and_gradients():
     def params_of(variables):
         pairs = zip(variables[::2], variables[1::2], ("query", "key", "value", "output"), strict=True)
         return {
-            name: {
-                "kernel": jnp.reshape(kernel, (-1, FEATURES) if name == "output" else (FEATURES, -1)),
-                "bias": jnp.ravel(bias),
-            }
+            name: {"kernel": jnp.reshape(kernel, (FEATURES, FEATURES)), "bias": jnp.ravel(bias)}
             for kernel, bias, name in pairs
         }
 
-    assert [v.path.split("/")[-2] for v in theirs.trainable_variables[::2]] == [
-        "query",
-        "key",
-        "value",
-        "attention_output",
-    ]
-    outputs, (d_params, d_query, d_key, d_value) = ours(
-        params_of(variables), query, value, value, weights, visible=visible
-    )
+    names = [variable.path.split("/")[-2] for variable in theirs.trainable_variables[::2]]
+    assert names == ["query", "key", "value", "attention_output"]
+    outputs, own = ours(params_of(variables), query, value, value, weights, visible=visible)
+    d_params, d_query, d_key, d_value = own
     np.testing.assert_allclose(outputs, expected, atol=1e-5, rtol=1e-5)
     have, want = (d_params, d_query, d_key + d_value), (params_of(slopes[0]), *slopes[1:])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4, rtol=1e-4), have, want)
