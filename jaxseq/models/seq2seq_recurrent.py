@@ -174,7 +174,8 @@ class RecurrentTargetDecoder(_Stack):
     def _attentional(self, h: Array, memory: AttentionMemory) -> Array:
         """Attentional vectors of outputs h [n, t, f], all at once."""
         _, by, scale = self.look.weights(memory.source.shape[-1])
-        query = (h if by is None else linear(h.astype(self.dtype), by)).reshape(len(memory.keys), -1, self.features)
+        query: Any = h if by is None else linear(h.astype(self.dtype), by)
+        query = query.reshape(len(memory.keys), -1, self.features)
         gathered, weights = self.look.gather(scale, query, memory.keys, memory.source, memory.visible)
         self._sow(weights)
         both = jnp.concatenate([gathered.reshape(*h.shape[:2], -1), h], axis=-1)

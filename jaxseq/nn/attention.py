@@ -89,7 +89,7 @@ def sow_weights(module: nn.Module, query: Array, key: Array, visible: Array | No
 
 def leave_weights(module: nn.Module, weights: Float[Array, "b h t s"]) -> None:
     """Leaves attention weights in "intermediates", as "weights", where somebody asks for that collection."""
-    module.sow("intermediates", "weights", weights, reduce_fn=lambda _, new: new, init_fn=lambda: None)
+    module.sow("intermediates", "weights", weights, reduce_fn=lambda _, new: new, init_fn=lambda: weights)
 
 
 def _poisoned(y: Array, sound: Bool[Array, "b t"] | None) -> Array:

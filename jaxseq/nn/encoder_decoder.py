@@ -191,10 +191,10 @@ class EncoderDecoder(nn.Module):
     ) -> tuple[DecodingWeights, Float32[Array, "b {self.vocabulary_size}"], Conditioned]:
         """What decoding begins with: weights for all steps, logits of the first token, and the carry."""
         weights = self._decoding_weights(params)
-        first: Any = self.apply({"params": params}, source, mask, method="_begin")
-        logits, carry = self._step(
-            weights, jnp.full(len(source), self.start_token, jnp.int32), Conditioned(*first, None)
-        )
+        begun: Any = self.apply({"params": params}, source, mask, method="_begin")
+        memory, state = begun
+        tokens = jnp.full(len(source), self.start_token, jnp.int32)
+        logits, carry = self.decode_step(weights, tokens, Conditioned(memory, state, None))
         return weights, logits, carry
 
     @nn.nowrap
@@ -202,17 +202,6 @@ class EncoderDecoder(nn.Module):
         self, weights: DecodingWeights, tokens: Int[Array, " n"], carry: Conditioned
     ) -> tuple[Float32[Array, "n {self.vocabulary_size}"], Conditioned]:
         """Logits of the token after each row's, and the carry; the k = n / b rows of a source lie side by side."""
-        return self._step(weights, tokens, carry)
-
-    def _begin(self, source: Array, mask: Array | None) -> tuple[Any, Any]:
-        return self._remember(source, mask, False, guard=True)
-
-    def _advance(self, tokens: Array, memory: Any, state: Any) -> tuple[Array, Any]:
-        features, state = self.decoder(self._target(tokens[:, None], None), memory, state, guard=False)
-        return features[:, 0], state
-
-    @nn.nowrap
-    def _step(self, weights: DecodingWeights, tokens: Array, carry: Conditioned) -> tuple[Array, Conditioned]:
         result: Any = self.apply(
             {"params": weights.body}, tokens, carry.memory, carry.state, method="_advance", mutable=["intermediates"]
         )
@@ -220,6 +209,13 @@ class EncoderDecoder(nn.Module):
         attention = self.attention_in(sown.get("intermediates", {}))
         attention = None if attention is None else attention.reshape(len(tokens), -1)
         return self.head.step(weights.head, features), Conditioned(carry.memory, state, attention)
+
+    def _begin(self, source: Array, mask: Array | None) -> tuple[Any, Any]:
+        return self._remember(source, mask, False, guard=True)
+
+    def _advance(self, tokens: Array, memory: Any, state: Any) -> tuple[Array, Any]:
+        features, state = self.decoder(self._target(tokens[:, None], None), memory, state, guard=False)
+        return features[:, 0], state
 
     @nn.nowrap
     def _decoding_weights(self, params: Mapping[str, Any]) -> DecodingWeights:
