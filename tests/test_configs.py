@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -23,14 +24,15 @@ from jaxseq.config import (
     TextVectorsConfig,
     TrainConfig,
     TransformerConfig,
+    TranslationConfig,
     WordVectorsConfig,
     kinds_of,
     load_config,
 )
-from jaxseq.tasks import TextVectorLearning, WordVectorLearning, build_model, init_params
+from jaxseq.tasks import TextVectorLearning, TranslationTask, WordVectorLearning, build_model, init_params
 from jaxseq.tasks.classification.classifiers import build_classifier, init_classifier
 from jaxseq.tasks.vectors.trained_texts import TrainedTexts
-from jaxseq.text import WordTokenizer
+from jaxseq.text import PairTokenizers, WordTokenizer
 from jaxseq.text.word_options import WordOptions
 from jaxseq.training.optim import make_optimizer
 
@@ -65,6 +67,12 @@ def test_it_loads_and_its_model_and_optimizer_are_built(file):
             task = TextVectorLearning(config, tokenizer, counts, TrainedTexts(("one", "two")))
         params = jax.eval_shape(task.init, jax.random.key(0))["params"]
         assert task._loss
+    elif isinstance(config.task, TranslationConfig):
+        words = [" ".join(f"word{number}" for number in range(65))]
+        make = WordTokenizer.train
+        tokenizers = PairTokenizers.train(words, words, make, None if config.data.joint else make)
+        task = TranslationTask.restore(config, {"tokenizers.json": json.dumps(tokenizers.to_json()).encode()})
+        params = jax.eval_shape(task.init, jax.random.key(0))["params"]
     else:
         assert isinstance(config.task, LanguageModelingConfig)
         model = build_model(config.model, vocabulary_size=65, predict=config.task.predict, dtype=dtype)

@@ -131,7 +131,7 @@ def test_an_untrained_model_knows_nothing_so_its_loss_is_ln_of_the_vocabulary(na
     config = shipped(name)
     sources = ("source", "validation_source", "test_source")
     own = {field: found(getattr(config.data, field), data_folder) for field in sources}
-    if name == "jamo_lstm":
+    if name in ("jamo_lstm", "nsmc_morpheme_lm"):
         own["source"] = str(few_reviews)
     if name == "bag_lm":  # a hundredth of the reviews
         own["source"] = own["source"].replace("/*.txt", "/pos/99*.txt")

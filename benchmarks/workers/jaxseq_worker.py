@@ -33,9 +33,9 @@ from jaxseq.decoding import generate
 from jaxseq.reporting.reporter import Reporter, Silent
 from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.tasks.language import language_model as task
-from jaxseq.tasks.language.vocabulary_objective import training_model
 from jaxseq.tasks.task import Workspace
 from jaxseq.tasks.vectors.word_vectors import WordVectorLearning
+from jaxseq.tasks.vocabulary_objective import training_model
 from jaxseq.text import CharTokenizer
 from jaxseq.text.hangul import decompose
 from jaxseq.training import loop

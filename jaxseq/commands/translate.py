@@ -67,7 +67,7 @@ class TranslateArguments:
     """Translations alone, without their scores."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """One JSON object a line for each text: text, hypotheses (text, score, log_probability in nats, certified: whether
-    nothing the search left out can be better), unknown (words), truncated (whether the text was too long)."""
+    nothing the search left out can be better), unknown (words)."""
     checkpoint: Literal["best", "newest"] = "best"
     """The checkpoint that did best on the validation split (by train.metric), or the last one."""
 
@@ -150,6 +150,7 @@ def _options(arguments: TranslateArguments) -> "TranslationOptions":
         prefix=arguments.prefix,
         sampling=sampling,
         seed=random.SystemRandom().getrandbits(32) if arguments.seed is None else arguments.seed,
+        attention=arguments.attention is not None,
     )
 
 
@@ -157,8 +158,6 @@ def _tell(translation: "Translation", number: int) -> None:
     """What a person should know of the text, which is no part of its translation."""
     if translation.unknown:
         console.tell(f"text {number} has unknown words: {' '.join(translation.unknown)}")
-    if translation.truncated:
-        console.tell(f"text {number} is longer than the model takes: its end was left out")
 
 
 def _shown(arguments: TranslateArguments) -> Callable[["Translation"], Iterator[str]]:
@@ -182,6 +181,5 @@ def _as_json(translation: "Translation") -> Iterator[str]:
         "text": translation.text,
         "hypotheses": [{name: getattr(one, name) for name in names} for one in translation.hypotheses],
         "unknown": list(translation.unknown),
-        "truncated": translation.truncated,
     }
     yield console.json_line(tree).rstrip("\n")

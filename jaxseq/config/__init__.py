@@ -40,7 +40,13 @@ from jaxseq.config.serialization import (
     to_json,
     with_kind,
 )
-from jaxseq.config.tasks import ClassificationConfig, LanguageModelingConfig, TextVectorsConfig, WordVectorsConfig
+from jaxseq.config.tasks import (
+    ClassificationConfig,
+    LanguageModelingConfig,
+    TextVectorsConfig,
+    TranslationConfig,
+    WordVectorsConfig,
+)
 from jaxseq.config.texts import NormalizerName, TextConfig
 from jaxseq.config.training import TrainConfig
 
@@ -79,6 +85,7 @@ __all__ = [
     "TextVectorsConfig",
     "TrainConfig",
     "TransformerConfig",
+    "TranslationConfig",
     "VectorsConfig",
     "WindowBagConfig",
     "WordVectorsConfig",

@@ -19,8 +19,8 @@ class OptimizerConfig(Kind):
 
     learning_rate: Annotated[float, Bounds(1e-37, 3e38), FIXED] = 1e-3
     """Peak learning rate."""
-    schedule: Annotated[Literal["constant", "cosine", "linear", "step"], FIXED] = "constant"
-    """Course of the learning rate after the warm-up."""
+    schedule: Annotated[Literal["constant", "cosine", "linear", "step", "inverse_sqrt"], FIXED] = "constant"
+    """Course of the learning rate after the warm-up; "inverse_sqrt" is that of the first Transformers."""
     warmup_steps: Annotated[CountOrZero, FIXED] = 0
     """Updates of linear warm-up; a run that ends within it never reaches the peak."""
     final_fraction: Annotated[float, Bounds(0, 1), FIXED] = 0.1

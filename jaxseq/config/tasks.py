@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from jaxseq.config.fields import FIXED, FREE, Bounds, Items, Text, check_fields, refuse
 from jaxseq.config.kinds import TaskConfig, register
-from jaxseq.config.limits import COUNTED, Count, DropoutRate
+from jaxseq.config.limits import COUNTED, Count, CountOrZero, DropoutRate, Length
 
 
 @register("task")
@@ -165,3 +165,57 @@ class TextVectorsConfig(TaskConfig):
 
     def __post_init__(self) -> None:
         check_fields(self, "task")
+
+
+Tokenization = Literal["13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "none"]
+
+
+@register("task")
+@dataclass(frozen=True)
+class TranslationConfig(TaskConfig):
+    """Give each source its target: translate, token by token, with beam search."""
+
+    kind: ClassVar[str] = "translation"
+
+    label_smoothing: Annotated[float, Bounds(0, 0.9999), FIXED] = 0.0
+    """Share of a target's probability that training gives all tokens alike (Szegedy et al. 2016); validation gives
+    none."""
+    objective: Annotated[Literal["full", "sampled"], FIXED] = "full"
+    """What a token is compared with in training: the whole vocabulary, or words drawn at random ("sampled"); validation
+    has all."""
+    samples: Annotated[Count, FIXED] = 1_000
+    """Words in a draw (objective "sampled")."""
+    sampler: Annotated[Literal["log_uniform", "unigram"], FIXED] = "log_uniform"
+    """Chances to be drawn, as in language modelling (objective "sampled")."""
+    teacher: Annotated[Literal["forced", "linear", "exponential", "inverse_sigmoid"], FIXED] = "forced"
+    """What the decoder reads in training: always the true token before; or, by a coin for each token, the true one or
+    what it said itself, the chance of the true one falling with the steps (scheduled sampling, Bengio et al. 2015)."""
+    teacher_steps: Annotated[Count, FIXED] = 10_000
+    """Steps after which that chance is 0 (teacher "linear") or 1/2."""
+    teacher_least: Annotated[float, Bounds(0, 1), FIXED] = 0.0
+    """What it never falls below."""
+    beam: Annotated[int, Bounds(1, 1_000), FREE] = 5
+    """Hypotheses that beam search goes on with; 1 takes the likeliest token each time."""
+    length_penalty: Annotated[float, Bounds(-10, 10), FREE] = 0.6
+    """Exponent of the length that log-probabilities are divided by (Wu et al. 2016): above 0 longer translations, below
+    0 shorter ones."""
+    coverage_penalty: Annotated[float, Bounds(0, 1e6), FREE] = 0.0
+    """Weight of a penalty for tokens of the source that got little attention (Wu et al. 2016)."""
+    longest: Annotated[Length, FREE] = 100
+    """Tokens of a translation at the most, its end included."""
+    validation_beam: Annotated[int, Bounds(1, 1_000), FREE] = 1
+    """The beam whose translations of the validation split are scored while a run trains."""
+    lowercase: Annotated[bool, FREE] = False
+    """Score without regard to case."""
+    tokenize: Annotated[Tokenization, FREE] = "13a"
+    """How BLEU cuts texts into words: sacrebleu's tokenizers; "char" for languages without spaces and for Korean, where
+    "ko-mecab" wants a package; "none" for texts that are cut into words already."""
+    examples: Annotated[CountOrZero, FREE] = 8
+    """Translations that a run ends with, with a picture of what each word of the first one looked at."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "task")
+        if self.label_smoothing and self.objective == "sampled":
+            raise refuse(
+                "task.label_smoothing", self.label_smoothing, "words that are drawn alone get a share, leave it 0"
+            )

@@ -63,12 +63,12 @@ class TranslationScores(NamedTuple):
 
 
 def translation_scores(
-    *, hypotheses: Sequence[str], references: References, language: str = "", lowercase: bool = False
+    *, hypotheses: Sequence[str], references: References, tokenize: Tokenization = "13a", lowercase: bool = False
 ) -> TranslationScores:
     """BLEU, chrF and exact matches of detokenized text.
 
     Args:
-        language: of the translations ("de", "ko-KR"): how BLEU cuts them, see `tokenization_for`.
+        tokenize: how BLEU cuts texts, see `tokenization_for`.
         lowercase: whether case counts for nothing, in all three.
 
     Raises:
@@ -76,15 +76,16 @@ def translation_scores(
     """
     given = _checked(hypotheses, references)
     return TranslationScores(
-        bleu(hypotheses=hypotheses, references=given, tokenize=tokenization_for(language), lowercase=lowercase),
+        bleu(hypotheses=hypotheses, references=given, tokenize=tokenize, lowercase=lowercase),
         chrf(hypotheses=hypotheses, references=given, lowercase=lowercase),
         exact_match(hypotheses=hypotheses, references=given, lowercase=lowercase),
     )
 
 
 def tokenization_for(language: str) -> Tokenization:
-    """What cuts a language into words without another package: WMT's "13a", for Chinese "zh", for Japanese and Korean
-    single characters, whose BLEU is higher than one of words; "ko-mecab" and "ja-mecab" can be asked for."""
+    """What cuts a language ("de", "ko-KR") into words without another package: WMT's "13a", for Chinese "zh", for
+    Japanese and Korean single characters, whose BLEU is higher than one of words; "ko-mecab" and "ja-mecab" can be
+    asked for."""
     return _BY_LANGUAGE.get(language.lower().replace("_", "-").split("-")[0], "13a")
 
 

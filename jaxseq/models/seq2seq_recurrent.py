@@ -243,6 +243,11 @@ class RecurrentTargetDecoder(_Stack):
         leave_weights(self, weights[:, None])
 
     @nn.nowrap
+    def with_room(self, length: int) -> "RecurrentTargetDecoder":
+        """As `nn.encoder_decoder.TargetDecoder` has it: the carry is as large for any."""
+        return self
+
+    @nn.nowrap
     def attention_in(self, sown: Any) -> Float[Array, "b t s"] | None:
         """What each token looked at, of what this module has sown; None without attention."""
         return sown["weights"][:, 0] if "weights" in sown else None

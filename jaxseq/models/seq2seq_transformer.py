@@ -145,6 +145,11 @@ class TransformerTargetDecoder(_Stack):
         return self._finish(x, mask), TargetState(tuple(rings), position)
 
     @nn.nowrap
+    def with_room(self, length: int) -> "TransformerTargetDecoder":
+        """As `nn.encoder_decoder.TargetDecoder` has it: fewer slots are read and moved at every step."""
+        return self.clone(context=min(self.context, length))
+
+    @nn.nowrap
     def attention_in(self, sown: Any) -> Float[Array, "b t s"]:
         """What each token looked at, of what this module has sown: the last block's weights, the mean of its heads."""
         return sown[f"block_{self.layers - 1}"]["cross_attention"]["weights"].mean(axis=1)

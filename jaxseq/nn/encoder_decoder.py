@@ -67,6 +67,11 @@ class TargetDecoder(Protocol):
         """
         ...
 
+    def with_room(self, length: int) -> Any:
+        """The same decoder for targets of at most `length` tokens, whose steps may take less time. Marked
+        `flax.linen.nowrap`."""
+        ...
+
     def attention_in(self, sown: Mapping[str, Any]) -> Float[Array, "b t s"] | None:
         """What each token looked at, of what this module leaves in "intermediates", which is all below its name there;
         None for a decoder that looks at nothing. Marked `flax.linen.nowrap`, and pure."""
@@ -184,6 +189,11 @@ class EncoderDecoder(nn.Module):
         intermediates: that collection, of `apply(..., mutable=["intermediates"])`.
         """
         return self.decoder.attention_in(intermediates.get("decoder", {}))
+
+    @nn.nowrap
+    def with_room(self, length: int) -> "EncoderDecoder":
+        """The same model for targets of at most `length` tokens, which may decode faster."""
+        return self.clone(decoder=self.decoder.with_room(length))
 
     @nn.nowrap
     def start(

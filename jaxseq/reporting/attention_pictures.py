@@ -22,7 +22,7 @@ _SMALLEST, _LARGEST = 2.0, 9.0
 """Inches of the weights of one head, along the longer side."""
 _WIDEST = 16.0
 """Inches of the heads of a row."""
-_MOST = 200
+MOST_WORDS = 200
 """Words on an axis that can be told apart."""
 
 
@@ -112,8 +112,8 @@ def _checked(
             f"{name} has weights of shape {list(weights.shape)} for {expected[0]} words of a target and {expected[1]} "
             "of a source: give [t, s], or [h, t, s] of several heads"
         )
-    if max(expected) > _MOST:
-        raise InputError(f"{name} would show {max(expected):,} words in a row: give texts of at most {_MOST}")
+    if max(expected) > MOST_WORDS:
+        raise InputError(f"{name} would show {max(expected):,} words in a row: give texts of at most {MOST_WORDS}")
     weights = weights.astype(np.float64)
     if not ((weights >= -1e-3) & (weights <= 1 + 1e-2)).all():  # NaN is none of both; those in bfloat16 pass 1
         raise InputError(f"{name} has weights that are not between 0 and 1: give those of a softmax")

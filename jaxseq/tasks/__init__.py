@@ -4,6 +4,9 @@ from jaxseq.tasks.classification.classification import Classification
 from jaxseq.tasks.language.language_model import build_model, init_params, make_loss_fn
 from jaxseq.tasks.language.language_modeling import LanguageModeling
 from jaxseq.tasks.task import Evaluation, Showcase, Task, Workspace, register_task, task_of
+from jaxseq.tasks.translation.encoder_decoders import build_encoder_decoder
+from jaxseq.tasks.translation.pair_loss import pair_loss
+from jaxseq.tasks.translation.translation import TranslationTask
 from jaxseq.tasks.vectors.text_vectors import TextVectorLearning
 from jaxseq.tasks.vectors.word_vectors import WordVectorLearning
 
@@ -14,11 +17,14 @@ __all__ = [
     "Showcase",
     "Task",
     "TextVectorLearning",
+    "TranslationTask",
     "WordVectorLearning",
     "Workspace",
+    "build_encoder_decoder",
     "build_model",
     "init_params",
     "make_loss_fn",
+    "pair_loss",
     "register_task",
     "task_of",
 ]

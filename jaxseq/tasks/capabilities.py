@@ -126,6 +126,8 @@ class TranslationOptions:
     """Draws hypotheses instead of searching."""
     seed: int = 0
     """The same seed draws the same ones."""
+    attention: bool = False
+    """Tell what each token looked at, where the model looks at something."""
 
     def __post_init__(self) -> None:
         for name, value in (("beam", self.beam), ("n-best", self.n_best), ("max-length", self.max_length)):
@@ -156,7 +158,8 @@ class Hypothesis(NamedTuple):
     tokens: Sequence[str] = ()
     """As they were made, one after the other."""
     attention: NDArray[np.float32] | None = None
-    """[tokens, source tokens]: what each token looked at when it was made; None of a model without attention."""
+    """[tokens, source tokens]: what each token looked at when it was made; None where nobody asks, or where the model
+    has no attention."""
 
 
 class Translation(NamedTuple):
@@ -167,8 +170,6 @@ class Translation(NamedTuple):
     """Best first; none for a text without words."""
     unknown: Sequence[str] = ()
     """Words of the text that the vocabulary does not know."""
-    truncated: bool = False
-    """Whether the text was longer than the model takes, so that its end was left out."""
     source_tokens: Sequence[str] = ()
     """What the model read."""
 

@@ -14,11 +14,8 @@ from jaxseq.data.labelled_sources import read_labelled
 from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
 from jaxseq.data.ngrams import with_ngrams
 from jaxseq.errors import ConfigError, InputError
-from jaxseq.tasks.text_tokenizers import make_tokenizer
-from jaxseq.text.characters import CharTokenizer
-from jaxseq.text.jamo import JamoTokenizer
+from jaxseq.tasks.text_tokenizers import make_open_tokenizer
 from jaxseq.text.tokenizers import Tokenizer, encode_each
-from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.vocab import UNKNOWN
 from jaxseq.text.word_options import WordOptions
 from jaxseq.text.words import PADDING, WordTokenizer
@@ -94,17 +91,10 @@ def train_tokenizer(config: LabelledConfig, texts: Iterable[str], *, reads_paddi
         InputError: there is no text, or no id for padding that is read.
     """
     shortened = (shorten(text, config) for text in texts)
-    if config.tokenizer_file or config.tokenizer not in ("char", "jamo", "byte"):
-        made = make_tokenizer(config, shortened, words=_word_options(config), padding=True)
-        if reads_padding:
-            _require_padding(config, made)
-        return made
-    if config.tokenizer == "byte":
-        return ByteTokenizer.train(shortened, normalize=config.normalize, specials=(PADDING,))
-    kind = CharTokenizer if config.tokenizer == "char" else JamoTokenizer
-    return kind.train(
-        shortened, normalize=config.normalize, specials=(PADDING,), unknown=True, min_count=config.min_count
-    )
+    made = make_open_tokenizer(config, shortened, words=_word_options(config))
+    if reads_padding:
+        _require_padding(config, made)
+    return made
 
 
 def _require_padding(config: LabelledConfig, tokenizer: Tokenizer) -> None:

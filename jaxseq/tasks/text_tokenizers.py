@@ -13,12 +13,15 @@ from jaxseq.errors import InputError
 from jaxseq.interop.arpa import UNKNOWN, is_arpa, read_arpa_unigrams
 from jaxseq.opening import open_regular
 from jaxseq.paths import expanded
+from jaxseq.text.characters import CharTokenizer
+from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
 from jaxseq.text.sentencepieces import SentencePieceTokenizer
 from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer, tokenizer_from_text
 from jaxseq.text.tokenizers_json import read_tokenizers_json
+from jaxseq.text.utf8 import ByteTokenizer
 from jaxseq.text.word_options import WordOptions
-from jaxseq.text.words import WordTokenizer
+from jaxseq.text.words import PADDING, WordTokenizer
 
 _PIECES = ("bpe", "wordpiece", "unigram")
 
@@ -48,6 +51,22 @@ def make_tokenizer(config: TextConfig, texts: Iterable[str], *, words: WordOptio
         if kind == "morpheme":
             return MorphemeTokenizer.train(texts, normalize=normalize, options=words)
         return TOKENIZERS[kind].train(texts, normalize=normalize, **options)
+
+
+def make_open_tokenizer(config: TextConfig, texts: Iterable[str], *, words: WordOptions) -> Tokenizer:
+    """`make_tokenizer` of one that reads any text, untrained symbols too, and keeps id 0 for padding; a file of
+    a run that pads nothing may have no such id.
+
+    Raises:
+        InputError: as `make_tokenizer`.
+    """
+    if config.tokenizer_file or config.tokenizer not in ("char", "jamo", "byte"):
+        return make_tokenizer(config, texts, words=words, padding=True)
+    normalize, specials = config.normalize, (PADDING,)
+    if config.tokenizer == "byte":
+        return ByteTokenizer.train(texts, normalize=normalize, specials=specials)
+    kind = CharTokenizer if config.tokenizer == "char" else JamoTokenizer
+    return kind.train(texts, normalize=normalize, specials=specials, unknown=True, min_count=config.min_count)
 
 
 def word_options(config: RunningTextConfig, *, padding: bool = False) -> WordOptions:

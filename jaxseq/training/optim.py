@@ -110,7 +110,9 @@ def learning_rate_schedule(config: OptimizerConfig, *, updates: int) -> Schedule
       single update takes final_fraction of it. (The course of version 0.1 reached that one update after the run; its
       runs go on with this one.)
     - linear: a straight line between the same two;
-    - step: the peak, times step_factor after every step_every updates.
+    - step: the peak, times step_factor after every step_every updates;
+    - inverse_sqrt: update n takes sqrt(warmup_steps / n) of it (Vaswani et al. 2017, whose peak is
+      1 / sqrt(features * warmup_steps)); with no warm-up 1 / sqrt(n).
 
     Updates that are not made, because all their batches were skipped, do not count: so many are missing at the end.
     """
@@ -123,6 +125,8 @@ def learning_rate_schedule(config: OptimizerConfig, *, updates: int) -> Schedule
         after = optax.linear_schedule(peak, peak * config.final_fraction, max(1, updates - warmup - 1))
     elif config.schedule == "step":
         after = _steps(peak, every=config.step_every, factor=config.step_factor)
+    elif config.schedule == "inverse_sqrt":
+        after = _inverse_sqrt(peak, warmup=warmup)
     else:
         after = optax.constant_schedule(peak)
     if warmup == 0:
@@ -133,6 +137,11 @@ def learning_rate_schedule(config: OptimizerConfig, *, updates: int) -> Schedule
 def _steps(peak: float, *, every: int, factor: float) -> Schedule:
     # optax.exponential_decay divides in float32, and misses a step after ten million updates.
     return lambda count: peak * jnp.float32(factor) ** (jnp.asarray(count) // every)
+
+
+def _inverse_sqrt(peak: float, *, warmup: int) -> Schedule:
+    first = max(1, warmup)  # of the updates counted from 1, the one that took the peak
+    return lambda count: peak * jnp.sqrt(first / (first + jnp.asarray(count, jnp.float32) + (warmup > 0)))
 
 
 def decayed(params: optax.Params) -> optax.Params:

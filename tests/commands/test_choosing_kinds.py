@@ -68,9 +68,10 @@ def test_values_that_cannot_go_together_in_another_kind_take_its_defaults():
         ("--optimizer.kind lion", "optimizer.kind is 'lion': choose adam, adamw, rmsprop, adadelta, adagrad or sgd"),
         (
             "--model.kind=Transformer",
-            "model.kind is 'Transformer': choose rnn, transformer, bag, window_bag, ngram, nbsvm, encoder or vectors",
+            "model.kind is 'Transformer': choose rnn, transformer, bag, window_bag, ngram, nbsvm, encoder, vectors, "
+            "seq2seq_transformer or seq2seq",
         ),
-        ("--task.kind translation", "task.kind is 'translation': choose language_modeling"),
+        ("--task.kind translating", "task.kind is 'translating': choose language_modeling"),
         ("--data.kind x", "data.kind is 'x': choose baskets, corpus"),
         ("--train.kind x", "Unrecognized options: --train.kind, x"),
         (
@@ -106,7 +107,7 @@ def test_help_shows_the_fields_of_the_kind_alone_and_lists_the_others(folder):
     assert not {"--model.heads", "--optimizer.momentum", "--optimizer.weight-decay"} & set(out.split())
     listed = " ".join(out.split())
     for kinds in (
-        "--model.kind rnn, transformer, bag, window_bag, ngram, nbsvm, encoder, vectors;",
+        "--model.kind rnn, transformer, bag, window_bag, ngram, nbsvm, encoder, vectors, seq2seq_transformer, seq2seq;",
         "--optimizer.kind adam, adamw, rmsprop, adadelta, adagrad, sgd ",
     ):
         assert kinds in listed

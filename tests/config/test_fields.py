@@ -13,10 +13,8 @@ from jaxseq.config import (
     SECTIONS,
     AdamConfig,
     CorpusConfig,
-    EncoderConfig,
     ExperimentConfig,
     TrainConfig,
-    TransformerConfig,
     from_json,
     kinds_of,
     to_dict,
@@ -75,7 +73,8 @@ NUMBERS = [param for param in FIELDS if isinstance(param.values[3].limit, Bounds
 @pytest.mark.parametrize(("section", "kind", "name", "rule"), NUMBERS)
 def test_the_ends_of_the_bounds_are_taken_and_what_lies_beyond_is_refused_in_one_line(section, kind, name, rule):
     bounds, full = rule.limit, f"{section}.{name}"
-    others = {**(EVEN.get(full, {}) if kind in (TransformerConfig, EncoderConfig) else {}), **TOGETHER.get(full, {})}
+    even = EVEN.get(full, {}) if "heads" in rules_of(kind) else {}
+    others = {**{name: value for name, value in even.items() if name in rules_of(kind)}, **TOGETHER.get(full, {})}
     for value in (bounds.least, bounds.most, *([0] if bounds.zero else [])):
         built = getattr(kind(**{**others, name: value}), name)
         assert built == value

@@ -135,7 +135,7 @@ def test_a_language_has_its_tokenization_and_the_result_says_it():
         *("13a", "13a", "zh"),
         *("char", "char"),
     ]
-    scores = translation_scores(hypotheses=["나는 간다"], references=["나는 간다"], language="ko")
+    scores = translation_scores(hypotheses=["나는 간다"], references=["나는 간다"], tokenize=tokenization_for("ko"))
     assert "tok:char" in scores.bleu.signature
     assert "of characters" in scores.bleu.remark
     assert scores.bleu.value == pytest.approx(100)

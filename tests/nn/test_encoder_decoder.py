@@ -10,7 +10,7 @@ import pytest
 from jaxseq.config import Seq2SeqConfig, Seq2SeqTransformerConfig
 from jaxseq.decoding.protocol import repeat_rows
 from jaxseq.nn.encoder_decoder import EncoderDecoder
-from jaxseq.tasks.encoder_decoder import build_encoder_decoder
+from jaxseq.tasks.translation.encoder_decoders import build_encoder_decoder
 
 VOCABULARY, START, ROWS, SOURCE, TARGET = 11, 1, 3, 6, 5
 CONFIGS = {

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxseq.config import Seq2SeqConfig, Seq2SeqTransformerConfig
-from jaxseq.tasks.encoder_decoder import build_encoder_decoder
+from jaxseq.tasks.translation.encoder_decoders import build_encoder_decoder
 
 torch = pytest.importorskip("torch")
 

@@ -8,7 +8,7 @@ import pytest
 
 from jaxseq.config import Seq2SeqConfig, Seq2SeqTransformerConfig
 from jaxseq.nn.scheduled_sampling import own_inputs
-from jaxseq.tasks.encoder_decoder import build_encoder_decoder
+from jaxseq.tasks.translation.encoder_decoders import build_encoder_decoder
 
 ROWS, SOURCE, TARGET, VOCABULARY = 64, 4, 9, 13
 RNG = np.random.default_rng(0)

@@ -65,6 +65,13 @@ ANYTHING = {
         "what a loop goes over and hands on is its caller's",
     ),
     **dict.fromkeys(
+        (
+            f"jaxseq.ops.step_products.scan_products{what}"
+            for what in ("(step)", "(carry)", "(xs)", "(shared)", "(flags)", " -> ")
+        ),
+        "what a loop goes over and hands on is its caller's",
+    ),
+    **dict.fromkeys(
         (f"jaxseq.ops.row_tables.without_gradient{what}" for what in ("(tree)", " -> ")),
         "any parameters, whatever their shapes",
     ),

@@ -7,7 +7,7 @@ import pytest
 from jaxseq.config import RNNConfig, Seq2SeqConfig, Seq2SeqTransformerConfig
 from jaxseq.errors import ConfigError
 from jaxseq.ops.proposals import Proposal
-from jaxseq.tasks.encoder_decoder import build_encoder_decoder
+from jaxseq.tasks.translation.encoder_decoders import build_encoder_decoder
 
 VOCABULARY = 7
 TOKENS = np.random.default_rng(0).integers(0, VOCABULARY, (4, 5), np.int32)

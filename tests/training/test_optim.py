@@ -244,6 +244,15 @@ def test_the_cosine_schedule_is_that_of_pytorch():
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("warmup", [0, 1, 4])
+def test_the_inverse_square_root_is_that_of_the_first_transformers(warmup):
+    """lr = features^-0.5 * min(n^-0.5, n * warmup^-1.5), n from 1 (Vaswani et al. 2017, section 5.3)."""
+    n, first = np.arange(1, 31), max(1, warmup)
+    published = 64**-0.5 * np.minimum(n**-0.5, n * first**-1.5)
+    ours = rates(30, learning_rate=(64 * first) ** -0.5, schedule="inverse_sqrt", warmup_steps=warmup)
+    np.testing.assert_allclose(ours, published, rtol=1e-6)
+
+
 def test_the_linear_schedule_is_that_of_pytorch():
     expected = torch_rates(30, lambda o: torch.optim.lr_scheduler.LinearLR(o, 1.0, 0.004, 29))
     np.testing.assert_allclose(rates(30, learning_rate=0.1, schedule="linear", final_fraction=0.004), expected, 1e-5)

@@ -49,9 +49,9 @@ from jaxseq.tasks.language.ngram_files import arpa_exports, read_ngrams
 from jaxseq.tasks.language.ngram_fitting import fit_ngrams, fitted_tables
 from jaxseq.tasks.language.token_scores import token_log_probabilities
 from jaxseq.tasks.language.token_splits import Extent, TextLoader, TokenSplits
-from jaxseq.tasks.language.vocabulary_objective import require_objective, training_model
 from jaxseq.tasks.task import Evaluation, IsOurs, LayerOutputs, Showcase, Variables, Workspace, register_task
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
+from jaxseq.tasks.vocabulary_objective import require_objective, training_model
 from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
 

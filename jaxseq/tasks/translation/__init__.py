@@ -1,0 +1,1 @@
+"""Sequence to sequence: what a source becomes, token by token."""
