@@ -1,5 +1,7 @@
 """The embedding: ids to rows of a table."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -16,8 +18,15 @@ def small_uniform(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike = 
     return jax.random.uniform(key, shape, dtype, -0.05, 0.05)
 
 
+@functools.cache
+def normal_of(deviation: float) -> nn.initializers.Initializer:
+    """An initializer: normal, of this standard deviation. The same one each time, as `uniform_within`."""
+    return nn.initializers.normal(deviation)
+
+
+@functools.cache
 def uniform_within(width: float) -> nn.initializers.Initializer:
-    """An initializer: uniform from -width to width."""
+    """An initializer: uniform from -width to width. The same one each time, so that modules that have it are equal."""
 
     def initial(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Float[Array, "..."]:
         return jax.random.uniform(key, shape, dtype, -width, width)

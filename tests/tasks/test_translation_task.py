@@ -191,6 +191,8 @@ def test_the_task_is_restored_from_its_artifacts_alone(table, joint):
     task = made(experiment)
     restored = TranslationTask.restore(experiment, task.artifacts())
     assert (restored.experiment, restored.tokenizers) == (task.experiment, task.tokenizers)
+    assert restored == task  # so that nothing is compiled anew
+    assert hash(restored.model) == hash(task.model)
     assert restored.tokenizers.joint == joint
     assert list(restored.splits()) == ["train", "validation", "test"]
     again = made(experiment, artifacts=task.artifacts())

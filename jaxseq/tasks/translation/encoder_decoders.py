@@ -1,6 +1,5 @@
 """Models that go on from a source, of any family."""
 
-import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxseq.config import ModelConfig
@@ -8,7 +7,7 @@ from jaxseq.config.seq2seq import Seq2SeqConfig, Seq2SeqTransformerConfig
 from jaxseq.errors import ConfigError
 from jaxseq.models.seq2seq_recurrent import RecurrentSourceEncoder, RecurrentTargetDecoder
 from jaxseq.models.seq2seq_transformer import TransformerSourceEncoder, TransformerTargetDecoder
-from jaxseq.nn.embedding import uniform_within
+from jaxseq.nn.embedding import normal_of, uniform_within
 from jaxseq.nn.encoder_decoder import EncoderDecoder
 from jaxseq.nn.heads import TiedHead, VocabularyHead
 from jaxseq.nn.sampled_head import SampledHead
@@ -54,7 +53,7 @@ def build_encoder_decoder(
     if isinstance(config, Seq2SeqTransformerConfig):
         encoder, decoder = _transformer(config, jnp.dtype(dtype))
         # Read times the root of the width, the numbers of a vector have variance 1.
-        width, initial = config.features, nn.initializers.normal(config.features**-0.5)
+        width, initial = config.features, normal_of(config.features**-0.5)
     else:
         encoder, decoder = _recurrent(config, jnp.dtype(dtype))
         width, initial = config.embedding, uniform_within(0.1)
