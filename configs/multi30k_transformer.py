@@ -4,7 +4,7 @@
 
 29,000 captions of Multi30k (Elliott et al. 2016), in data/multi30k/, lower-cased, in 8,000 byte pairs that both
 languages share, and with them one embedding. The checkpoint is that of the highest BLEU of the validation split, which
-by greedy search is 10.6, 21.5 and 27.9 after 500, 1,000 and 1,500 of the 8,000 steps.
+by greedy search is 21.5, 27.9, 35.4 and 38.5 after 1,000, 1,500, 3,000 and 4,500 of the 8,000 steps.
 """
 
 from jaxseq.config import (

@@ -5,49 +5,26 @@ import dataclasses
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-import tyro
+from typing import TYPE_CHECKING, Any, Literal
 
 from jaxseq import console, runtime
+from jaxseq.commands.answering import TextsArguments, answer
 from jaxseq.commands.arguments import parse
-from jaxseq.errors import InputError
 from jaxseq.paths import run_path
-from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
+from jaxseq.signals import StopRequest
 
 if TYPE_CHECKING:
     from jaxseq.tasks.capabilities import Prediction
 
 
 @dataclass(frozen=True)
-class PredictArguments:
+class PredictArguments(TextsArguments):
     """The class of each text, with its probabilities and the words that the model does not know; its vector and the
     nearest of the texts trained on, where the model gives texts vectors. A record comes out for every text that goes
     in, in the same order."""
 
-    run: tyro.conf.Positional[Path]
-    """Run directory, as runs/imdb_gru."""
-    texts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Texts, each in quotes."""
-    file: str = ""
-    """File of texts instead, compressed or not: one on each line, an empty line too; or a .csv, .tsv or .jsonl with a
-    column of texts. "-" is standard input; what comes from there, or from a pipe, is answered as it comes."""
-    file_format: Literal["by name", "text", "csv", "tsv", "jsonl"] = "by name"
-    """Format of the file, where its name does not tell it."""
-    text_column: str = "text"
-    """Column or key of a table that holds the texts."""
-    encoding: Annotated[str, tyro.conf.arg(aliases=["--data.encoding"])] = "utf-8"
-    """Encoding of the file."""
     format: Literal["text", "csv", "jsonl"] = "text"
     """What to print: lines for people, comma-separated values with a header, or a JSON object on each line."""
-    checkpoint: Literal["best", "newest"] = "best"
-    """The checkpoint that did best on the validation split (by train.metric), or the last one."""
-
-    def __post_init__(self) -> None:
-        if bool(self.texts) == bool(self.file):
-            what = "both texts and --file are" if self.texts else "neither a text nor --file is"
-            raise InputError(f"{what} given: give texts in quotes, or --file FILE (- for standard input)")
 
 
 def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) -> int:
@@ -55,31 +32,16 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
     arguments = parse(PredictArguments, argv, program=program)
     arguments = dataclasses.replace(arguments, run=run_path(arguments.run))
     runtime.configure()
-    with own_unless(stop) as stop:
-        stop.patience = PATIENCE
-        try:
-            from jaxseq.runs.prediction import come_slowly  # after that: it imports JAX
-
-            waits = bool(arguments.file) and come_slowly(arguments.file)
-            for line in _lines(arguments, stop, waits=waits):
-                print(line, flush=waits)
-                stop.poll()
-        except Stopped as stopped:
-            return stopped.exit_code
-    return 0
+    return answer(arguments, lambda stop, waits: _lines(arguments, stop, waits=waits), stop)
 
 
 def _lines(arguments: PredictArguments, stop: StopRequest, *, waits: bool) -> Iterator[str]:
     """What to print, line by line; where the texts come from one who `waits` for it, as soon as they come."""
-    from jaxseq.runs.prediction import predict_run, read_texts
+    from jaxseq.runs.prediction import predict_run
 
-    texts: Iterable[str] = arguments.texts
-    if arguments.file:
-        form = None if arguments.file_format == "by name" else arguments.file_format
-        texts = read_texts(arguments.file, form=form, text_column=arguments.text_column, encoding=arguments.encoding)
     predictions = predict_run(
         arguments.run,
-        texts,
+        arguments.given(),
         checkpoint=arguments.checkpoint,
         waiting=stop.raising if waits else None,
         poll=stop.poll,

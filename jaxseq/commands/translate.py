@@ -2,18 +2,19 @@
 
 import dataclasses
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from jaxseq import console, runtime
+from jaxseq.commands.answering import TextsArguments, answer
 from jaxseq.commands.arguments import parse
 from jaxseq.errors import InputError
 from jaxseq.paths import expanded, run_path
-from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
+from jaxseq.signals import StopRequest
 
 if TYPE_CHECKING:
     from jaxseq.tasks.capabilities import Translation, TranslationOptions
@@ -25,23 +26,10 @@ def _of_the_run(metavar: str) -> Any:
 
 
 @dataclass(frozen=True)
-class TranslateArguments:
+class TranslateArguments(TextsArguments):
     """Translate texts, by beam search or by sampling. For every text there come as many lines as --n-best says, its
     score and the translation, the best first; for an empty one empty lines."""
 
-    run: tyro.conf.Positional[Path]
-    """Run directory, as runs/multi30k_transformer."""
-    texts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Texts, each in quotes."""
-    file: str = ""
-    """File of texts instead, compressed or not: one on each line, an empty line too; or a .csv, .tsv or .jsonl with a
-    column of texts. "-" is standard input; what comes from there, or from a pipe, is answered as it comes."""
-    file_format: Literal["by name", "text", "csv", "tsv", "jsonl"] = "by name"
-    """Format of the file, where its name does not tell it."""
-    text_column: str = "text"
-    """Column or key of a table that holds the texts."""
-    encoding: Annotated[str, tyro.conf.arg(aliases=["--data.encoding"])] = "utf-8"
-    """Encoding of the file."""
     beam: Annotated[int | None, _of_the_run("INT")] = None
     """Hypotheses that go on at every step; 1 is a greedy search."""
     n_best: int = 1
@@ -68,13 +56,9 @@ class TranslateArguments:
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """One JSON object a line for each text: text, hypotheses (text, score, log_probability in nats, certified: whether
     nothing the search left out can be better), unknown (words)."""
-    checkpoint: Literal["best", "newest"] = "best"
-    """The checkpoint that did best on the validation split (by train.metric), or the last one."""
 
     def __post_init__(self) -> None:
-        if bool(self.texts) == bool(self.file):
-            what = "both texts and --file are" if self.texts else "neither a text nor --file is"
-            raise InputError(f"{what} given: give texts in quotes, or --file FILE (- for standard input)")
+        super().__post_init__()
         if self.plain and self.json:
             raise InputError("both --plain and --json are given: choose one of them")
         for option, value in (("--temperature", self.temperature), ("--seed", self.seed)):
@@ -91,36 +75,20 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
     arguments = parse(TranslateArguments, argv, program=program)
     arguments = dataclasses.replace(arguments, run=run_path(arguments.run))
     runtime.configure()
-    with own_unless(stop) as stop:
-        stop.patience = PATIENCE
-        try:
-            from jaxseq.runs.prediction import come_slowly  # after that: it imports JAX
-
-            waits = bool(arguments.file) and come_slowly(arguments.file)
-            for line in _lines(arguments, stop, waits=waits):
-                print(line, flush=waits)
-                stop.poll()
-        except Stopped as stopped:
-            return stopped.exit_code
-    return 0
+    return answer(arguments, lambda stop, waits: _lines(arguments, stop, waits=waits), stop)
 
 
 def _lines(arguments: TranslateArguments, stop: StopRequest, *, waits: bool) -> Iterator[str]:
     """What to print, line by line; where the texts come from one who `waits` for it, as soon as they come."""
-    from jaxseq.runs.prediction import read_texts
     from jaxseq.runs.translation import draw_attention, require_attention_place, translate_run
 
     options = _options(arguments)  # complains of them before anything is read
     picture = None if arguments.attention is None else expanded(arguments.attention)
     if picture is not None:
         require_attention_place(picture)
-    texts: Iterable[str] = arguments.texts
-    if arguments.file:
-        form = None if arguments.file_format == "by name" else arguments.file_format
-        texts = read_texts(arguments.file, form=form, text_column=arguments.text_column, encoding=arguments.encoding)
     translations = translate_run(
         arguments.run,
-        texts,
+        arguments.given(),
         options=options,
         checkpoint=arguments.checkpoint,
         waiting=stop.raising if waits else None,

@@ -101,14 +101,7 @@ def bleu(
         InputError: there are no hypotheses, not as many references, something is no text, or a package is missing.
     """
     given = _checked(hypotheses, references)
-    if tokenize not in get_args(Tokenization):
-        raise InputError(f"BLEU's tokenization is {tokenize!r}: choose {', '.join(get_args(Tokenization))}")
-    try:
-        # sacrebleu would tell of tokenized text in a log; a remark goes where the figure goes.
-        metric = _sacrebleu().BLEU(lowercase=lowercase, tokenize=tokenize, force=True)
-    except (ImportError, RuntimeError) as error:
-        package = _PACKAGES.get(tokenize, "sacrebleu")
-        raise InputError(f"BLEU's tokenization {tokenize} needs packages: pip install '{package}'") from error
+    metric = _bleu_of(tokenize, lowercase=lowercase)
     score = metric.corpus_score(hypotheses, _streams(given))
     remarks = [_zero(score), _characters(tokenize), _tokenized(hypotheses, tokenize)]
     return CorpusScore("BLEU", score.score, str(metric.get_signature()), "; ".join(filter(None, remarks)))
@@ -145,6 +138,26 @@ def exact_match(*, hypotheses: Sequence[str], references: References, lowercase:
     counts = {len(several) for several in given}
     signature = f"nrefs:{counts.pop() if len(counts) == 1 else 'var'}|case:{'lc' if lowercase else 'mixed'}"
     return CorpusScore("exact", 100 * hits / len(given), signature)
+
+
+def require_packages(tokenize: Tokenization) -> None:
+    """Refuses scores for which a package is missing, before there is anything to score.
+
+    Raises:
+        InputError: one is; it is named.
+    """
+    _bleu_of(tokenize, lowercase=False)
+
+
+def _bleu_of(tokenize: Tokenization, *, lowercase: bool) -> Any:
+    if tokenize not in get_args(Tokenization):
+        raise InputError(f"BLEU's tokenization is {tokenize!r}: choose {', '.join(get_args(Tokenization))}")
+    try:
+        # sacrebleu would tell of tokenized text in a log; a remark goes where the figure goes.
+        return _sacrebleu().BLEU(lowercase=lowercase, tokenize=tokenize, force=True)
+    except (ImportError, RuntimeError) as error:
+        package = _PACKAGES.get(tokenize, "sacrebleu")
+        raise InputError(f"BLEU's tokenization {tokenize} needs packages: pip install '{package}'") from error
 
 
 def _sacrebleu() -> Any:

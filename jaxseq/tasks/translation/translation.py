@@ -19,7 +19,7 @@ from jaxseq.decoding.beam import Beam
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.memory import Part
 from jaxseq.metrics.metric import Metric
-from jaxseq.metrics.translation import TRANSLATION_METRICS, TranslationScores, bleu, translation_scores
+from jaxseq.metrics.translation import TRANSLATION_METRICS, TranslationScores, require_packages, translation_scores
 from jaxseq.nn.encoder_decoder import EncoderDecoder
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.ops.proposals import Proposal
@@ -81,7 +81,7 @@ class TranslationTask(TaskDefaults):
             InputError: a source cannot be used, or the sections do not fit each other.
         """
         section, data = _sections(experiment)
-        bleu(hypotheses=["a"], references=["a"], tokenize=section.tokenize)  # complains of a package that is missing
+        require_packages(section.tokenize)
         texts = read_splits(data, seed=experiment.train.seed, poll=workspace.poll)
         for parts in texts.values():
             for part in parts.values():
@@ -223,9 +223,8 @@ class TranslationTask(TaskDefaults):
         """A pass over the validation split, translated by the beam for that."""
         if "validation" not in self._texts:
             return None
-        return self._evaluation(
-            "validation", "validation", dataclasses.replace(self.translator.beam, size=self.section.validation_beam)
-        )
+        beam = dataclasses.replace(self.translator.beam, size=self.section.validation_beam)
+        return self._evaluation("validation", "validation", beam)
 
     def evaluations(self, split: str, *, rows: int | None = None) -> Mapping[str, Evaluation]:
         """Each part of the split by its name: every pair once, and its translation."""
