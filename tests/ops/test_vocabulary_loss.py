@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import jax.test_util
 import numpy as np
 import pytest
+import torch
 
 from jaxseq.ops import losses, vocabulary_loss
 
@@ -75,6 +76,20 @@ def test_the_blocks_are_what_a_large_vocabulary_of_narrow_features_takes(monkeyp
     monkeypatch.setattr(losses, "WIDE", 6)
     with pytest.raises(AssertionError, match="blocks"):
         losses.linear_cross_entropy(narrow, *others)
+
+
+@pytest.mark.parametrize("words", [7, 11], ids=["all at once", "in blocks"])
+def test_smoothed_targets_have_the_loss_and_gradients_of_pytorch(words):
+    x, kernel, bias, targets, mask = drawn(19, words)
+    (_, (loss, _)), ours = with_gradients(losses.linear_cross_entropy, x, kernel, bias, targets, mask, smoothing=0.2)
+    weights = [torch.tensor(array, requires_grad=True) for array in (x, kernel, bias)]
+    logits, chosen = weights[0] @ weights[1] + weights[2], torch.tensor(mask)
+    wanted = torch.nn.functional.cross_entropy(
+        logits[chosen], torch.tensor(np.array(targets))[chosen].long(), label_smoothing=0.2, reduction="sum"
+    )
+    (0.3 * wanted).backward()
+    np.testing.assert_allclose(loss.total, wanted.item(), rtol=1e-6)
+    assert_near(ours, [weight.grad for weight in weights])
 
 
 def test_of_wide_features_the_gradients_equal_those_from_all_logits_too(monkeypatch):
