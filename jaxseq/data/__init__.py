@@ -12,7 +12,7 @@ from jaxseq.data.made_up import make_up
 from jaxseq.data.padding import pad_sequences, padding_mask
 from jaxseq.data.pair_batches import PairBatch, PairLoader
 from jaxseq.data.pair_shapes import PairShape, choose_shapes, with_room
-from jaxseq.data.pair_splits import Referenced, pairs_fingerprint, split_pairs, with_references
+from jaxseq.data.pair_splits import Referenced, pairs_fingerprint, repeated_sources, split_pairs, with_references
 from jaxseq.data.pair_tokens import PairTokens, encode_pairs
 from jaxseq.data.pairs import Pairs, PairSource, read_named_pairs, read_pairs
 from jaxseq.data.records import open_records, read_records, record_format
@@ -87,6 +87,7 @@ __all__ = [
     "read_labelled",
     "read_named_pairs",
     "read_pairs",
+    "repeated_sources",
     "read_pieces",
     "read_records",
     "read_test_part",

@@ -65,6 +65,13 @@ def with_references(pairs: Pairs) -> list[Referenced]:
     return [Referenced(source, tuple(targets)) for source, targets in found.items()]
 
 
+def repeated_sources(pairs: Pairs, trained: Pairs) -> int:
+    """How many pairs have a source that `trained` has too, as `split_pairs` tells sentences apart: such ones are not
+    unseen."""
+    known = {_same(source) for source in trained.sources}
+    return sum(_same(source) in known for source in pairs.sources)
+
+
 def pairs_fingerprint(parts: Mapping[str, Pairs]) -> str:
     """16 hexadecimal digits that change when a sentence, the order or the split of one does, and with nothing else."""
     total = hashlib.sha256()

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxseq.data import Pairs, PairSource, pairs_fingerprint, read_pairs, split_pairs, with_references
+from jaxseq.data import (
+    Pairs,
+    PairSource,
+    pairs_fingerprint,
+    read_pairs,
+    repeated_sources,
+    split_pairs,
+    with_references,
+)
 from jaxseq.errors import InputError
 
 SHARES = (0.6, 0.2, 0.2)
@@ -45,6 +53,7 @@ def test_no_sentence_is_in_two_splits_and_no_pair_is_lost(rows):
     assert sentences_in_several(parts) == [0, 0]
     together = [pair for part in parts.values() for pair in zipped(part)]
     assert Counter(together) == Counter([*rows, *zipped(distinct_pairs(60))])
+    assert [repeated_sources(parts[name], parts["train"]) for name in ("validation", "test")] == [0, 0]
 
 
 @given(rows=st.permutations(zipped(distinct_pairs(40))), turned=st.booleans())
@@ -71,6 +80,12 @@ def test_case_white_space_and_unicode_form_make_no_other_sentence():
     rows = [("Über  uns", "About us"), ("u\u0308ber uns", "us"), ("x", "ABOUT US"), ("x ", "y")]
     parts = split_pairs(pairs_of([*rows, *zipped(distinct_pairs(60))]), SHARES)
     assert sorted(sum(pair in rows for pair in zipped(part)) for part in parts.values()) == [0, 0, 4]
+
+
+def test_sources_of_another_file_that_are_trained_on_are_counted_by_pair():
+    trained = pairs_of([("A dog.", "Ein Hund."), ("Über uns", "About us"), ("Run!", "Lauf!")])
+    measured = pairs_of([("a  DOG.", "x"), ("u\u0308ber uns", "y"), ("Lauf!", "Run!"), ("A dog.", "z"), ("A cat.", "q")])
+    assert repeated_sources(measured, trained) == 3
 
 
 def test_a_split_without_a_pair_is_refused():

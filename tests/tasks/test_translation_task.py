@@ -185,6 +185,21 @@ def test_files_of_their_own_have_every_line_and_each_of_a_glob_is_measured_by_it
         task.evaluations("held-out")
 
 
+def test_pairs_measured_whose_source_is_trained_on_are_told(tmp_path, table):
+    source, target = write_sides(tmp_path, "train", 40)
+    fields = {"target": str(target), "split": (1.0, 0.0, 0.0)}
+    fields |= {"test_source": f"{tmp_path}/test_*.de", "test_target": f"{tmp_path}/test_*.en"}
+    for name, lines in (("test_old", [source.read_text().splitlines()[0].upper(), "neu"]), ("test_new", ["neu"])):
+        for side in ("de", "en"):
+            (tmp_path / f"{name}.{side}").write_text("\n".join(lines), encoding="utf-8")
+    told = []
+    made(experiment_of(pairs_data(source, **fields)), tell=told.append)
+    assert told == ["test_old: 1 of 2 pairs have a source that is trained on too"]
+    told.clear()
+    made(experiment_of(pairs_data(table)), tell=told.append)  # of shares none is in two splits
+    assert told == []
+
+
 @pytest.mark.parametrize("joint", [True, False])
 def test_the_task_is_restored_from_its_artifacts_alone(table, joint):
     experiment = experiment_of(pairs_data(table, joint=joint, reverse_source=not joint))

@@ -1,12 +1,12 @@
 """From the data section of a configuration to pairs of sentences, split by split, and the tokenizers of their sides."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from jaxseq.config import MadeUpConfig, PairedConfig, PairsConfig, TextConfig
 from jaxseq.data.made_up import make_up
-from jaxseq.data.pair_splits import Referenced, pairs_fingerprint, split_pairs, with_references
+from jaxseq.data.pair_splits import Referenced, pairs_fingerprint, repeated_sources, split_pairs, with_references
 from jaxseq.data.pairs import Pairs, PairSource, read_named_pairs, read_pairs
 from jaxseq.errors import ConfigError
 from jaxseq.tasks.text_tokenizers import make_open_tokenizer
@@ -51,6 +51,17 @@ def read_splits(data: PairedConfig, *, seed: int, poll: Callable[[], None]) -> S
         only_one = len(named) == 1
         splits[TEST] = {TEST if only_one else name: _line_by_line(pairs) for name, pairs in named.items()}
     return splits
+
+
+def remarks(splits: SplitTexts) -> Iterator[str]:
+    """What a person should know of the pairs: those left out, and those measured that are trained on too."""
+    for split, parts in splits.items():
+        for name, part in parts.items():
+            if part.pairs.remark:
+                yield part.pairs.remark
+            count = 0 if split == "train" else repeated_sources(part.pairs, splits["train"]["train"].pairs)
+            if count:
+                yield f"{name}: {count:,} of {len(part.pairs.sources):,} pairs have a source that is trained on too"
 
 
 def train_tokenizers(data: PairedConfig, pairs: Pairs) -> PairTokenizers:

@@ -40,7 +40,15 @@ from jaxseq.tasks.task import (
 )
 from jaxseq.tasks.translation.encoder_decoders import build_encoder_decoder
 from jaxseq.tasks.translation.pair_loss import pair_loss
-from jaxseq.tasks.translation.pair_texts import TEST, PairTexts, SplitTexts, fingerprint, read_splits, train_tokenizers
+from jaxseq.tasks.translation.pair_texts import (
+    TEST,
+    PairTexts,
+    SplitTexts,
+    fingerprint,
+    read_splits,
+    remarks,
+    train_tokenizers,
+)
 from jaxseq.tasks.translation.text_translator import SEARCH, TextTranslator
 from jaxseq.tasks.translation.translator import ROWS
 from jaxseq.tasks.vocabulary_objective import proposal_of, require_objective
@@ -83,10 +91,8 @@ class TranslationTask(TaskDefaults):
         section, data = _sections(experiment)
         require_packages(section.tokenize)
         texts = read_splits(data, seed=experiment.train.seed, poll=workspace.poll)
-        for parts in texts.values():
-            for part in parts.values():
-                if part.pairs.remark:
-                    workspace.tell(part.pairs.remark)
+        for remark in remarks(texts):
+            workspace.tell(remark)
         if workspace.artifacts is None:
             task = cls._of(experiment, train_tokenizers(data, texts["train"]["train"].pairs))
         else:
