@@ -61,7 +61,8 @@ class Seq2SeqConfig(ModelConfig):
     """How a decoder's state is compared with a source token: by a small network (Bahdanau et al. 2015), a product, or a
     product with a matrix between (Luong et al. 2015)."""
     use_scale: Annotated[bool, FIXED] = False
-    """Learn a scale of the scores, as Keras's attention layers do."""
+    """Learn a scale of the scores, as Keras's attention layers do: one number, of additive ones a weight a feature,
+    as Bahdanau et al. have it."""
     input_feeding: Annotated[bool, FIXED] = False
     """Join what attention gave for a token to the embedding of the next one."""
     input_dropout: Annotated[DropoutRate, FIXED] = 0.0

@@ -84,7 +84,9 @@ def test_case_white_space_and_unicode_form_make_no_other_sentence():
 
 def test_sources_of_another_file_that_are_trained_on_are_counted_by_pair():
     trained = pairs_of([("A dog.", "Ein Hund."), ("Über uns", "About us"), ("Run!", "Lauf!")])
-    measured = pairs_of([("a  DOG.", "x"), ("u\u0308ber uns", "y"), ("Lauf!", "Run!"), ("A dog.", "z"), ("A cat.", "q")])
+    measured = pairs_of(
+        [("a  DOG.", "x"), ("u\u0308ber uns", "y"), ("Lauf!", "Run!"), ("A dog.", "z"), ("A cat.", "q")]
+    )
     assert repeated_sources(measured, trained) == 3
 
 

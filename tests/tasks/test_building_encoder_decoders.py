@@ -60,6 +60,23 @@ def test_bfloat16_is_near_float32_and_keeps_parameters_and_losses_in_float32(con
     assert jax.tree.map(lambda x: (x.shape, x.dtype), again) == jax.tree.map(lambda x: (x.shape, x.dtype), carry)
 
 
+@pytest.mark.parametrize(
+    ("config", "spread"),
+    [
+        (Seq2SeqConfig(features=16, embedding=16), 1.0),  # torch.nn.Embedding's
+        (Seq2SeqConfig(features=16, embedding=16, tie_embedding=True), 0.1 / 3**0.5),
+        (Seq2SeqTransformerConfig(features=16, layers=1, heads=2), 0.25),
+    ],
+)
+def test_embeddings_start_as_long_as_the_layers_above_want_them_and_no_word_is_likelier(config, spread):
+    model = build_encoder_decoder(config, vocabulary_size=2000, start_token=1, source_vocabulary=2000)
+    params = model.init(jax.random.key(0), TOKENS, TOKENS)["params"]
+    for name in ("embedding", "source_embedding"):
+        assert np.std(params[name]) == pytest.approx(spread, rel=0.02)
+    tallies = model.apply({"params": params}, TOKENS, TOKENS, TOKENS + 100, method="loss")
+    assert tallies["loss"].total / tallies["loss"].count == pytest.approx(np.log(2000), abs=1)
+
+
 def test_what_cannot_be_is_said_in_one_line():
     common = {"vocabulary_size": VOCABULARY, "start_token": 1}
     with pytest.raises(ConfigError, match=r"^model.kind is 'rnn': a model that goes on from a source is seq2seq or"):
