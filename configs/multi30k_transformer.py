@@ -3,8 +3,10 @@
     python3 train.py configs/multi30k_transformer.py
 
 29,000 captions of Multi30k (Elliott et al. 2016), in data/multi30k/, lower-cased, in 8,000 byte pairs that both
-languages share, and with them one embedding. The checkpoint is that of the highest BLEU of the validation split, which
-by greedy search is 21.5, 27.9, 35.4 and 38.5 after 1,000, 1,500, 3,000 and 4,500 of the 8,000 steps.
+languages share, and with them one embedding: 2.3 million parameters. sacreBLEU, lower-cased: 39.60 on test_2016_flickr,
+36.41 on test_2017_flickr (seed 0, beam 5; published for a Transformer of this size 36.5 on the former), after 62 min of
+one core's time. The checkpoint is that of the highest BLEU of the validation split, which by greedy search is 21.5,
+30.2, 35.4, 38.0, 39.1 and 39.4 after 1,000, 2,000, 3,000, 4,000, 5,000 and 8,000 steps.
 """
 
 from jaxseq.config import (

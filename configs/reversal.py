@@ -4,8 +4,9 @@
 
 100,000 made-up words of 1 to 10 letters, none of them in two splits; one block of 64 for the encoder and one for the
 decoder, 118,912 parameters; 1,500 steps of 128 words. For each of the seeds 0, 1 and 2 all 1,000 words of the test
-split come out right, after 21 s on 2 cores (30 to 41 s of one core's time). While it makes a letter the decoder looks at the very one
-that this is in the source: the largest weight lies on the other diagonal for 99.8 % of the letters (seed 0).
+split come out right, after 21 s on 2 cores (30 to 41 s of one core's time). While it makes a letter the decoder looks
+at the very one that this is in the source: the largest weight lies on the other diagonal for 99.8 % of the letters
+(seed 0).
 
     python3 train.py configs/reversal.py --name sorting --data.exercise sort
     python3 train.py configs/reversal.py --name adding --data.exercise add --data.most 3 --train.steps 4000

@@ -188,23 +188,13 @@ class RecurrentTargetDecoder(_Stack):
         assert memory is not None
         vectors = x.vectors(mask) if isinstance(x, Lookup) else x
         rows, length, width = vectors.shape
-        first, *others = [
-            layer.weights(width + self.features if i == 0 else self.features) for i, layer in enumerate(self.stack)
-        ]
         _, by, scale = self.look.weights(memory.source.shape[-1])
-        weights = {"feeding": RecurrentWeights(first.kernel[width:])}
-        for i, own in enumerate((first, *others)):
-            weights[f"recurrent_{i}"] = own.recurrent
-            if i:
-                weights[f"input_{i}"] = RecurrentWeights(own.kernel, own.bias)
-        if by is not None:
-            weights["query"] = RecurrentWeights(by)
-        weights["combine"] = RecurrentWeights(self.combine_kernel.astype(self.dtype))
-
+        kernel, bias, weights = self._fed_weights(width, by)
         drops = None
-        if train and self.dropout > 0 and others:
-            drops = dropout_mask(self.make_rng("dropout"), self.dropout, (length, len(others), rows, self.features))
-        projected = linear(jnp.swapaxes(vectors, 0, 1).astype(self.dtype), first.kernel[:width]) + first.bias
+        if train and self.dropout > 0 and self.layers > 1:
+            shape = (length, self.layers - 1, rows, self.features)
+            drops = dropout_mask(self.make_rng("dropout"), self.dropout, shape)
+        products: Any = linear(jnp.swapaxes(vectors, 0, 1).astype(self.dtype), kernel)
         shown = None if memory.visible is None else memory.visible.astype(jnp.float32)
         flags = (jnp.arange(length), None if mask is None else mask.T[:, :, None], drops)
         layers, carry, cell, look = self.layers, LAYERS[self.cell].CARRY, self.stack[0].cell(), self.look
@@ -233,10 +223,27 @@ class RecurrentTargetDecoder(_Stack):
 
         names = frozenset(weights)
         shared = (memory.keys, memory.source, scale, shown)
-        end, (features, looked) = scan_products(step, weights, state, projected.astype(jnp.float32), shared, flags)
+        projected = (products + bias).astype(jnp.float32)
+        end, (features, looked) = scan_products(step, weights, state, projected, shared, flags)
         if wanted:  # [t, b, k, s]
             self._sow(jnp.moveaxis(looked, 0, 2).reshape(looked.shape[1], -1, looked.shape[-1]))
         return jnp.swapaxes(features, 0, 1), end
+
+    def _fed_weights(self, width: int, by: Array | None) -> tuple[Array, Array, dict[str, RecurrentWeights]]:
+        """The kernel and the bias of embedded tokens [n, t, width], all at once; and what a step multiplies with, by
+        name. by: the matrix of a query, if it has one."""
+        first, *others = [
+            layer.weights(width + self.features if i == 0 else self.features) for i, layer in enumerate(self.stack)
+        ]
+        weights = {"feeding": RecurrentWeights(first.kernel[width:])}
+        for i, own in enumerate((first, *others)):
+            weights[f"recurrent_{i}"] = own.recurrent
+            if i:
+                weights[f"input_{i}"] = RecurrentWeights(own.kernel, own.bias)
+        if by is not None:
+            weights["query"] = RecurrentWeights(by)
+        weights["combine"] = RecurrentWeights(self.combine_kernel.astype(self.dtype))
+        return first.kernel[:width], first.bias, weights
 
     def _sow(self, weights: Array) -> None:
         """Leaves weights [b, t, s] where somebody asks for them."""
