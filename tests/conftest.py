@@ -20,6 +20,10 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 # Compiling is most of what the tests cost, and optimising a good part of that. Set to 0, programs are those that users
 # have: .ci/run does so where it has 64-bit types switched on.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+if os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] == "1":
+    # Each fused loop goes through MLIR, and each program into 32 parts, unless told otherwise: two thirds of compiling.
+    # A release of jaxlib without one of these would end at once and name it.
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1")
 
 # What one test has compiled serves the others, and the processes they start; the user's own cache is left alone.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:

@@ -110,7 +110,11 @@ def test_a_run_killed_again_and_again_ends_with_the_bits_of_one_never_killed(tmp
     assert (tmp_path / "killed/metrics.csv").read_bytes() == (tmp_path / "whole/metrics.csv").read_bytes()
 
 
-OPTIMISED = {"xla_backend_optimization_level": 3, "xla_llvm_disable_expensive_passes": False}
+OPTIMISED = {
+    "xla_backend_optimization_level": 3,
+    "xla_llvm_disable_expensive_passes": False,
+    "xla_cpu_use_fusion_emitters": True,
+}
 """Programs as users have them: tests compile with less (tests/conftest.py)."""
 
 
