@@ -92,7 +92,7 @@ def test_it_is_kerass_on_values_and_gradients():
         outputs, _ = theirs.stateless_call(variables, state, query, value, attention_mask=whole)
         return (outputs * weights).sum(), outputs
 
-    slopes, expected = jax.grad(objective, argnums=(0, 1, 2), has_aux=True)(variables, query, value)
+    slopes, expected = jax.jit(jax.grad(objective, argnums=(0, 1, 2), has_aux=True))(variables, query, value)
 
     def params_of(variables):
         pairs = zip(variables[::2], variables[1::2], ("query", "key", "value", "output"), strict=True)

@@ -39,17 +39,15 @@ def test_a_lookup_is_the_vectors_that_it_stands_for(layer, scaled):
     mask = jnp.asarray(rng.random((2, 6)) < 0.7)
     for lookup in (Lookup(ids, table, 3, scale), Lookup(ids[:, :2], table, 3), Lookup(ids, None, 5, scale)):
         vectors = lookup.vectors()
-        params = layer.init(jax.random.key(0), vectors)["params"]
-        assert jax.tree.map(jnp.shape, layer.init(jax.random.key(0), lookup)["params"]) == jax.tree.map(
-            jnp.shape, params
-        )
+        params = jax.jit(layer.init)(jax.random.key(0), vectors)["params"]
+        shapes = jax.eval_shape(lambda lookup=lookup: layer.init(jax.random.key(0), lookup))["params"]
+        assert jax.tree.map(jnp.shape, shapes) == jax.tree.map(jnp.shape, params)
         some = mask[:, : vectors.shape[1]]
-        for have, want in zip(
-            jax.tree.leaves(layer.apply({"params": params}, lookup, mask=some)),
-            jax.tree.leaves(layer.apply({"params": params}, vectors, mask=some)),
-            strict=True,
-        ):
-            np.testing.assert_allclose(have, want, rtol=1e-5, atol=1e-6)
+        have, want = (
+            jax.jit(lambda params, x=x, some=some: layer.apply({"params": params}, x, mask=some))(params)
+            for x in (lookup, vectors)
+        )
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), have, want)
 
 
 @pytest.mark.parametrize("folded", [4_096, 0])
@@ -59,12 +57,13 @@ def test_steps_are_those_of_a_sequence(layer, folded, monkeypatch):
     rng = np.random.default_rng(0)
     table = jnp.asarray(rng.normal(size=(5, 3)), jnp.float32)
     ids = jnp.asarray(rng.integers(0, 5, (2, 4)), jnp.int32)
-    params = layer.init(jax.random.key(0), Lookup(ids, table, 3))["params"]
-    outputs, end = layer.apply({"params": params}, table[ids])
+    params = jax.jit(lambda: layer.init(jax.random.key(0), Lookup(ids, table, 3)))()["params"]
+    outputs, end = jax.jit(layer.apply)({"params": params}, table[ids])
     carry = again = layer.initial_carry(2)
+    step, weights, looked_up = jax.jit(layer.step), layer.prepare(params), layer.prepare_lookup(params, table)
     for i in range(4):
-        y, carry = layer.step(layer.prepare(params), table[ids[:, i]], carry)
-        same, again = layer.step(layer.prepare_lookup(params, table), ids[:, i], again)
+        y, carry = step(weights, table[ids[:, i]], carry)
+        same, again = step(looked_up, ids[:, i], again)
         np.testing.assert_allclose(y, outputs[:, i], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(same, y, rtol=1e-5, atol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), carry, end)

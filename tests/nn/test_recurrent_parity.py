@@ -33,7 +33,7 @@ def ours(layer, params, x, carry, weights, mask):
         outputs, end = layer.apply({"params": params}, x, carry, mask=mask)
         return (outputs * weights).sum() + sum((part**2).sum() for part in end), (outputs, end)
 
-    gradients, values = jax.grad(objective, argnums=(0, 1, 2), has_aux=True)(params, x, carry)
+    gradients, values = jax.jit(jax.grad(objective, argnums=(0, 1, 2), has_aux=True))(params, x, carry)
     return values, gradients
 
 
@@ -132,7 +132,8 @@ def test_layer_equals_keras_on_values_and_gradients(layer, make, kind):
 
     variables = [v.value for v in theirs.trainable_variables]
     rest = [v.value for v in theirs.non_trainable_variables]
-    d_theirs, (outputs, ends) = jax.grad(objective, argnums=(0, 1, 2), has_aux=True)(variables, jnp.asarray(x), start)
+    slopes = jax.jit(jax.grad(objective, argnums=(0, 1, 2), has_aux=True))
+    d_theirs, (outputs, ends) = slopes(variables, jnp.asarray(x), start)
     (out, carry), (d_params, d_x, d_carry) = ours(layer, params, x, layer.CARRY(*start), weights, mask)
 
     close(out, np.asarray(outputs) * mask[:, :, None])

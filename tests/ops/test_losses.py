@@ -47,7 +47,7 @@ def test_fused_loss_and_its_gradients_equal_those_from_the_logits(monkeypatch, t
     ):
         np.testing.assert_allclose(have, want, rtol=1e-5)
     which = (0, 1, 2) if bias else (0, 1)
-    have, want = (jax.grad(scaled(f), argnums=which)(features, kernel, offset) for f in (fused, plain))
+    have, want = (jax.jit(jax.grad(scaled(f), argnums=which))(features, kernel, offset) for f in (fused, plain))
     for mine, theirs in zip(have, want, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
 
