@@ -74,7 +74,7 @@ def start(subject: Subject, case: Case) -> tuple[np.ndarray, Any]:
 def cotangents(seed: int, result: Any) -> Any:
     """Random gradients for the float leaves of (outputs, carry)."""
     rng = np.random.default_rng(seed)
-    return jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), partition(result)[0])
+    return jax.tree.map(lambda x: np.asarray(rng.normal(size=x.shape), x.dtype), partition(result)[0])
 
 
 def assert_close(actual: Any, expected: Any, *, tolerance: float = TOLERANCE) -> None:

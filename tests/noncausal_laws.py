@@ -15,7 +15,7 @@ import laws
 import numpy as np
 from law_cases import STEPS, Case, assert_same, law_of, start
 from nonfinite_laws import assert_untouched, reached
-from subjects import AtOnce, Run, Subject, Way, partition, perturbed, plus, row, stack_rows
+from subjects import AtOnce, Run, Subject, Way, partition, perturbed, plus, row, stack_rows, with_row
 
 from jaxseq.nn.bidirectional import Bidirectional, BidirectionalCarry
 
@@ -38,14 +38,14 @@ class Alone:
         rows, after = [None] * len(inputs), [None] * len(inputs)
         for b, real, text, begin, _ in self._reads(inputs, carry, mask, reset):
             y, end = self.at_once.run(params, text, begin, None, None)
-            rows[b] = jnp.zeros((1, STEPS, *y.shape[2:]), y.dtype) if rows[b] is None else rows[b]
-            rows[b] = rows[b].at[:, real].set(y)
+            rows[b] = np.zeros((1, STEPS, *y.shape[2:]), y.dtype) if rows[b] is None else rows[b]
+            rows[b][:, real] = y
             # Of the forward carries the last stays, of the backward ones the first.
             after[b] = end if after[b] is None else _of_both(after[b], end, (True, False))
-        return jnp.concatenate(rows), stack_rows(after)
+        return np.concatenate(rows), stack_rows(after)
 
     def pull(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any, d: Any) -> Any:
-        zeros = functools.partial(jax.tree.map, jnp.zeros_like)
+        zeros = functools.partial(jax.tree.map, np.zeros_like)
         d_params, d_inputs = zeros(params), None if partition(inputs)[0] is None else np.zeros_like(inputs)
         d_carries = [zeros(row(carry, b)) for b in range(len(inputs))]
         seen = set()
@@ -139,7 +139,8 @@ def of_bidirectional(name: str, layer: Bidirectional, in_bfloat16: Bidirectional
         spoilt[place] = value
         return params, x, spoilt, False
 
-    params = perturbed(layer.init(jax.random.key(0), jnp.zeros((1, 2, features), jnp.float32))["params"], 0.3)
+    initial = jax.jit(layer.init)(jax.random.key(0), jnp.zeros((1, 2, features), jnp.float32))
+    params = perturbed(initial["params"], 0.3)
     return Subject(
         name=name,
         params=params,
@@ -172,7 +173,7 @@ def of_body(
     def rubbish(rng: np.random.Generator, b: int, t: int) -> np.ndarray:
         return rng.choice(np.array([-1, -(2**31), size, 2**31 - 1], np.int32), (b, t))
 
-    params = perturbed(body.init(jax.random.key(0), jnp.zeros((1, 2), jnp.int32))["params"], scale)
+    params = perturbed(jax.jit(body.init)(jax.random.key(0), jnp.zeros((1, 2), jnp.int32))["params"], scale)
     narrow: Run = functools.partial(run, body.clone(dtype=jnp.bfloat16))
     return Subject(
         name=name,
@@ -189,7 +190,7 @@ def of_body(
 
 def _with_row(params: Any, path: Sequence[str], at: int, value: float) -> Any:
     if not path:
-        return jnp.asarray(params).at[at].set(value)
+        return with_row(params, at, value)
     return {**params, path[0]: _with_row(params[path[0]], path[1:], at, value)}
 
 

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from law_cases import ROWS, STEPS, Case, assert_close, assert_identical, cotangents, law_of, start
-from subjects import Subject, partition, row
+from subjects import Subject, partition, row, with_row
 
 
 def _spoilt(carry: Any, value: float) -> Any:
     """`carry` with row 0 of its floats all `value`."""
     return jax.tree.map(
-        lambda leaf: jnp.asarray(leaf).at[0].set(value) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf, carry
+        lambda leaf: with_row(leaf, 0, value) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf, carry
     )
 
 
@@ -23,7 +23,7 @@ def assert_untouched(
     what it reaches: `reached` is True there, in (outputs, carry)."""
 
     def rest(result: Any) -> Any:
-        return jax.tree.map(lambda leaf, at: jnp.where(at, 0, leaf), partition(result)[0], reached)
+        return jax.tree.map(lambda leaf, at: np.where(at, np.zeros_like(leaf), leaf), partition(result)[0], reached)
 
     expected = subject.at_once.run(*clean, *flags)
     assert_close(rest(subject.at_once.run(*spoilt, *flags)), rest(expected))

@@ -57,7 +57,7 @@ class InChunks:
 
     def run(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
         outputs, carries = self._forward(params, inputs, carry, mask, reset)
-        return jnp.concatenate(outputs, axis=1), carries[-1]
+        return np.concatenate(outputs, axis=1), carries[-1]
 
     def pull(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any, d: Any) -> tuple[Any, Any, Any]:
         _, carries = self._forward(params, inputs, carry, mask, reset)
@@ -68,7 +68,7 @@ class InChunks:
             d_here, d_piece, d_carry = self.at_once.pull(params, *pieces, (d_outputs[:, piece], d_carry))
             d_params = plus(d_params, d_here)
             d_inputs.append(d_piece)
-        return d_params, jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=1), *d_inputs[::-1]), d_carry
+        return d_params, jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *d_inputs[::-1]), d_carry
 
 
 class OneByOne:
@@ -88,10 +88,10 @@ class OneByOne:
                 y, new = self.at_once.run(params, inputs[b : b + 1, i : i + 1], here, None, None)
                 if mask[b, i]:
                     before[b, i], here = here, new
-                outputs.append(y if mask[b, i] else jnp.zeros_like(y))
-            rows.append(jnp.concatenate(outputs, axis=1))
+                outputs.append(y if mask[b, i] else np.zeros_like(y))
+            rows.append(np.concatenate(outputs, axis=1))
             after.append(here)
-        return jnp.concatenate(rows), before, stack_rows(after)
+        return np.concatenate(rows), before, stack_rows(after)
 
     def run(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
         outputs, _, after = self._forward(params, inputs, carry, mask, reset)
@@ -99,7 +99,7 @@ class OneByOne:
 
     def pull(self, params: Any, inputs: Any, carry: Any, mask: Any, reset: Any, d: Any) -> tuple[Any, Any, Any]:
         _, before, _ = self._forward(params, inputs, carry, mask, reset)
-        d_params, d_inputs, d_carries = _zeros(params), jax.tree.map(np.array, _zeros(inputs)), []
+        d_params, d_inputs, d_carries = _zeros(params), _zeros(inputs), []
         for b in range(len(inputs)):
             d_carry = row(d[1], b)
             for i in reversed(range(inputs.shape[1])):
@@ -129,20 +129,30 @@ def _merge(floats: Any, rest: Any) -> Any:
 
 
 def _zeros(tree: Any) -> Any:
-    return jax.tree.map(jnp.zeros_like, partition(tree)[0])
+    return jax.tree.map(np.zeros_like, partition(tree)[0])
+
+
+# NumPy on what has been computed: each of JAX's operations would be compiled for each shape.
 
 
 def plus(one: Any, other: Any) -> Any:
-    return jax.tree.map(jnp.add, one, other)
+    return jax.tree.map(np.add, one, other)
 
 
 def row(tree: Any, b: int) -> Any:
     """Row b of every leaf, its batch axis kept."""
-    return jax.tree.map(lambda leaf: leaf[b : b + 1], tree)
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[b : b + 1], tree)
+
+
+def with_row(array: Any, at: int, value: float) -> np.ndarray:
+    """`array` with all of row `at` this value."""
+    changed = np.array(array)
+    changed[at] = value
+    return changed
 
 
 def stack_rows(rows: list[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *rows)
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *rows)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -202,6 +212,11 @@ class Subject:
         return jax.jit(self.step)
 
     @functools.cached_property
+    def tallies(self) -> Run:
+        assert self.loss is not None
+        return jax.jit(self.loss)
+
+    @functools.cached_property
     def summed_loss(self) -> AtOnce:
         """(tokens, targets) -> summed loss of the model's own `loss`."""
         loss = self.loss
@@ -235,7 +250,7 @@ def of_model(name: str, model: LanguageModel, *, scale: float = 0.3) -> Subject:
     def loss(params: Any, tokens: Any, targets: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
         return model.apply({"params": params}, tokens, targets, carry, mask=mask, reset=reset, method="loss")
 
-    params = perturbed(model.init(jax.random.key(0), jnp.zeros((1, 2), jnp.int32))["params"], scale)
+    params = perturbed(jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 2), jnp.int32))["params"], scale)
     body: Any = model.body
     narrow = model.clone(body=body.clone(dtype=jnp.bfloat16))
 
@@ -247,7 +262,7 @@ def of_model(name: str, model: LanguageModel, *, scale: float = 0.3) -> Subject:
         tokens = plain(tokens)
         tokens[place] = size - 1
         holder, leaf = (params, "embedding") if "embedding" in params else (params["layer_0"], "input_kernel")
-        spoilt = {**holder, leaf: jnp.asarray(holder[leaf]).at[size - 1].set(value)}
+        spoilt = {**holder, leaf: with_row(holder[leaf], size - 1, value)}
         is_tied = isinstance(model.head, TiedHead)
         whole = spoilt if holder is params else {**params, "layer_0": spoilt}
         return whole, tokens, tokens, (np.arange(size) == size - 1) & is_tied
@@ -276,7 +291,8 @@ def of_layer(
     def run(layer: Any, params: Any, x: Any, carry: Any, mask: Any, reset: Any) -> tuple[Any, Any]:
         return layer.apply({"params": params}, x, carry, mask=mask, reset=reset)
 
-    params = perturbed(layer.init(jax.random.key(0), jnp.zeros((1, 2, features), jnp.float32), None)["params"], scale)
+    initial = jax.jit(layer.init)(jax.random.key(0), jnp.zeros((1, 2, features), jnp.float32), None)
+    params = perturbed(initial["params"], scale)
 
     def spoil(x: np.ndarray, place: tuple[int, int], value: float) -> tuple[Any, np.ndarray, np.ndarray, Any]:
         spoilt = x.copy()
@@ -301,4 +317,5 @@ def perturbed(params: Any, scale: float) -> Any:
     """Parameters moved away from zeros and ones, so that a bias or a scale left out is noticed."""
     leaves, tree = jax.tree.flatten(params)
     rng = np.random.default_rng(0)
-    return tree.unflatten([leaf + scale * rng.normal(size=leaf.shape).astype(np.float32) for leaf in leaves])
+    moved = [np.asarray(leaf) + scale * rng.normal(size=leaf.shape).astype(np.float32) for leaf in leaves]
+    return jax.tree.map(jnp.asarray, tree.unflatten(moved))

@@ -174,12 +174,12 @@ def test_dropout_acts_in_training_only_and_follows_its_key():
     model = transformer_model(**SIZE, dropout=0.5)
     params, ids = subjects.perturbed(initialised(model), 0.3), tokens(model, 2, 6)
 
+    @partial(jax.jit, static_argnums=0)
+    def logits(train, params, ids, key):
+        return model.apply({"params": params}, ids, train=train, rngs={"dropout": key})[0]
+
     def run(train, key):
-        return np.asarray(
-            jax.jit(partial(model.apply, train=train))({"params": params}, ids, rngs={"dropout": jax.random.key(key)})[
-                0
-            ]
-        )
+        return np.asarray(logits(train, params, ids, jax.random.key(key)))
 
     np.testing.assert_array_equal(run(True, 1), run(True, 1))
     assert (run(True, 1) != run(True, 2)).any()

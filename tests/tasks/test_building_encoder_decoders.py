@@ -1,5 +1,7 @@
 """Encoder-decoders as they are put together: heads, types, and what cannot be."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -14,11 +16,12 @@ TOKENS = np.random.default_rng(0).integers(0, VOCABULARY, (4, 5), np.int32)
 SMALL = Seq2SeqTransformerConfig(features=8, layers=1, heads=2, dropout=0.0)
 
 
+@partial(jax.jit, static_argnums=0, static_argnames="train")
 def loss_of(model, params, *, train):
     """Mean loss; what is drawn follows from one key."""
     rngs = {"samples": jax.random.key(1)} if train else None
     tallies = model.apply({"params": params}, TOKENS, TOKENS, TOKENS, train=train, rngs=rngs, method="loss")
-    return float(tallies["loss"].total / tallies["loss"].count)
+    return tallies["loss"].total / tallies["loss"].count
 
 
 def test_smoothing_and_samples_are_for_training_alone_and_have_the_parameters_of_a_plain_model():
@@ -26,13 +29,13 @@ def test_smoothing_and_samples_are_for_training_alone_and_have_the_parameters_of
     plain = build_encoder_decoder(SMALL, **common)
     smooth = build_encoder_decoder(SMALL, label_smoothing=0.3, **common)
     sampled = build_encoder_decoder(SMALL, proposal=Proposal.log_uniform(VOCABULARY, samples=3), **common)
-    params = plain.init(jax.random.key(0), TOKENS, TOKENS)["params"]
+    params = jax.jit(plain.init)(jax.random.key(0), TOKENS, TOKENS)["params"]
     for other in (smooth, sampled):
         shapes = jax.eval_shape(other.init, jax.random.key(0), TOKENS, TOKENS)["params"]
         assert jax.tree.structure(shapes) == jax.tree.structure(params)
         assert loss_of(other, params, train=False) == loss_of(plain, params, train=False)
         assert loss_of(other, params, train=True) != loss_of(plain, params, train=True)
-    logits = np.asarray(plain.apply({"params": params}, TOKENS, TOKENS), np.float64)
+    logits = np.asarray(jax.jit(plain.apply)({"params": params}, TOKENS, TOKENS), np.float64)
     nats = np.log(np.exp(logits).sum(axis=-1, keepdims=True)) - logits
     own = np.take_along_axis(nats, TOKENS[..., None], axis=-1)[..., 0]
     np.testing.assert_allclose(
@@ -48,15 +51,16 @@ def test_bfloat16_is_near_float32_and_keeps_parameters_and_losses_in_float32(con
         build_encoder_decoder(config, vocabulary_size=VOCABULARY, start_token=1, dtype=dtype)
         for dtype in ("float32", "bfloat16")
     )
-    params = wide.init(jax.random.key(0), TOKENS, TOKENS)["params"]
+    params = jax.jit(wide.init)(jax.random.key(0), TOKENS, TOKENS)["params"]
     shapes = jax.eval_shape(narrow.init, jax.random.key(0), TOKENS, TOKENS)["params"]
     assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {np.dtype("float32")}
-    have, want = (np.asarray(model.apply({"params": params}, TOKENS, TOKENS)) for model in (narrow, wide))
+    have, want = (np.asarray(jax.jit(model.apply)({"params": params}, TOKENS, TOKENS)) for model in (narrow, wide))
     assert have.dtype == np.float32
     assert 0 < np.abs(have - want).max() < 0.05
-    weights, logits, carry = narrow.start(params, TOKENS)
-    np.testing.assert_allclose(logits, narrow.apply({"params": params}, TOKENS, np.full((4, 1), 1))[:, 0], atol=0.02)
-    again = narrow.decode_step(weights, TOKENS[:, 0], carry)[1]
+    weights, logits, carry = jax.jit(narrow.start)(params, TOKENS)
+    first = jax.jit(narrow.apply)({"params": params}, TOKENS, np.full((4, 1), 1))[:, 0]
+    np.testing.assert_allclose(logits, first, atol=0.02)
+    again = jax.jit(narrow.decode_step)(weights, TOKENS[:, 0], carry)[1]
     assert jax.tree.map(lambda x: (x.shape, x.dtype), again) == jax.tree.map(lambda x: (x.shape, x.dtype), carry)
 
 

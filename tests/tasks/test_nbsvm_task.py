@@ -95,7 +95,7 @@ def test_loss_gradient_and_probabilities_are_those_of_logistic_regression(tmp_pa
     def loss(params):
         return task.loss({**variables, "params": params}, None, batch, EVALUATION).tallies["loss"].total
 
-    value, gradient = jax.value_and_grad(loss)(variables["params"])
+    value, gradient = jax.jit(jax.value_and_grad(loss))(variables["params"])
     np.testing.assert_allclose(value, -np.log(np.where(y, p, 1 - p)).sum(), rtol=1e-5)
     table = gradient["body"]["weights"]["table"]
     np.testing.assert_allclose(table[np.array(ids_of(task)), 0], x.T @ (p - y), rtol=1e-4, atol=1e-6)
