@@ -1,11 +1,12 @@
-"""Do the contestants compute the same work? Parameter counts and the first losses of a training, side by side; of a
-prediction the probabilities themselves, for all have the same parameters there."""
+"""Do the contestants compute the same work? Parameter counts and the first losses of a training, side by side; where
+all have the same parameters, what they give: the probabilities of a prediction, the losses of an encoder-decoder
+without dropout, the hypotheses of a search."""
 
 import math
 import statistics
 from collections.abc import Sequence
 
-from benchmarks.rounds import Settings, contestants, losses, probabilities
+from benchmarks.rounds import Contestant, Settings, contestants, losses, probabilities, translations
 from benchmarks.works import WORKS, Model
 
 _START = 0.03
@@ -19,6 +20,9 @@ _LEARNS = 0.03
 """What the loss of a classifier falls by at least, relatively: how fast it learns hangs on the initial weights, which
 are every library's own."""
 
+
+_DRIFT = 2e-3
+"""A loss after the same updates may differ by this share from the median of all contestants'."""
 
 _APART = 1e-3
 """A probability may be this far from the median of all contestants'."""
@@ -75,31 +79,83 @@ def disagreements(model: Model, found: dict[str, dict]) -> list[str]:
     return lines
 
 
+def drifts(found: dict[str, dict]) -> list[str]:
+    """Whose losses are not those of the others, who began with the same parameters: a line each."""
+    if not found:
+        return []
+    middle = [statistics.median(step) for step in zip(*(one["losses"] for one in found.values()), strict=True)]
+    lines = []
+    for peer, one in found.items():
+        apart = [abs(own / other - 1) for own, other in zip(one["losses"], middle, strict=True)]
+        wrong = [step for step, distance in enumerate(apart) if not distance <= _DRIFT]
+        if wrong:
+            lines.append(
+                f"the loss of {peer} before update {wrong[0] + 1} is {one['losses'][wrong[0]]:.4f}, "
+                f"that of the others {middle[wrong[0]]:.4f}"
+            )
+    return lines
+
+
+def differences(found: dict[str, dict]) -> list[str]:
+    """Whose hypotheses are not the first contestant's: a line each, which names the sentences."""
+    if not found:
+        return []
+    (first, reference), *others = found.items()
+    lines = []
+    for peer, one in others:
+        pairs = zip(one["hypotheses"], reference["hypotheses"], strict=True)
+        which = [number for number, (own, other) in enumerate(pairs) if own != other]
+        if which:
+            shown = ", ".join(map(str, which[:10])) + (", ..." if len(which) > 10 else "")
+            lines.append(
+                f"{len(which):,} of {len(one['hypotheses']):,} hypotheses of {peer} are not {first}'s: {shown}"
+            )
+    return lines
+
+
 def _miscounted(model: Model, peer: str, parameters: int) -> list[str]:
     wanted = expected_parameters(model, peer)
     return [] if parameters == wanted else [f"{peer} has {parameters:,} parameters, not {wanted:,}"]
 
 
 def run(works: Sequence[str], pythons: dict[str, str], settings: Settings, *, steps: int) -> int:
-    """Prints what each contestant computes in the trainings and predictions among `works`; 1 if anything is wrong, else
-    0."""
+    """Prints what each contestant computes in the trainings, predictions and searches among `works`; 1 if anything is
+    wrong, else 0."""
     wrong = 0
     for name in works:
-        model, kind = WORKS[name].model, WORKS[name].kind
-        if kind not in ("train", "predict") or model is None or WORKS[name].samples:  # whose loss is another
+        work = WORKS[name]
+        if work.kind not in ("train", "predict", "translate") or not (work.model or work.experiment):
+            continue
+        if work.samples:  # whose loss is another
             continue
         entered = contestants(name, pythons, ("default",))
-        if kind == "train":
-            what, found = "losses", losses(name, entered, settings, steps=steps)
-            wrongs = complaints(model, found)
-        else:
-            what, found = "probabilities", probabilities(name, entered, settings)
-            wrongs = disagreements(model, found)
+        what, found, wrongs = _compared(name, entered, settings, steps)
         print(f"{name}:")
         for peer, one in found.items():
-            shown = " ".join(f"{value:.3f}" for value in one[what][:: max(1, len(one[what]) // 10)])
-            print(f"  {peer:18} {one['parameters']:>10,} parameters, {what} {shown}")
+            print(f"  {peer:18} {one['parameters']:>10,} parameters, {_shown(what, one[what])}")
         lines = [f"{one.label} failed" for one in entered if one.label not in found] + wrongs
         wrong += len(lines)
         print("\n".join(f"  WRONG: {line}" for line in lines) or "  all compute the same work", flush=True)
     return 1 if wrong else 0
+
+
+def _compared(
+    name: str, entered: Sequence[Contestant], settings: Settings, steps: int
+) -> tuple[str, dict[str, dict], list[str]]:
+    """What is compared, {peer: it and the parameters}, and what is wrong."""
+    work = WORKS[name]
+    if work.kind == "translate":
+        found = translations(name, entered, settings)
+        return "hypotheses", found, differences(found)
+    if work.kind == "train":
+        found = losses(name, entered, settings, steps=steps)
+        return "losses", found, drifts(found) if work.model is None else complaints(work.model, found)
+    found = probabilities(name, entered, settings)
+    assert work.model is not None
+    return "probabilities", found, disagreements(work.model, found)
+
+
+def _shown(what: str, values: Sequence) -> str:
+    if what == "hypotheses":
+        return f"{len(values):,} {what} of {statistics.fmean(map(len, values)):.2f} tokens"
+    return f"{what} " + " ".join(f"{value:.3f}" for value in values[:: max(1, len(values) // 10)])

@@ -4,8 +4,11 @@ Real text where it is found (`../shared/data` beside the repository, or the fold
 with Zipf's frequencies and text made of them: no formulation here is faster on one than on the other.
 """
 
+import gzip
 import lzma
 import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -23,18 +26,23 @@ GATES = 4
 """Of an LSTM."""
 
 
+def folder() -> Path:
+    """Where published texts are looked for."""
+    return Path(os.environ.get("JAXSEQ_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
 def real_texts() -> bool:
     """Whether the published texts are here."""
-    return all(_real(name) is not None for name in ("tinyshakespeare/input.txt", "nsmc/nsmc_reviews_lm.txt.xz"))
+    return all(published(name) is not None for name in ("tinyshakespeare/input.txt", "nsmc/nsmc_reviews_lm.txt.xz"))
 
 
-def _real(name: str) -> str | None:
-    folder = Path(os.environ.get("JAXSEQ_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    path = folder / name
+def published(name: str) -> str | None:
+    """A published text, of a file that may be compressed; None where it is not here."""
+    path = folder() / name
     if not path.is_file():
         return None
-    raw = path.read_bytes()
-    return (lzma.decompress(raw) if path.suffix == ".xz" else raw).decode("utf-8")
+    unpack = {".xz": lzma.decompress, ".gz": gzip.decompress}.get(path.suffix, bytes)
+    return unpack(path.read_bytes()).decode("utf-8")
 
 
 def _zipf(size: int, count: int, seed: int) -> np.ndarray:
@@ -45,13 +53,13 @@ def _zipf(size: int, count: int, seed: int) -> np.ndarray:
 
 def latin_text() -> str:
     """About a million characters of English."""
-    real = _real("tinyshakespeare/input.txt")
+    real = published("tinyshakespeare/input.txt")
     return real or bytes(_zipf(1_100_000, 60, 0).astype(np.uint8) + ord("A")).decode("ascii")
 
 
 def korean_text() -> str:
     """400,000 characters of Korean in lines, a blank now and then."""
-    real = _real("nsmc/nsmc_reviews_lm.txt.xz")
+    real = published("nsmc/nsmc_reviews_lm.txt.xz")
     codes = 0xAC00 + 13 * _zipf(400_000, 800, 1)
     codes[::4] = ord(" ")
     codes[::40] = ord("\n")
@@ -113,7 +121,7 @@ def weights(model: Model, *, seed: int = 4) -> dict[str, np.ndarray]:
 
 def wikitext() -> str:
     """The text of WikiText-2 to train on, a line a paragraph."""
-    return _real("wikitext2/wiki.train.tokens.xz") or _made_up_words(2_000_000, 33_277)
+    return published("wikitext2/wiki.train.tokens.xz") or _made_up_words(2_000_000, 33_277)
 
 
 def _made_up_words(size: int, count: int) -> str:
@@ -183,7 +191,7 @@ def _training_data(work: Work, folder: Path) -> None:
 
 def encyclopedia() -> str:
     """The beginning of text8, words of Wikipedia with a space between them."""
-    return _real("text8/text8.first3000000.xz") or _made_up_words(500_000, 20_000)
+    return published("text8/text8.first3000000.xz") or _made_up_words(500_000, 20_000)
 
 
 _TEXTS = {
@@ -194,13 +202,16 @@ _TEXTS = {
 }
 
 
-def prepare(name: str, folder: Path) -> None:
+def prepare(name: str, folder: Path, run: Path | None = None) -> None:
     """Writes what the workers of work `name` read: ids.npy [t], inputs.npy and targets.npy [n, b, t] (all int32) for
     training and windows, the ids alone to count, of a classifier inputs.npy and targets.npy [n, b], text.txt for
     tokenization and pieces; for a prediction ids.npy [t] int32, offsets.npy [n + 1] int64 and weights.npz, see
-    `weights`."""
+    `weights`; for an encoder-decoder what `benchmarks.pairs.prepare` does, given the directory of a run."""
     work = WORKS[name]
-    if work.kind == "train":
+    if work.experiment:
+        command = [sys.executable, "-m", "benchmarks.pairs", name, str(folder), *([str(run)] if run else [])]
+        subprocess.run(command, cwd=Path(__file__).parents[1], env={**os.environ, "JAX_PLATFORMS": "cpu"}, check=True)
+    elif work.kind == "train":
         _training_data(work, folder)
     elif work.kind == "predict":
         _prediction_data(work, folder)

@@ -41,6 +41,8 @@ class Settings:
     say: Callable[[str], None] = print
     before: Path = ROOT
     """Checkout that takes part as `BEFORE`."""
+    run: Path | None = None
+    """Run directory whose model translates; None has one trained for a while."""
 
 
 def contestants(work: str, pythons: dict[str, str], allocators: tuple[str, ...]) -> list[Contestant]:
@@ -52,7 +54,7 @@ def contestants(work: str, pythons: dict[str, str], allocators: tuple[str, ...])
     for name, python in pythons.items():
         if PEERS[name].takes_part(work):
             kind = WORKS[work].kind
-            both = kind == "train" or (kind in ("generate", "predict") and not PEERS[name].own_setup)
+            both = kind == "train" or (kind in ("generate", "predict", "translate") and not PEERS[name].own_setup)
             chosen += [Contestant(name, a == "tuned", python) for a in (allocators if both else ("default",))]
     return chosen
 
@@ -68,7 +70,7 @@ class Field:
         self.failed: dict[str, str] = {}
         self._settings = settings
         self._folder = tempfile.TemporaryDirectory()
-        data.prepare(name, Path(self._folder.name))
+        data.prepare(name, Path(self._folder.name), settings.run)
         first = {"work": name, "folder": self._folder.name, "device": settings.device}
         for one in (Contestant(YARDSTICK, False, settings.python), *entered):
             peer = MATMUL if one.peer == YARDSTICK else PEERS[one.peer]
@@ -149,6 +151,11 @@ def losses(name: str, entered: Sequence[Contestant], settings: Settings, *, step
 def probabilities(name: str, entered: Sequence[Contestant], settings: Settings) -> dict[str, dict[str, Any]]:
     """{label: parameters, and the probability of every text} of a prediction."""
     return _computed(name, entered, settings, "probabilities")
+
+
+def translations(name: str, entered: Sequence[Contestant], settings: Settings) -> dict[str, dict[str, Any]]:
+    """{label: parameters, and the best hypothesis of every sentence} of a search."""
+    return _computed(name, entered, settings, "hypotheses")
 
 
 def _computed(

@@ -68,6 +68,9 @@ class Arguments:
     """Rounds; figures are medians over them."""
     seconds: float = 0.7
     """Least time a contestant works in a round."""
+    run: Path | None = None
+    """Run directory of configs/multi30k_transformer.py whose best checkpoint translates in beam-search; without it a
+    model is trained for a minute or two."""
     device: Literal["cpu", "gpu"] = "cpu"
     """What to measure on."""
     peer_python: Path | None = None
@@ -122,6 +125,7 @@ def main(arguments: Arguments) -> int:
             sys.executable,
             _say,
             before=(arguments.before or ROOT).resolve(),
+            run=arguments.run.resolve() if arguments.run else None,
         )
         if arguments.check:
             return check.run(works, pythons, settings, steps=arguments.check_steps)

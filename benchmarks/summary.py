@@ -112,7 +112,14 @@ def show_seconds(name: str, seconds: float) -> str:
 
 def unit(name: str) -> str:
     """What `show_seconds` shows."""
-    kinds = {"train": "ms a step", "generate": "ms", "predict": "texts/s", "count": "words/s", "vectors": "words/s"}
+    kinds = {
+        "train": "ms a step",
+        "generate": "ms",
+        "predict": "texts/s",
+        "count": "words/s",
+        "vectors": "words/s",
+        "translate": "sentences/s",
+    }
     return kinds.get(WORKS[name].kind, "MB/s")
 
 

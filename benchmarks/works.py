@@ -11,7 +11,9 @@ on how a contestant puts texts of mixed length together.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["train", "generate", "encode", "decompose", "windows", "predict", "pieces", "count", "vectors"]
+Kind = Literal[
+    "train", "generate", "encode", "decompose", "windows", "predict", "pieces", "count", "vectors", "translate"
+]
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,10 @@ class Work:
     """Of the longest n-grams counted."""
     algorithm: Literal["skipgram", "cbow"] = "skipgram"
     """Of the kind "vectors"."""
+    experiment: str = ""
+    """Of an encoder-decoder: its file in configs/, where all its sizes stand. Its FLOP are not counted."""
+    beam: int = 0
+    """Of the kind "translate": hypotheses that go on."""
     target: float | None = None
     against: str | None = None
 
@@ -200,6 +206,26 @@ WORKS: dict[str, Work] = {
         )
         for algorithm in ("skipgram", "cbow")
     },
+    "multi30k-transformer": Work(
+        "Training step of multi30k_transformer, batches of several shapes",
+        "train",
+        experiment="multi30k_transformer",
+        target=0.9,
+    ),
+    "seq2seq-attention": Work(
+        "Training step of seq2seq_attention, batches of several shapes",
+        "train",
+        experiment="seq2seq_attention",
+        target=0.9,
+    ),
+    "beam-search": Work(
+        "Beam search, 5 hypotheses, on 1,000 sentences with multi30k_transformer",
+        "translate",
+        experiment="multi30k_transformer",
+        beam=5,
+        target=1 / 3,
+        against="torch",
+    ),
 }
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.workers import subword_worker
+from benchmarks.workers import jaxseq_pairs, subword_worker
 from benchmarks.workers.jaxseq_models import Classifier, Texts, classifier_loss, loaded, restored
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import JAMO_LSTM, LYRICS_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, WIKITEXT2_LSTM, Work
@@ -30,6 +30,7 @@ from jaxseq.data import RowLoader, WindowLoader
 from jaxseq.data.examples import Sequences
 from jaxseq.data.ngram_counts import count_ngrams
 from jaxseq.decoding import generate
+from jaxseq.ops.objective import LossFn
 from jaxseq.reporting.reporter import Reporter, Silent
 from jaxseq.storage.checkpoint import CheckpointStore
 from jaxseq.tasks.language import language_model as task
@@ -103,12 +104,18 @@ class _Losses(Silent):
 
 
 class Training:
-    """As many steps a call as take about a second, a multiple of those in one dispatch; of word vectors an epoch."""
+    """As many steps a call as take about a second, a multiple of those in one dispatch; of word vectors an epoch, of
+    pairs each batch of a lap once."""
+
+    undropped: LossFn | None = None
+    """The loss without dropout, where parameters are those of the others and losses are to be too."""
 
     def __init__(self, work: Work, folder: Path, device: str) -> None:
         if work.kind == "vectors":
             self.units_per_call = self._learn_vectors(work, folder)
             self.steps_per_call = self.loader.steps_per_epoch
+        elif work.experiment:
+            self.units_per_call = self.steps_per_call = self._translate(work, folder)
         else:
             assert work.model is not None
             if work.model.label:
@@ -130,6 +137,16 @@ class Training:
         self.params, self.carry = learning.init(jax.random.key(0))["params"], None
         self.train, self.optimizer = config.train, config.optimizer
         return len(source.read_text(encoding="utf-8").split())
+
+    def _translate(self, work: Work, folder: Path) -> int:
+        """Batches of a lap."""
+        task = jaxseq_pairs.training_task(folder)
+        self.loader, self.loss_fn = jaxseq_pairs.Lap(task.training_loader), task.loss
+        self.params, self.carry = jaxseq_pairs.parameters(folder), None
+        train = dataclasses.replace(task.experiment.train, metric="")  # no translation is scored
+        self.train, self.optimizer = training(work, train), OPTIMIZERS[work.optimizer]
+        self.undropped = jaxseq_pairs.without_dropout(task).loss
+        return self.loader.steps_per_epoch
 
     def _model_language(self, work: Work, folder: Path) -> None:
         assert work.model is not None
@@ -188,7 +205,7 @@ class Training:
                 raise RuntimeError("training ended") from self.error
 
     def losses(self, steps: int) -> list[float]:
-        reporter = _Losses()
+        reporter, self.loss_fn = _Losses(), self.undropped or self.loss_fn
         self._fit(reporter=reporter, steps=steps, steps_per_dispatch=1)
         return reporter.values
 
@@ -286,6 +303,8 @@ def build(work: Work, folder: Path, device: str) -> Job:
     if work.kind in ("train", "vectors"):
         if work.kind == "vectors":
             train = vectors_experiment(work).train
+        elif work.experiment:
+            train = training(work)
         else:
             train = training(work) if work.model and work.model.label else experiment(work).train
         runtime.configure(devices=train.devices, allocator=train.allocator)
@@ -296,6 +315,9 @@ def build(work: Work, folder: Path, device: str) -> Job:
     if work.kind == "predict":
         runtime.configure()  # as `jaxseq predict` does
         return Prediction(work, folder)
+    if work.kind == "translate":
+        runtime.configure()  # as `jaxseq translate` does
+        return jaxseq_pairs.Search(work, folder)
     kinds = {"windows": Windows, "pieces": Pieces, "count": Counts}
     return kinds.get(work.kind, Text)(work, folder)
 

@@ -38,6 +38,14 @@ class TrainingJob(Job, Protocol):
         ...
 
 
+class SearchJob(Job, Protocol):
+    parameters: int
+
+    def hypotheses(self) -> list[list[int]]:
+        """The best of every sentence, in order: its ids, the end included. Called instead of `run`."""
+        ...
+
+
 class PredictionJob(Job, Protocol):
     parameters: int
 
@@ -79,6 +87,8 @@ def _answer(job: Job, request: dict[str, Any], device_peak: Callable[[], int]) -
             return {"losses": job.losses(request["steps"])}  # pyright: ignore[reportAttributeAccessIssue]
         case "probabilities":
             return {"probabilities": job.probabilities().tolist()}  # pyright: ignore[reportAttributeAccessIssue]
+        case "hypotheses":
+            return {"hypotheses": job.hypotheses()}  # pyright: ignore[reportAttributeAccessIssue]
         case "peak":
             return {"peak_bytes": peak_bytes(), "device_peak_bytes": device_peak()}
     raise ValueError(f"unknown request {request!r}")

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from benchmarks.workers import prediction
+from benchmarks.workers import prediction, torch_pairs, torch_search
 from benchmarks.workers.serve import Job, cores, serve
 from benchmarks.workers.torch_models import Classifier, Recurrent, Stepper, Transformer, load_weights
 from benchmarks.works import Work
@@ -175,12 +175,16 @@ def build(work: Work, folder: Path, device: str) -> Job:
     torch.set_num_threads(cores())
     torch.set_float32_matmul_precision("high" if device == "gpu" else "highest")
     device = "cuda" if device == "gpu" else "cpu"
+    if work.kind == "train" and work.experiment:
+        return torch_pairs.Training(work, folder, device, compiled=COMPILE)
     if work.kind == "train":
         return Training(work, folder, device)
     if work.kind == "generate":
         return Generation(work, device)
     if work.kind == "predict":
         return Prediction(work, folder, device)
+    if work.kind == "translate":
+        return torch_search.Search(work, folder, device)
     return Windows(work, folder)
 
 
