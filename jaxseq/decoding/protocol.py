@@ -42,13 +42,22 @@ class AutoregressiveModel(Protocol):
         ...
 
 
+class Kept(NamedTuple):
+    """A part of a decoder's own carry that stays where it is when its rows change places: what is left of the state
+    says of which rows it is then."""
+
+    tree: Any
+    """A pytree of arrays [b, ..., k, w]: the rows of a source lie along the last axis but one. Where rows are repeated
+    those that are new hold zeros, and what is left of the state is that of the row they come from."""
+
+
 class Conditioned(NamedTuple):
     """The carry of a model that goes on from a source: n = b * k rows, the k of one source side by side."""
 
     memory: Any
     """What the source gives: a pytree, leading axis b. Decoding neither changes, copies nor reorders it."""
     state: Any
-    """The decoder's own carry: a pytree, leading axis n."""
+    """The decoder's own carry: a pytree, leading axis n but for what of it is `Kept`."""
     attention: Array | None
     """[n, s] float32: what the token read last looked at, in sum 1, and 0 where the source is masked. None for a model
     without attention."""
@@ -69,17 +78,34 @@ class ConditionalModel(Protocol):
 
 
 def take_rows(carry: Any, rows: Array) -> Any:
-    """The carry whose row i is row rows[i] of `carry`; of a `Conditioned` one the memory stays as it is.
+    """The carry whose row i is row rows[i] of `carry`; of a `Conditioned` one the memory stays as it is, and what is
+    `Kept`.
 
     So `rows` [n] must keep those of one source together, and as many for each source.
     """
     if isinstance(carry, Conditioned):
         state, attention = take_rows((carry.state, carry.attention), rows)
         return Conditioned(carry.memory, state, attention)
-    return jax.tree.map(lambda leaf: leaf[rows], carry)
+    return jax.tree.map(
+        lambda leaf: leaf if isinstance(leaf, Kept) else leaf[rows], carry, is_leaf=lambda leaf: isinstance(leaf, Kept)
+    )
 
 
 def repeat_rows(carry: Any, count: int) -> Any:
     """Each row of the carry `count` times, side by side."""
-    leaves = jax.tree.leaves(carry.state if isinstance(carry, Conditioned) else carry)
-    return take_rows(carry, jnp.repeat(jnp.arange(len(leaves[0]), dtype=jnp.int32), count)) if leaves else carry
+    if isinstance(carry, Conditioned):
+        state, attention = repeat_rows((carry.state, carry.attention), count)
+        return Conditioned(carry.memory, state, attention)
+
+    def repeated(leaf: Any) -> Any:
+        if isinstance(leaf, Kept):
+            return Kept(jax.tree.map(lambda own: _with_room(own, count), leaf.tree))
+        return jnp.repeat(leaf, count, axis=0)
+
+    return jax.tree.map(repeated, carry, is_leaf=lambda leaf: isinstance(leaf, Kept))
+
+
+def _with_room(own: Array, count: int) -> Array:
+    """own [b, ..., k, w] as [b, ..., count * k, w], zeros behind."""
+    *others, rows, width = own.shape
+    return jnp.zeros((*others, count * rows, width), own.dtype).at[..., :rows, :].set(own)

@@ -15,9 +15,13 @@ def top_tokens(logits: Array, count: int) -> tuple[Array, Array]:
     width = 1 << ((size // count).bit_length() // 2)
     if size <= 2 * count * width:
         return jax.lax.top_k(logits, count)
-    padding = [(0, 0)] * (logits.ndim - 1) + [(0, -size % width)]
-    blocks = jnp.pad(logits, padding, constant_values=-jnp.inf).reshape(*logits.shape[:-1], -1, width)
-    chosen = jnp.sort(jax.lax.top_k(blocks.max(-1), count)[1], axis=-1)  # sorted, so that of equals the lowest is first
-    within = jnp.take_along_axis(blocks, chosen[..., None], axis=-2)
-    values, at = jax.lax.top_k(within.reshape(*logits.shape[:-1], count * width), count)
-    return values, jnp.take_along_axis(chosen, at // width, axis=-1) * width + at % width
+    whole = size - size % width
+    maxima = logits[..., :whole].reshape(*logits.shape[:-1], -1, width).max(-1)
+    if whole < size:
+        maxima = jnp.concatenate([maxima, logits[..., whole:].max(-1, keepdims=True)], axis=-1)
+    # Sorted, so that of equals the lowest is first. Only what is chosen is read again: no copy of all is made.
+    chosen = jnp.sort(jax.lax.top_k(maxima, count)[1], axis=-1)
+    ids = (chosen[..., None] * width + jnp.arange(width)).reshape(*logits.shape[:-1], -1)
+    within = jnp.take_along_axis(logits, jnp.minimum(ids, size - 1), axis=-1)
+    values, at = jax.lax.top_k(jnp.where(ids < size, within, -jnp.inf), count)
+    return values, jnp.take_along_axis(ids, at, axis=-1)

@@ -171,6 +171,12 @@ class RecurrentTargetDecoder(_Stack):
         features = features if mask is None else jnp.where(mask[:, :, None], features, 0)
         return features.astype(self.dtype), state
 
+    def step(
+        self, tokens: Lookup, memory: AttentionMemory | None, state: DecoderState
+    ) -> tuple[Float[Array, "n 1 f"], DecoderState]:
+        """As `nn.encoder_decoder.TargetDecoder` has it."""
+        return self(tokens, memory, state, guard=False)
+
     def _attentional(self, h: Array, memory: AttentionMemory) -> Array:
         """Attentional vectors of outputs h [n, t, f], all at once."""
         _, by, scale = self.look.weights(memory.source.shape[-1])

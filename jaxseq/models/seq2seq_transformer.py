@@ -8,13 +8,14 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Bool, Float, Int
 
-from jaxseq.nn.decoder_block import DecoderBlock
+from jaxseq.nn.decoder_block import DecoderBlock, StepState
 from jaxseq.nn.layers import LayerNorm
 from jaxseq.nn.transformer import Block, add_positions
 from jaxseq.ops.dropout import dropout
 from jaxseq.ops.lookup import Lookup
 from jaxseq.ops.ring_cache import KeyValues, place, place_all
 from jaxseq.ops.shapes import Array
+from jaxseq.ops.token_past import step_on
 
 
 class SourceMemory(NamedTuple):
@@ -143,6 +144,21 @@ class TransformerTargetDecoder(_Stack):
             rings.append(ring)
         position = jnp.broadcast_to(placement.next_position, (rows,))
         return self._finish(x, mask), TargetState(tuple(rings), position)
+
+    def step(
+        self, tokens: Lookup, memory: SourceMemory, state: StepState | None
+    ) -> tuple[Float[Array, "n 1 d"], StepState]:
+        """As `nn.encoder_decoder.TargetDecoder` has it; keys and values stay in their places."""
+        rows = tokens.shape[0]
+        if state is None:
+            sizes = {"slots": self.context, "heads": self.heads, "width": self.features // self.heads}
+            state = StepState.first(rows, blocks=self.layers, **sizes, dtype=self.dtype)
+        here = step_on(state.places, state.position, siblings=rows // len(memory.layers[0].keys))
+        x, pasts = self._embed(tokens, state.position[:, None], None, False), []
+        for block, seen, past in zip(self.blocks, memory.layers, state.past.tree, strict=True):
+            x, past = block(x, here, seen, past, visible=memory.visible, guard=False)
+            pasts.append(past)
+        return self._finish(x, None), state.after(here, pasts)
 
     @nn.nowrap
     def with_room(self, length: int) -> "TransformerTargetDecoder":

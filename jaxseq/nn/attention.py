@@ -1,5 +1,7 @@
 """Multi-head self-attention over a ring of keys and values."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jax.typing import DTypeLike
@@ -12,12 +14,13 @@ from jaxseq.ops.finite import finite_rows, poison
 from jaxseq.ops.positions import Rotation, rotate
 from jaxseq.ops.ring_cache import KeyValues, Placement, look_up
 from jaxseq.ops.shapes import Array
+from jaxseq.ops.token_past import Past, Step, attend_to_past
 
 
 class SelfAttention(nn.Module):
     """Multi-head attention of tokens to tokens of their own row, at or before them.
 
-    Its weights [b, h, t, s] are sown as "weights" where somebody asks for "intermediates".
+    Its weights [b, h, t, s] are sown as "weights" where somebody asks for "intermediates", but for those of a `Step`.
 
     Parameters: input.kernel [d, 3 d], queries, keys and values side by side, each of them heads side by side, and
     input.bias [3 d]; output.kernel [d, d] and output.bias [d]. Transposed, these are PyTorch's in_proj_weight and
@@ -43,19 +46,19 @@ class SelfAttention(nn.Module):
     def __call__(
         self,
         x: Float[Array, "b t d"],
-        placement: Placement,
-        ring: KeyValues | None = None,
+        placement: Placement | Step,
+        ring: KeyValues | Past | None = None,
         *,
         rotation: Rotation | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Float[Array, "b t d"], KeyValues]:
+    ) -> tuple[Float[Array, "b t d"], Any]:
         """What the tokens x gather, and the ring after them.
 
         A token that is not finite, and a slot of the ring that is not, give NaN to the tokens that see them.
 
         Args:
-            placement: Where the tokens stand and what they see.
+            placement: Where the tokens stand and what they see; a `Step` goes with a `Past`.
             ring: Keys and values from before; None for an empty ring.
             rotation: Factors of rotary positions for queries and keys.
             train: Whether to drop attention weights.
@@ -69,13 +72,19 @@ class SelfAttention(nn.Module):
         query, key, value = (part.reshape(shape) for part in jnp.split(projected, 3, axis=-1))
         if rotation is not None:
             query, key = rotate(query, rotation), rotate(key, rotation)
-        seen, ring = look_up(ring, KeyValues(key, value), placement)
-        sow_weights(self, query, seen.keys, placement.visible)
-        factors = None
-        if train and self.dropout > 0:
-            shape = (rows, self.heads, length, seen.keys.shape[1])
-            factors = dropout_mask(self.make_rng("dropout"), self.dropout, shape)
-        gathered = attend(query, *seen, visible=placement.visible, factors=factors, guard=guard).reshape(x.shape)
+        if isinstance(placement, Step):
+            assert isinstance(ring, Past)
+            gathered, ring = attend_to_past(query, key, value, ring, placement)
+        else:
+            assert not isinstance(ring, Past)
+            seen, ring = look_up(ring, KeyValues(key, value), placement)
+            sow_weights(self, query, seen.keys, placement.visible)
+            factors = None
+            if train and self.dropout > 0:
+                shape = (rows, self.heads, length, seen.keys.shape[1])
+                factors = dropout_mask(self.make_rng("dropout"), self.dropout, shape)
+            gathered = attend(query, *seen, visible=placement.visible, factors=factors, guard=guard)
+        gathered = gathered.reshape(x.shape)
         gathered, sound = finite_rows(gathered) if guard else (gathered, None)
         output = Linear(features, bias=self.bias, initial_scale=self.output_scale, dtype=self.dtype, name="output")
         return _poisoned(output(gathered), sound), ring

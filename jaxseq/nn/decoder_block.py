@@ -1,12 +1,40 @@
 """The Transformer block that looks at a source too."""
 
-from jaxtyping import Bool, Float
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float, Int
+
+from jaxseq.decoding.protocol import Kept
 from jaxseq.nn.layers import LayerNorm
 from jaxseq.nn.multi_head import MultiHeadAttention
 from jaxseq.nn.transformer import ResidualBlock
 from jaxseq.ops.ring_cache import KeyValues, Placement
 from jaxseq.ops.shapes import Array
+from jaxseq.ops.token_past import Past, Step, empty_past
+
+
+class StepState(NamedTuple):
+    """What earlier tokens left behind in a stack of blocks, between steps of one token for every row."""
+
+    past: Kept
+    """A `Past` of each block."""
+    places: Int[Array, "n c"]
+    """See `ops.token_past.Step`."""
+    position: Int[Array, " n"]
+    """Tokens read, as many in all rows."""
+
+    @classmethod
+    def first(cls, rows: int, *, blocks: int, slots: int, heads: int, width: int, dtype: DTypeLike) -> "StepState":
+        """Before the first token."""
+        pasts = tuple(empty_past(rows, heads=heads, slots=slots, width=width, dtype=dtype) for _ in range(blocks))
+        return cls(Kept(pasts), jnp.full((rows, slots), -1, jnp.int32), jnp.zeros(rows, jnp.int32))
+
+    def after(self, step: Step, pasts: Sequence[Past]) -> "StepState":
+        """After that step, which has left `pasts` behind."""
+        return StepState(Kept(tuple(pasts)), step.places, self.position + 1)
 
 
 class DecoderBlock(ResidualBlock):
@@ -37,14 +65,14 @@ class DecoderBlock(ResidualBlock):
     def __call__(
         self,
         x: Float[Array, "n t d"],
-        placement: Placement,
+        placement: Placement | Step,
         seen: KeyValues,
-        ring: KeyValues | None = None,
+        ring: KeyValues | Past | None = None,
         *,
         visible: Bool[Array, "b 1 s"] | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Float[Array, "n t d"], KeyValues]:
+    ) -> tuple[Float[Array, "n t d"], Any]:
         """The residual stream after this block, and the ring of its self-attention.
 
         Args:

@@ -67,6 +67,11 @@ class TargetDecoder(Protocol):
         """
         ...
 
+    def step(self, tokens: Lookup, memory: Any, state: Any) -> tuple[Float[Array, "n 1 d"], Any]:
+        """The same of one token for every row, all of them as far in their texts. The state is that of `remember` or
+        of the step before; `decoding.protocol.Kept` parts of it stay where they are when rows change places."""
+        ...
+
     def with_room(self, length: int) -> Any:
         """The same decoder for targets of at most `length` tokens, whose steps may take less time. Marked
         `flax.linen.nowrap`."""
@@ -224,7 +229,7 @@ class EncoderDecoder(nn.Module):
         return self._remember(source, mask, False, guard=True)
 
     def _advance(self, tokens: Array, memory: Any, state: Any) -> tuple[Array, Any]:
-        features, state = self.decoder(self._target(tokens[:, None], None), memory, state, guard=False)
+        features, state = self.decoder.step(self._target(tokens[:, None], None), memory, state)
         return features[:, 0], state
 
     @nn.nowrap

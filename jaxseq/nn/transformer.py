@@ -17,6 +17,7 @@ from jaxseq.ops.finite import finite_rows, poison
 from jaxseq.ops.positions import Rotation, rotary_factors, sinusoidal
 from jaxseq.ops.ring_cache import KeyValues, Placement
 from jaxseq.ops.shapes import Array
+from jaxseq.ops.token_past import Past, Step
 
 
 class FeedForward(nn.Module):
@@ -97,13 +98,13 @@ class ResidualBlock(nn.Module):
     def attend_to_self(
         self,
         x: Float[Array, "b t d"],
-        placement: Placement,
-        ring: KeyValues | None = None,
+        placement: Placement | Step,
+        ring: KeyValues | Past | None = None,
         *,
         rotation: Rotation | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Float[Array, "b t d"], KeyValues]:
+    ) -> tuple[Float[Array, "b t d"], Any]:
         """The stream after the first branch, and its ring; arguments as `SelfAttention` has."""
         branch, ring = self.attention(
             self._before(self.attention_norm, x), placement, ring, rotation=rotation, train=train, guard=guard
@@ -130,8 +131,8 @@ class Block(ResidualBlock):
         guard: bool = True,
     ) -> tuple[Float[Array, "b t d"], KeyValues]:
         """The residual stream after this block, and the block's ring; arguments as `SelfAttention` has."""
-        x, ring = self.attend_to_self(x, placement, ring, rotation=rotation, train=train, guard=guard)
-        return self.transform(x, train=train, guard=guard), ring
+        x, after = self.attend_to_self(x, placement, ring, rotation=rotation, train=train, guard=guard)
+        return self.transform(x, train=train, guard=guard), after
 
 
 def stack_blocks(

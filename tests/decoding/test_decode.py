@@ -13,7 +13,7 @@ from small_language_models import recurrent_model, transformer_model
 from toy_model import ToyModel, numpy_logits
 
 from jaxseq.decoding import Beam, Sampling, beam_decode, beam_search, beginning, generate, sample_decode, sample_to_end
-from jaxseq.decoding.protocol import Conditioned, repeat_rows, take_rows
+from jaxseq.decoding.protocol import Conditioned, Kept, repeat_rows, take_rows
 from jaxseq.errors import InputError, NonFiniteError
 
 MODEL = ToyModel(23)
@@ -195,6 +195,12 @@ def test_the_memory_is_shared_by_the_beams_of_a_source():
     assert taken.memory is memory
     assert taken.attention is not None
     assert taken.attention.argmax(1).tolist() == [0, 0, 1, 1, 2, 2]
+    # What is kept stays where it is, with room for new rows along its last axis but one.
+    kept = repeat_rows({"own": jnp.arange(2), "kept": Kept(jnp.arange(6).reshape(2, 1, 3))}, 2)
+    assert kept["kept"].tree.tolist() == [[[0, 1, 2], [0, 0, 0]], [[3, 4, 5], [0, 0, 0]]]
+    taken = take_rows(kept, jnp.array([1, 1, 3, 2]))
+    assert taken["kept"] is kept["kept"]
+    assert taken["own"].tolist() == [0, 0, 1, 1]
     assert repeat_rows({"h": jnp.arange(2)}, 2)["h"].tolist() == [0, 0, 1, 1]
     assert repeat_rows((), 5) == ()
 
