@@ -18,7 +18,10 @@ this" is the median of the round-by-round ratios of jaxseq's time to this contes
 "+m" runs with an allocator that keeps freed memory (jaxseq's default; for the others two environment variables). A
 training step is forward, backward and Adam (where a work is of words, SGD with clipped gradients) in float32, from
 batches in host memory; on a GPU matmuls may use TF32 everywhere. A prediction begins with the token ids of texts of
-mixed length in host memory and ends with their probabilities there, in the texts' order. Word vectors are trained by
+mixed length in host memory and ends with their probabilities there, in the texts' order. A step of an encoder-decoder
+is one of a lap through the first ten batches of its loader, which have several shapes, with the dropout and the label
+smoothing of its configuration. A translation begins with the token ids of sentences and ends with those of their best
+hypotheses, in order, by the same weights everywhere. Word vectors are trained by
 whole epochs, and the words are all of the text, those that are rare or left out in an epoch too; the vocabulary is
 there before. "jaxseq-2-devices" shares a batch between two devices, "jaxseq" has one, whose operations use both cores;
 gensim has two workers. How good the vectors are: `python -m benchmarks.vector_quality`. "of matmul" is the FLOP of a

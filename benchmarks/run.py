@@ -16,12 +16,14 @@ with a GRU and with an LSTM in both directions, words of configs/wikitext2_words
 and with 1,000 drawn; predict is prediction with the bidirectional LSTM, W6 the generation of 1,000 characters with the
 models of W1 and W2, words-generate that of 1,000 words; W7 is tokenization and windows, pieces are subwords by ours and
 by the libraries that it calls, ngrams are counts, vectors are configs/word2vec_skipgram.py and configs/word2vec_cbow.py
-by epochs, in words of the text. A training step is forward, backward and Adam (of words: SGD with clipped gradients),
-in float32 unless the work says otherwise, from batches in host memory.
+by epochs, in words of the text; multi30k and seq2seq are training steps of configs/multi30k_transformer.py and
+configs/seq2seq_attention.py, whose sizes are read from there, a call being a lap through the loader's first batches;
+beam is beam search for 1,000 sentences with a model of the former. A training step is forward, backward and Adam (of
+words: SGD with clipped gradients), in float32 unless the work says otherwise, from batches in host memory.
 jaxseq runs the loop that `jaxseq train` runs, with the loader, the dispatch and the metrics file inside the clock; the
-peers' batches are cut beforehand. A prediction goes from token ids to probabilities in the texts' order: in jaxseq as
-the report of a training has it (`jaxseq predict` pads each text to a length that follows from that text alone), while
-the peers are given their texts sorted by length.
+peers' batches are cut beforehand. Keras has no form of the encoder-decoders here. A prediction goes from token ids to
+probabilities in the texts' order: in jaxseq as the report of a training has it (`jaxseq predict` pads each text to a
+length that follows from that text alone), while the peers are given their texts sorted by length.
 
 How. Every contestant has a process of its own, with and without a tuned allocator ("+m"). All are built and warmed up,
 then each works for about `--seconds` in turn, A B C D B C D A ..., the others waiting; a matmul opens every round. So
@@ -45,9 +47,25 @@ from benchmarks.peers import BEFORE, OURS, PEERS, ROOT, missing
 from benchmarks.rounds import Settings, contestants, measure
 from benchmarks.works import select
 
+_PAIRS = ("multi30k", "seq2seq", "beam")
 _BY_DEFAULT = {
-    "cpu": ("w1", "w2", "w3", "w4", "w5", "words", "birnn", "predict", "w6", "w7", "pieces", "ngrams", "vectors"),
-    "gpu": ("w1", "w2", "w3", "w4", "w5", "w5gpu", "words", "birnn", "predict", "w6"),
+    "cpu": (
+        "w1",
+        "w2",
+        "w3",
+        "w4",
+        "w5",
+        "words",
+        "birnn",
+        "predict",
+        "w6",
+        "w7",
+        "pieces",
+        "ngrams",
+        "vectors",
+        *_PAIRS,
+    ),
+    "gpu": ("w1", "w2", "w3", "w4", "w5", "w5gpu", "words", "birnn", "predict", "w6", *_PAIRS),
 }
 
 
@@ -56,8 +74,8 @@ class Arguments:
     """Times jaxseq against its peers on the same work; `benchmarks/run.py` begins with what is measured and how."""
 
     work: tuple[str, ...] = ()
-    """Works: w1 w2 w3 w4 w5 w5gpu words birnn predict w6 w7 pieces ngrams vectors, or some of a group (w6-lstm-1);
-    by default those of the device."""
+    """Works: w1 w2 w3 w4 w5 w5gpu words birnn predict w6 w7 pieces ngrams vectors multi30k seq2seq beam, or some of a
+    group (w6-lstm-1); by default those of the device."""
     peers: tuple[str, ...] = tuple(name for name in PEERS if name != BEFORE)
     """Contestants."""
     before: Path | None = None
@@ -80,8 +98,8 @@ class Arguments:
     table: Path | None = None
     """Write this page from the JSON files in benchmarks/results/; measures nothing unless works are named too."""
     check: bool = False
-    """Instead of timing print parameter counts and first losses of everybody, or probabilities by the same parameters,
-    and what is wrong with them."""
+    """Instead of timing print parameter counts and first losses of everybody, or probabilities, losses or hypotheses by
+    the same parameters, and what is wrong with them."""
     check_steps: int = 20
     """Updates made by --check."""
 

@@ -1,7 +1,8 @@
-"""The encoder-decoders in PyTorch, as people write them: nn.Transformer; nn.LSTM, packed, and nn.LSTMCell in a loop that
-is fed with what attention gave."""
+"""The encoder-decoders in PyTorch, as people write them: nn.Transformer; nn.LSTM, packed, and nn.LSTMCell in a loop
+that is fed with what attention gave."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
@@ -38,16 +39,18 @@ class TransformerTranslator(nn.Module):
         self.embedding = nn.Embedding(vocabulary, d)
         self.register_buffer("positions", sinusoids(512, d), persistent=False)
         self.dropout = nn.Dropout(sizes["dropout"])
-        self.transformer = nn.Transformer(
-            d,
-            sizes["heads"],
-            sizes["layers"],
-            sizes["decoder_layers"] or sizes["layers"],
-            sizes["mlp_ratio"] * d,
-            sizes["dropout"],
-            batch_first=True,
-            norm_first=True,
-        )
+        with warnings.catch_warnings():  # it says that nested tensors are for post-norm alone
+            warnings.simplefilter("ignore")
+            self.transformer = nn.Transformer(
+                d,
+                sizes["heads"],
+                sizes["layers"],
+                sizes["decoder_layers"] or sizes["layers"],
+                sizes["mlp_ratio"] * d,
+                sizes["dropout"],
+                batch_first=True,
+                norm_first=True,
+            )
         for layer in (*self.transformer.encoder.layers, *self.transformer.decoder.layers):
             layer.dropout.p = 0.0  # inside the feed-forward layer, where jaxseq has none
 
