@@ -114,27 +114,34 @@ def _attention(weights: Weights, ours: str, theirs: str) -> dict[str, np.ndarray
 
 
 class AttentionTranslator(nn.Module):
-    """source [b, s], source_mask, inputs [b, t] -> logits [b, t, v]: general attention with input feeding."""
+    """source [b, s], source_mask, inputs [b, t] -> logits [b, t, v]: additive or general attention with input feeding.
 
-    def __init__(self, sizes: Mapping[str, Any], vocabularies: tuple[int, int]) -> None:
+    vocabularies: of source and target; None for a source that has the target's embedding.
+    """
+
+    def __init__(self, sizes: Mapping[str, Any], vocabularies: tuple[int | None, int]) -> None:
         super().__init__()
         wanted = {
             "cell": "lstm",
             "layers": 1,
             "bidirectional": True,
-            "attention": "general",
-            "use_scale": False,
             "input_feeding": True,
             "tie_embedding": False,
+            "use_scale": sizes["attention"] == "additive",
         }
+        if sizes["attention"] not in ("additive", "general"):
+            wanted["attention"] = "additive"
         if strange := [name for name, value in wanted.items() if sizes[name] != value]:
             raise ValueError(f"model.{strange[0]} is {sizes[strange[0]]}: there is no form of that, write one")
         d, width = sizes["features"], sizes["embedding"]
-        self.source_embedding = nn.Embedding(vocabularies[0], width)
         self.embedding = nn.Embedding(vocabularies[1], width)
+        self.source_embedding = self.embedding if vocabularies[0] is None else nn.Embedding(vocabularies[0], width)
         self.encoder = nn.LSTM(width, d // 2, batch_first=True, bidirectional=True)
         self.cell = nn.LSTMCell(width + d, d)
         self.key, self.combine = nn.Linear(d, d, bias=False), nn.Linear(2 * d, d, bias=False)
+        self.query = self.scale = None
+        if sizes["attention"] == "additive":
+            self.query, self.scale = nn.Linear(d, d, bias=False), nn.Parameter(torch.zeros(d))
         self.output = nn.Linear(d, vocabularies[1])
         self.input_dropout = nn.Dropout(sizes["input_dropout"])
         self.output_dropout = nn.Dropout(sizes["output_dropout"])
@@ -144,8 +151,12 @@ class AttentionTranslator(nn.Module):
         self, x: Tensor, fed: Tensor, h: Tensor, c: Tensor, keys: Tensor, memory: Tensor, hidden: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         h, c = self.cell(torch.cat([x, fed], 1), (h, c))
-        scores = torch.bmm(keys, h[:, :, None])[:, :, 0].masked_fill(hidden, -torch.inf)
-        gathered = torch.bmm(scores.softmax(1)[:, None], memory)[:, 0]
+        if self.query is None or self.scale is None:
+            scores = torch.bmm(keys, h[:, :, None])[:, :, 0]
+        else:
+            scores = torch.tanh(keys + self.query(h)[:, None]) @ self.scale
+        weights = scores.masked_fill(hidden, -torch.inf).softmax(1)
+        gathered = torch.bmm(weights[:, None], memory)[:, 0]
         return torch.tanh(self.combine(torch.cat([gathered, h], 1))), h, c
 
     def forward(self, source: Tensor, source_mask: Tensor, inputs: Tensor) -> Tensor:
@@ -168,13 +179,15 @@ class AttentionTranslator(nn.Module):
 
     def load(self, weights: Weights) -> None:
         found = {
-            "source_embedding.weight": weights["source_embedding"],
+            "source_embedding.weight": weights.get("source_embedding", weights["embedding"]),
             "embedding.weight": weights["embedding"],
             "key.weight": weights["decoder/look/key_kernel"].T,
             "combine.weight": weights["decoder/combine_kernel"].T,
             "output.weight": weights["head/kernel"].T,
             "output.bias": weights["head/bias"],
         }
+        if self.query is not None:
+            found |= {"query.weight": weights["decoder/look/query_kernel"].T, "scale": weights["decoder/look/scale"]}
         for ours, theirs, suffix in (
             ("encoder/layer_0/forward", "encoder", "_l0"),
             ("encoder/layer_0/backward", "encoder", "_l0_reverse"),
@@ -198,7 +211,8 @@ def translator(folder: Path) -> TransformerTranslator | AttentionTranslator:
     if sizes["kind"] == "seq2seq_transformer":
         model = TransformerTranslator(sizes, vocabulary)
     else:
-        model = AttentionTranslator(sizes, (len(weights["source_embedding"]), vocabulary))
+        own = len(weights["source_embedding"]) if "source_embedding" in weights else None
+        model = AttentionTranslator(sizes, (own, vocabulary))
     model.load(weights)
     return model
 

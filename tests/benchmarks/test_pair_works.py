@@ -19,15 +19,10 @@ from jaxseq.config import (
 from jaxseq.decoding.beam import Beam
 
 TRANSFORMER = Seq2SeqTransformerConfig(features=16, layers=1, heads=2, mlp_ratio=2, dropout=0.2)
-ATTENTION = Seq2SeqConfig(
-    features=16,
-    embedding=12,
-    bidirectional=True,
-    attention="general",
-    input_feeding=True,
-    input_dropout=0.2,
-    output_dropout=0.2,
-)
+LOOKING = {"features": 16, "embedding": 12, "bidirectional": True, "input_feeding": True}
+LOOKING |= {"input_dropout": 0.2, "output_dropout": 0.2}
+GENERAL = Seq2SeqConfig(attention="general", **LOOKING)
+ADDITIVE = Seq2SeqConfig(attention="additive", use_scale=True, **LOOKING)
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +48,7 @@ def small(monkeypatch, folder, model, work, table=None):
     def experiment(work: Work, folder) -> ExperimentConfig:
         path = folder / "pairs.tsv"
         path.write_text(table or pairs._made_up_table(), encoding="utf-8")
-        joint, lengths = isinstance(model, Seq2SeqTransformerConfig), 1 if table else 3
+        joint, lengths = model is not GENERAL, 1 if table else 3
         return ExperimentConfig(
             task=TranslationConfig(label_smoothing=0.1, longest=8),
             data=PairsConfig(source=str(path), split=(1.0, 0.0, 0.0), joint=joint, batch_size=8, lengths=lengths),
@@ -68,7 +63,7 @@ def small(monkeypatch, folder, model, work, table=None):
     pairs.prepare(work, folder)
 
 
-@pytest.mark.parametrize("model", [TRANSFORMER, ATTENTION], ids=["transformer", "attention"])
+@pytest.mark.parametrize("model", [TRANSFORMER, GENERAL, ADDITIVE], ids=["transformer", "general", "additive"])
 def test_the_same_weights_give_the_same_losses_update_after_update(model, monkeypatch, tmp_path):
     work = Work("", "train", experiment="small")
     small(monkeypatch, tmp_path, model, work)
