@@ -106,8 +106,8 @@ def prepare(work: Work, folder: Path, run: Path | None = None) -> None:
         task, params = _begun(work, folder)
     if work.kind == "translate":
         if run is None:
-            how = {"optimizer": AdamConfig(learning_rate=1e-3, clip_norm=1.0), "steps_per_dispatch": 1}
-            params = train_model(task.loss, params, task.training_loader, steps=_UPDATES, **how)
+            optimizer = AdamConfig(learning_rate=1e-3, clip_norm=1.0)
+            params = train_model(task.loss, params, task.training_loader, steps=_UPDATES, optimizer=optimizer)
         np.savez(folder / SEARCH, **_search(work, task))
     else:
         loader = task.training_loader

@@ -39,6 +39,7 @@ def train_model(
         carry: what enters the first batch, and is handed on; None begins anew in each.
         optimizer: Adam by default.
         seed: of dropout and whatever else is random.
+        steps_per_dispatch: of a loader whose batches are all of one shape; of others it is 1.
 
     Raises:
         InputError: training has diverged: loss or gradient of ten batches in a row is not finite, or the parameters at
@@ -47,13 +48,14 @@ def train_model(
     optimizer = optimizer or AdamConfig()
     rule = make_optimizer(optimizer, steps=steps)
     parallel, _ = choose_devices(0, loader.batch_size)
-    run = compile_training(loss_fn, rule, parallel=parallel, most=steps_per_dispatch)
+    most = steps_per_dispatch if loader.uniform else 1
+    run = compile_training(loss_fn, rule, parallel=parallel, most=most)
     key = jax.random.fold_in(jax.random.key(seed), 1)
     state = put_state(parallel, init_state({"params": params}, rule, key=key, carry=carry))
     record, waiting = RunRecord(), None
-    for step in range(0, steps, steps_per_dispatch):
-        count = min(steps_per_dispatch, steps - step)
-        batches = stack_batches(loader, step, count, steps_per_dispatch)
+    for step in range(0, steps, most):
+        count = min(most, steps - step)
+        batches = stack_batches(loader, step, count, most)
         state, tallies = run(state, parallel.put(batches, STACKED_SHARDED), np.int32(count))
         _enter(record, waiting, optimizer)  # one dispatch late: the devices need not wait for the host
         waiting = jax.tree.map(lambda values, count=count: values[:count], tallies)

@@ -64,8 +64,12 @@ def test_training_in_a_script_takes_any_loss_and_any_batches():
     class Points:
         steps_per_epoch, batch_size, left_out = 5, 4, ""
 
+        def __init__(self, *widths):
+            self.widths, self.uniform = widths, len(widths) == 1
+
         def __call__(self, step, /):
-            x = np.random.default_rng(step).normal(size=(4, 1)).astype(np.float32)
+            size = (4, self.widths[step % len(self.widths)])
+            x = np.random.default_rng(step).normal(size=size).astype(np.float32)
             return {"x": x, "y": 3 * x + 1}
 
     seen = []
@@ -77,8 +81,10 @@ def test_training_in_a_script_takes_any_loss_and_any_batches():
 
     start = {"w": jnp.zeros(()), "b": jnp.zeros(())}
     optimizer = SGDConfig(learning_rate=0.2)
-    line = train_model(loss, start, Points(), steps=60, carry=jnp.zeros((4, 1)), optimizer=optimizer)
-    jax.effects_barrier()
-    assert {name: float(value) for name, value in line.items()} == pytest.approx({"w": 3, "b": 1}, abs=1e-3)
-    assert sorted(set(seen)) == list(range(60))
+    for widths in ((1,), (1, 3)):
+        seen.clear()
+        line = train_model(loss, start, Points(*widths), steps=60, carry=jnp.zeros((4, 1)), optimizer=optimizer)
+        jax.effects_barrier()
+        assert {name: float(value) for name, value in line.items()} == pytest.approx({"w": 3, "b": 1}, abs=1e-3)
+        assert sorted(set(seen)) == list(range(60))
     assert {name: float(value) for name, value in start.items()} == {"w": 0, "b": 0}
