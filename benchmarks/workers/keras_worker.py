@@ -8,8 +8,8 @@ called eagerly, are far slower.
 """
 
 import itertools
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ import keras
 import numpy as np
 from keras import layers
 
-from benchmarks.workers import keras_models, prediction
+from benchmarks.workers import keras_models, keras_pairs, prediction
+from benchmarks.workers.keras_fit import EndlessFit
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import Work
 
 BACKEND = keras.backend.backend()
 STEPS = 10
-ENDLESS = 10**9
 
 
 def _stream(inputs: np.ndarray, targets: np.ndarray) -> Any:
@@ -38,21 +38,6 @@ def _stream(inputs: np.ndarray, targets: np.ndarray) -> Any:
             yield inputs[i], targets[i]
 
     return generator()
-
-
-class _Gate(keras.callbacks.Callback):
-    """Ends one call of `Training.run` and waits for the next, where an execution's results have been read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go, self.done = threading.Semaphore(0), threading.Semaphore(0)
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        self.go.acquire()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.done.release()
-        self.go.acquire()
 
 
 class Training:
@@ -73,8 +58,7 @@ class Training:
         self.label, self.sgd = work.model.label, work.optimizer == "sgd"
         self.parameters = sum(int(np.prod(w.shape)) for w in self.model.trainable_weights)
         self._compile(STEPS)
-        self.gate, self.error = _Gate(), None
-        self.thread = threading.Thread(target=self._fit, daemon=True)
+        self.fit = EndlessFit(self.model, partial(_stream, self.inputs, self.targets))
 
     def _compile(self, steps: int) -> None:
         kind = keras.losses.BinaryCrossentropy if self.label else keras.losses.SparseCategoricalCrossentropy
@@ -82,29 +66,8 @@ class Training:
         optimizer = keras.optimizers.SGD(1.0, global_clipnorm=0.25) if self.sgd else keras.optimizers.Adam(1e-3)
         self.model.compile(optimizer, loss, steps_per_execution=steps)
 
-    def _fit(self) -> None:
-        try:
-            self.model.fit(
-                _stream(self.inputs, self.targets),
-                steps_per_epoch=ENDLESS,
-                epochs=1,
-                shuffle=False,
-                verbose=0,
-                callbacks=[self.gate],
-            )
-        except BaseException as error:
-            self.error = error
-            self.gate.done.release()
-            raise
-
     def run(self, calls: int) -> None:
-        if not self.thread.is_alive():
-            self.thread.start()
-        for _ in range(calls):
-            self.gate.go.release()
-            self.gate.done.acquire()
-            if self.error is not None:
-                raise RuntimeError("training ended") from self.error
+        self.fit.run(calls)
 
     def losses(self, steps: int) -> list[float]:
         self._compile(1)
@@ -238,7 +201,7 @@ class Windows:
 
 def build(work: Work, folder: Path, device: str) -> Job:
     if work.kind == "train":
-        return Training(work, folder)
+        return keras_pairs.Training(folder) if work.experiment else Training(work, folder)
     if work.kind == "generate":
         return Generation(work)
     if work.kind == "predict":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import check, pairs
-from benchmarks.workers import jaxseq_worker, torch_pairs, torch_search
+from benchmarks.workers import jaxseq_worker, keras_pairs, torch_pairs, torch_search
 from benchmarks.works import WORKS, Work
 from jaxseq.config import (
     ExperimentConfig,
@@ -72,9 +72,11 @@ def test_the_same_weights_give_the_same_losses_update_after_update(model, monkey
     assert ours.units_per_call == theirs.units_per_call == pairs.LAP
     shapes = {tuple(batch[0].shape) for batch in theirs.batches}
     assert len(shapes) == 3
-    losses = {"jaxseq": {"losses": ours.losses(2)}, "torch": {"losses": theirs.losses(2)}}
+    everybody = {"jaxseq": ours, "torch": theirs, "keras": keras_pairs.Training(tmp_path)}
+    losses = {name: {"losses": training.losses(2)} for name, training in everybody.items()}
     assert len(set(losses["torch"]["losses"])) == 2
-    np.testing.assert_allclose(losses["jaxseq"]["losses"], losses["torch"]["losses"], rtol=1e-4)
+    for name in ("torch", "keras"):
+        np.testing.assert_allclose(losses["jaxseq"]["losses"], losses[name]["losses"], rtol=1e-4)
     assert check.drifts(losses) == []
 
 
