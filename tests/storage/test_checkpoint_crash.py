@@ -54,7 +54,8 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip(f"a disk cannot be mounted here: {mounted.stderr.strip()}")
     yield path
-    subprocess.run(["umount", path], check=True)
+    # Lazily: a thread that has written may not have closed its last file yet.
+    subprocess.run(["umount", "--lazy", path], check=True)
 
 
 @pytest.mark.parametrize("asked", [True, False], ids=["asked before", "met while writing"])
