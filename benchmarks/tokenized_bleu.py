@@ -9,13 +9,14 @@ text that was prepared so (Wu et al. 2021). That of sacrebleu's own tokenizer on
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from jaxseq import runtime
 from jaxseq.data import PairSource, read_pairs
 from jaxseq.errors import InputError
-from jaxseq.metrics.translation import CorpusScore, bleu
+from jaxseq.metrics.translation import bleu, require_packages
 from jaxseq.runs.translation import translate_run
 
 
@@ -33,15 +34,6 @@ def moses(texts: Sequence[str], language: str) -> list[str]:
     return [tokenizer.tokenize(text.lower(), return_str=True, escape=False) for text in texts]
 
 
-def both_scores(made: Sequence[str], references: Sequence[str], language: str) -> tuple[CorpusScore, CorpusScore]:
-    """BLEU of lower-cased translations: of their Moses tokens, and by sacrebleu's tokenizer."""
-    tokens, expected = moses(made, language), moses(references, language)
-    return (
-        bleu(hypotheses=tokens, references=expected, tokenize="none"),
-        bleu(hypotheses=made, references=references, lowercase=True),
-    )
-
-
 def main() -> int:
     """Translates, and prints both figures."""
     parser = argparse.ArgumentParser(description="BLEU of a translator on tokenized text.")
@@ -51,10 +43,16 @@ def main() -> int:
     parser.add_argument("--language", default="de", help="of the translations, as Moses names it")
     arguments = parser.parse_args()
     runtime.configure()
-    pairs = read_pairs(PairSource(arguments.source, arguments.target))
-    made = [found.hypotheses[0].text for found in translate_run(arguments.run, pairs.sources)]
-    for score in both_scores(made, pairs.targets, arguments.language):
-        print(score)
+    try:
+        pairs = read_pairs(PairSource(arguments.source, arguments.target))
+        references = moses(pairs.targets, arguments.language)
+        require_packages("13a")
+        made = [found.hypotheses[0].text for found in translate_run(arguments.run, pairs.sources)]
+        print(bleu(hypotheses=moses(made, arguments.language), references=references, tokenize="none"))
+        print(bleu(hypotheses=made, references=pairs.targets, lowercase=True))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

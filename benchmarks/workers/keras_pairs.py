@@ -1,7 +1,6 @@
 """Encoder-decoders in Keras 3, for either backend: the Transformer of its layers, and LSTMs whose decoder is a cell
 that has been shown the source, as those of TensorFlow Addons were."""
 
-import itertools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,7 +23,7 @@ def sinusoids(length: int, features: int) -> np.ndarray:
     return np.concatenate([np.sin(angles), np.cos(angles)], 1).astype(np.float32)
 
 
-class _Placed(layers.Layer):
+class Placed(layers.Layer):
     """Vectors times the root of their width, and where they stand."""
 
     def __init__(self, features: int) -> None:
@@ -50,7 +49,7 @@ class TransformerTranslator:
         self.widen: dict[str, Any] = {}
         self.narrow: dict[str, Any] = {}
         self.table = layers.ReversibleEmbedding(vocabulary, sizes["features"])
-        self.placed = _Placed(sizes["features"])
+        self.placed = Placed(sizes["features"])
         source, shown, inputs = _inputs()
         mask = ops.expand_dims(shown, 1)
         depth = sizes["layers"]
@@ -67,7 +66,7 @@ class TransformerTranslator:
             x = x + self._drop(self._look(f"{name}/cross_attention")(query, memory, attention_mask=mask))
             x = self._feed(x, name)
         logits = self.table(self._norm(x, "decoder/final_norm"), reverse=True)
-        self.model = _Trained([source, shown, inputs], logits)
+        self.model = Trained([source, shown, inputs], logits)
 
     def _drop(self, x: Any) -> Any:
         return layers.Dropout(self.rate)(x)
@@ -118,7 +117,7 @@ class TransformerTranslator:
                 layer.set_weights([kernel if side == "input" else kernel.T, weights[f"{place}/bias"]])
 
 
-class _FedCell(layers.Layer):
+class FedCell(layers.Layer):
     """An LSTM cell that looks at a source and is fed with what it gave for the token before."""
 
     def __init__(self, features: int, kind: str) -> None:
@@ -152,13 +151,13 @@ class _FedCell(layers.Layer):
         return fed, [fed, h, c]
 
 
-class _Looking(layers.Layer):
+class Looking(layers.Layer):
     """embedded [b, t, e], memory [b, s, d], shown [b, s], h and c [b, d] -> attentional vectors [b, t, d]."""
 
     def __init__(self, features: int, kind: str) -> None:
         super().__init__()
         self.key = layers.Dense(features, use_bias=False)
-        self.cell = _FedCell(features, kind)
+        self.cell = FedCell(features, kind)
         self.rnn = layers.RNN(self.cell, return_sequences=True)
 
     def build(self, x_shape: Any, memory_shape: Any, shown_shape: Any, h_shape: Any, c_shape: Any) -> None:
@@ -181,14 +180,14 @@ class AttentionTranslator:
         self.source_embedding = layers.Embedding(vocabularies[0], width) if own else self.embedding
         lstm = layers.LSTM(d // 2, return_sequences=True, return_state=True)
         self.encoder = layers.Bidirectional(lstm)
-        self.looking = _Looking(d, sizes["attention"])
+        self.looking = Looking(d, sizes["attention"])
         self.head = layers.Dense(vocabularies[1])
         source, shown, inputs = _inputs()
         outer, inner = layers.Dropout(sizes["output_dropout"]), layers.Dropout(sizes["input_dropout"])
         memory, *ends = self.encoder(inner(self.source_embedding(source)), mask=shown)
         h, c = (ops.concatenate([ends[i], ends[i + 2]], 1) for i in (0, 1))
         features = self.looking(inner(self.embedding(inputs)), outer(memory), shown, h, c)
-        self.model = _Trained([source, shown, inputs], self.head(outer(features)))
+        self.model = Trained([source, shown, inputs], self.head(outer(features)))
 
     def load(self, weights: Weights) -> None:
         self.embedding.set_weights([weights["embedding"]])
@@ -209,7 +208,7 @@ class AttentionTranslator:
         self.head.set_weights([weights["head/kernel"], weights["head/bias"]])
 
 
-class _Trained(keras.Model):
+class Trained(keras.Model):
     """With the cross-entropy of tokens that count, each with a share for all others."""
 
     smoothing = 0.0
@@ -274,7 +273,8 @@ class Training:
         return tf.data.Dataset.from_generator(self._endless, output_signature=signature).prefetch(2)
 
     def _endless(self) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
-        return itertools.cycle(self.batches)
+        while True:
+            yield from self.batches
 
     def run(self, calls: int) -> None:
         self.fit.run(calls * len(self.batches))

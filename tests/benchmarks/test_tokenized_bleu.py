@@ -7,7 +7,6 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from benchmarks import tokenized_bleu
-from jaxseq.errors import InputError
 
 REFERENCES = ["Ein Hund, der rennt.", "Zwei Männer spielen Fußball."]
 MADE = ["ein hund , der rennt .", "Zwei Männer spielen Tennis."]
@@ -31,10 +30,9 @@ def moses(monkeypatch):
     return asked
 
 
-def test_tokens_are_compared_without_case_and_marks_are_left_as_they_are(moses):
-    tokenized, _ = tokenized_bleu.both_scores(MADE[:1], REFERENCES[:1], "de")
-    assert (tokenized.value, "tok:none" in tokenized.signature) == (pytest.approx(100), True)
-    assert set(map(repr, moses)) == {repr(("de", {"return_str": True, "escape": False}))}
+def test_texts_are_lower_cased_and_marks_left_as_they_are(moses):
+    assert tokenized_bleu.moses(REFERENCES[:1], "de") == ["ein hund , der rennt ."]
+    assert moses == [("de", {"return_str": True, "escape": False})]
 
 
 def test_both_figures_of_a_run_are_printed(monkeypatch, capsys, tmp_path, moses):
@@ -56,7 +54,12 @@ def test_both_figures_of_a_run_are_printed(monkeypatch, capsys, tmp_path, moses)
     assert "case:lc" in standard
 
 
-def test_without_the_package_the_extra_is_named(monkeypatch):
+def test_what_is_missing_is_told_in_one_line_before_anything_is_translated(monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "sacremoses", None)
-    with pytest.raises(InputError, match=r"pip install 'jaxseq\[bench\]'"):
-        tokenized_bleu.moses(["a"], "de")
+    for name in ("a.en", "a.de"):
+        (tmp_path / name).write_text("a\n")
+    for target, message in (("a.de", "pip install 'jaxseq[bench]'"), ("b.de", "b.de")):
+        monkeypatch.setattr("sys.argv", ["tokenized_bleu", "nothing", f"{tmp_path}/a.en", f"{tmp_path}/{target}"])
+        assert tokenized_bleu.main() == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
