@@ -21,7 +21,7 @@ def top_tokens(logits: Array, count: int) -> tuple[Array, Array]:
         maxima = jnp.concatenate([maxima, logits[..., whole:].max(-1, keepdims=True)], axis=-1)
     # Sorted, so that of equals the lowest is first. Only what is chosen is read again: no copy of all is made.
     chosen = jnp.sort(jax.lax.top_k(maxima, count)[1], axis=-1)
-    ids = (chosen[..., None] * width + jnp.arange(width)).reshape(*logits.shape[:-1], -1)
+    ids = (chosen[..., None] * width + jnp.arange(width, dtype=chosen.dtype)).reshape(*logits.shape[:-1], -1)
     within = jnp.take_along_axis(logits, jnp.minimum(ids, size - 1), axis=-1)
     values, at = jax.lax.top_k(jnp.where(ids < size, within, -jnp.inf), count)
     return values, jnp.take_along_axis(ids, at, axis=-1)
