@@ -1,7 +1,6 @@
 """Encoder-decoders in Keras 3, for either backend: the Transformer of its layers, and LSTMs whose decoder is a cell
 that has been shown the source, as those of TensorFlow Addons were."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,9 @@ import numpy as np
 from keras import layers, ops
 
 from benchmarks.workers.keras_fit import EndlessFit
+from benchmarks.workers.pair_files import Weights, batches, described, sinusoids
 
-Weights = Mapping[str, np.ndarray]
 SOURCE = ("source", "source_mask", "inputs")
-
-
-def sinusoids(length: int, features: int) -> np.ndarray:
-    """[length, features]: sines in the first half of a vector and cosines in the second, as jaxseq has them."""
-    half = features // 2
-    angles = np.arange(length)[:, None] * 10_000.0 ** (-np.arange(half) / half)
-    return np.concatenate([np.sin(angles), np.cos(angles)], 1).astype(np.float32)
 
 
 class Placed(layers.Layer):
@@ -41,8 +33,6 @@ class TransformerTranslator:
     """source [b, s], source_mask, inputs [b, t] -> logits [b, t, v]; one embedding for both sides and the output."""
 
     def __init__(self, sizes: Mapping[str, Any], vocabulary: int) -> None:
-        if sizes["norm"] != "pre" or not sizes["tie_embedding"]:
-            raise ValueError("there is a form of pre-norm Transformers with one embedding alone: write another")
         self.sizes, self.rate = sizes, sizes["dropout"]
         self.norms: dict[str, Any] = {}
         self.looks: dict[str, Any] = {}
@@ -230,17 +220,15 @@ def _inputs() -> tuple[Any, Any, Any]:
 
 def translator(folder: Path, *, dropout: bool = True) -> TransformerTranslator | AttentionTranslator:
     """The model of a work's folder, with its weights."""
-    experiment, weights = json.loads((folder / "experiment.json").read_text()), np.load(folder / "weights.npz")
-    sizes, vocabulary = dict(experiment["model"]), len(weights["embedding"])
+    sizes, weights, vocabularies, smoothing = described(folder)
     if not dropout:
-        sizes |= {name: 0.0 for name in sizes if name.endswith("dropout")}
+        sizes = {name: 0.0 if name.endswith("dropout") else value for name, value in sizes.items()}
     if sizes["kind"] == "seq2seq_transformer":
-        made = TransformerTranslator(sizes, vocabulary)
+        made = TransformerTranslator(sizes, vocabularies[1])
     else:
-        own = len(weights["source_embedding"]) if "source_embedding" in weights else None
-        made = AttentionTranslator(sizes, (own, vocabulary))
+        made = AttentionTranslator(sizes, vocabularies)
     made.load(weights)
-    made.model.smoothing = experiment["task"]["label_smoothing"]
+    made.model.smoothing = smoothing
     return made
 
 
@@ -248,13 +236,10 @@ class Training:
     """Forward, backward and update on each batch of a lap once a call."""
 
     def __init__(self, folder: Path) -> None:
-        saved, self.folder = np.load(folder / "batches.npz"), folder
-        self.batches = []
-        for i in range(len(saved.files) // 5):
-            x = {name: saved[f"{name}_{i}"] for name in SOURCE}
-            mask = saved[f"mask_{i}"]
-            targets = np.where(mask, saved[f"targets_{i}"], 0).astype(np.int32)
-            self.batches.append((x, targets, mask.astype(np.float32)))
+        self.folder, self.batches = folder, []
+        for batch in batches(folder):
+            targets = np.where(batch["mask"], batch["targets"], 0).astype(np.int32)
+            self.batches.append(({name: batch[name] for name in SOURCE}, targets, batch["mask"].astype(np.float32)))
         self.model = _compiled(translator(folder))
         self.parameters = self.model.count_params()
         self.units_per_call = len(self.batches)

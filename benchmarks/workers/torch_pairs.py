@@ -1,7 +1,6 @@
 """The encoder-decoders in PyTorch, as people write them: nn.Transformer; nn.LSTM, packed, and nn.LSTMCell in a loop
 that is fed with what attention gave."""
 
-import json
 import warnings
 from collections.abc import Mapping
 from itertools import count
@@ -13,19 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.workers.pair_files import Weights, batches, described, sinusoids
 from benchmarks.works import Work
 
-Weights = Mapping[str, np.ndarray]
-"""See `benchmarks.pairs.named`."""
 IGNORED = -100
 """In place of a target that does not count."""
-
-
-def sinusoids(length: int, features: int) -> Tensor:
-    """[length, features]: sines in the first half of a vector and cosines in the second, as jaxseq has them."""
-    half = features // 2
-    angles = torch.arange(length)[:, None] * 10_000.0 ** (-torch.arange(half) / half)
-    return torch.cat([angles.sin(), angles.cos()], 1)
 
 
 class TransformerTranslator(nn.Module):
@@ -33,11 +24,9 @@ class TransformerTranslator(nn.Module):
 
     def __init__(self, sizes: Mapping[str, Any], vocabulary: int) -> None:
         super().__init__()
-        if sizes["norm"] != "pre" or not sizes["tie_embedding"]:
-            raise ValueError("there is a form of pre-norm Transformers with one embedding alone: write another")
         d = sizes["features"]
         self.embedding = nn.Embedding(vocabulary, d)
-        self.register_buffer("positions", sinusoids(512, d), persistent=False)
+        self.register_buffer("positions", torch.from_numpy(sinusoids(512, d)), persistent=False)
         self.dropout = nn.Dropout(sizes["dropout"])
         with warnings.catch_warnings():  # it says that nested tensors are for post-norm alone
             warnings.simplefilter("ignore")
@@ -206,13 +195,11 @@ def _load(model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
 
 def translator(folder: Path) -> TransformerTranslator | AttentionTranslator:
     """The model of a work's folder, with its weights."""
-    sizes, weights = json.loads((folder / "experiment.json").read_text())["model"], np.load(folder / "weights.npz")
-    vocabulary = len(weights["embedding"])
+    sizes, weights, vocabularies, _ = described(folder)
     if sizes["kind"] == "seq2seq_transformer":
-        model = TransformerTranslator(sizes, vocabulary)
+        model = TransformerTranslator(sizes, vocabularies[1])
     else:
-        own = len(weights["source_embedding"]) if "source_embedding" in weights else None
-        model = AttentionTranslator(sizes, (own, vocabulary))
+        model = AttentionTranslator(sizes, vocabularies)
     model.load(weights)
     return model
 
@@ -222,16 +209,13 @@ class Training:
 
     def __init__(self, work: Work, folder: Path, device: str, *, compiled: bool) -> None:
         del work
-        saved = np.load(folder / "batches.npz")
         self.batches = []
-        for i in range(len(saved.files) // 5):
-            source, shown, inputs, targets, mask = (
-                saved[f"{name}_{i}"] for name in ("source", "source_mask", "inputs", "targets", "mask")
-            )
-            arrays = (source.astype(np.int64), shown, inputs.astype(np.int64), np.where(mask, targets, IGNORED))
-            tensors = [torch.from_numpy(array) for array in arrays]
+        for batch in batches(folder):
+            targets = np.where(batch["mask"], batch["targets"], IGNORED)
+            source, inputs = (batch[name].astype(np.int64) for name in ("source", "inputs"))
+            tensors = [torch.from_numpy(array) for array in (source, batch["source_mask"], inputs, targets)]
             self.batches.append([x.pin_memory() if device == "cuda" else x for x in tensors])
-        self.smoothing = json.loads((folder / "experiment.json").read_text())["task"]["label_smoothing"]
+        self.smoothing = described(folder).smoothing
         self.model, self.device = translator(folder).to(device), device
         self.parameters = sum(p.numel() for p in self.model.parameters())
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)

@@ -158,8 +158,25 @@ class RecurrentTargetDecoder(_Stack):
         mask: Bool[Array, "n t"] | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Float[Array, "n t f"], DecoderState]:
-        """Features, zero where masked, and the state; see `nn.encoder_decoder.TargetDecoder`."""
+    ) -> Float[Array, "n t f"]:
+        """As `nn.encoder_decoder.TargetDecoder` has it."""
+        return self._read(tokens, memory, state, mask, train, guard)[0]
+
+    def step(
+        self, tokens: Lookup, memory: AttentionMemory | None, state: DecoderState
+    ) -> tuple[Float[Array, "n 1 f"], DecoderState]:
+        """As `nn.encoder_decoder.TargetDecoder` has it."""
+        return self._read(tokens, memory, state, None, False, False)
+
+    def _read(
+        self,
+        tokens: Lookup,
+        memory: AttentionMemory | None,
+        state: DecoderState,
+        mask: Array | None,
+        train: bool,
+        guard: bool,
+    ) -> tuple[Array, DecoderState]:
         x = self._embed(tokens, mask, train)
         if self.input_feeding:
             features, state = self._fed(x, memory, state, mask, train)
@@ -170,12 +187,6 @@ class RecurrentTargetDecoder(_Stack):
         features = self._drop(features, self.output_dropout, train)
         features = features if mask is None else jnp.where(mask[:, :, None], features, 0)
         return features.astype(self.dtype), state
-
-    def step(
-        self, tokens: Lookup, memory: AttentionMemory | None, state: DecoderState
-    ) -> tuple[Float[Array, "n 1 f"], DecoderState]:
-        """As `nn.encoder_decoder.TargetDecoder` has it."""
-        return self(tokens, memory, state, guard=False)
 
     def _attentional(self, h: Array, memory: AttentionMemory) -> Array:
         """Attentional vectors of outputs h [n, t, f], all at once."""

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from jaxseq.nn.decoder_block import DecoderBlock, StepState
 from jaxseq.nn.layers import LayerNorm
@@ -25,15 +25,6 @@ class SourceMemory(NamedTuple):
     """Keys and values for each block of the decoder, [b, s, h, k], in the compute type."""
     visible: Bool[Array, "b 1 s"] | None
     """False at padding; None where there is none."""
-
-
-class TargetState(NamedTuple):
-    """What earlier tokens of a target left behind."""
-
-    rings: tuple[KeyValues, ...]
-    """Keys and values of each block; a row's token at position p lies in slot p mod context."""
-    position: Int[Array, " n"]
-    """Tokens read, so the position of the next."""
 
 
 class _Stack(nn.Module):
@@ -105,7 +96,7 @@ class TransformerTargetDecoder(_Stack):
     """Features of target tokens, each of which knows its source and the tokens before it. A
     `nn.encoder_decoder.TargetDecoder`.
 
-    A token attends to the last `context` tokens of its target, itself included, however it is cut into calls.
+    A token attends to the last `context` tokens of its target, itself included.
     """
 
     context: int = 256
@@ -126,24 +117,18 @@ class TransformerTargetDecoder(_Stack):
         self,
         tokens: Lookup,
         memory: SourceMemory,
-        state: TargetState | None = None,
+        state: None = None,
         *,
         mask: Bool[Array, "n t"] | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Float[Array, "n t d"], TargetState]:
-        """Features, zero where masked, and the state; see `nn.encoder_decoder.TargetDecoder`."""
-        rows, length, _ = tokens.shape
-        start = None if state is None else state.position
-        placement = place(length, context=self.context, start=start, mask=mask)
+    ) -> Float[Array, "n t d"]:
+        """As `nn.encoder_decoder.TargetDecoder` has it."""
+        placement = place(tokens.shape[1], context=self.context, mask=mask)
         x = self._embed(tokens, placement.positions, mask, train)
-        rings = []
-        for i, (block, seen) in enumerate(zip(self.blocks, memory.layers, strict=True)):
-            ring = None if state is None else state.rings[i]
-            x, ring = block(x, placement, seen, ring, visible=memory.visible, train=train, guard=guard)
-            rings.append(ring)
-        position = jnp.broadcast_to(placement.next_position, (rows,))
-        return self._finish(x, mask), TargetState(tuple(rings), position)
+        for block, seen in zip(self.blocks, memory.layers, strict=True):
+            x, _ = block(x, placement, seen, visible=memory.visible, train=train, guard=guard)
+        return self._finish(x, mask)
 
     def step(
         self, tokens: Lookup, memory: SourceMemory, state: StepState | None
@@ -162,7 +147,7 @@ class TransformerTargetDecoder(_Stack):
 
     @nn.nowrap
     def with_room(self, length: int) -> "TransformerTargetDecoder":
-        """As `nn.encoder_decoder.TargetDecoder` has it: fewer slots are read and moved at every step."""
+        """As `nn.encoder_decoder.TargetDecoder` has it: fewer slots are held."""
         return self.clone(context=min(self.context, length))
 
     @nn.nowrap

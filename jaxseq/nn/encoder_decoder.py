@@ -60,16 +60,16 @@ class TargetDecoder(Protocol):
         mask: Bool[Array, "n t"] | None = None,
         train: bool = False,
         guard: bool = True,
-    ) -> tuple[Float[Array, "n t d"], Any]:
-        """Features of n targets, zero where masked, and the state after them, leading axis n.
+    ) -> Float[Array, "n t d"]:
+        """Features of n whole targets, zero where masked, from the state that `remember` gives.
 
         Each of the memory's b rows is for n / b targets, side by side.
         """
         ...
 
     def step(self, tokens: Lookup, memory: Any, state: Any) -> tuple[Float[Array, "n 1 d"], Any]:
-        """The same of one token for every row, all of them as far in their texts. The state is that of `remember` or
-        of the step before; `decoding.protocol.Kept` parts of it stay where they are when rows change places."""
+        """The same of one token for every row, all of them as far in their texts, and the state after it, leading axis
+        n but for its `decoding.protocol.Kept` parts. The state before is that of `remember` or of the last step."""
         ...
 
     def with_room(self, length: int) -> Any:
@@ -144,7 +144,7 @@ class EncoderDecoder(nn.Module):
             train: Whether dropout acts, by the stream "dropout".
         """
         memory, state = self._remember(source, source_mask, train, guard=True)
-        features, _ = self.decoder(self._target(inputs, mask), memory, state, mask=mask, train=train)
+        features = self.decoder(self._target(inputs, mask), memory, state, mask=mask, train=train)
         logits = self.head(features)
         return logits if mask is None else jnp.where(mask[:, :, None], logits, 0)
 
@@ -165,7 +165,7 @@ class EncoderDecoder(nn.Module):
         """
         # What is not finite makes the sum of all losses so, whichever it reaches, and padding is finite.
         memory, state = self._remember(source, source_mask, train, guard=False)
-        features, _ = self.decoder(self._target(inputs, mask), memory, state, mask=mask, train=train, guard=False)
+        features = self.decoder(self._target(inputs, mask), memory, state, mask=mask, train=train, guard=False)
         flat_mask = None if mask is None else self._flat(mask)
         loss, hits = self.head.cross_entropy(self._flat(features), self._flat(targets), flat_mask, train=train)
         return {"loss": loss, "accuracy": hits}
