@@ -8,8 +8,9 @@ parameters, 12 epochs, about 17 min on 2 cores by its speed. sacreBLEU, lower-ca
 test_2017_flickr (seed 0, beam 5; published for an RNN with attention 28.1, with SentencePiece 33.5 on the former). BLEU
 of the validation split, greedy, is 16.2, 25.7, 29.4, 31.1, 33.2, 34.4 after the first epochs, and 35.7 at its best.
 
-With `--model.attention general` (a product with a matrix between, Luong et al.) the decoder finds the alignment later:
-after two epochs at the constant learning rate 2e-3 BLEU is 18.2, with additive attention 27.6.
+With a product and a matrix between, as Luong et al. have it, the decoder finds the alignment later: after two epochs at
+a constant rate (`--optimizer.schedule constant --train.epochs 2`) BLEU is 25.7 as it is, and 12.4 with
+`--model.attention general --model.no-use-scale`.
 """
 
 from jaxseq.config import AdamConfig, ExperimentConfig, PairsConfig, Seq2SeqConfig, TrainConfig, TranslationConfig
