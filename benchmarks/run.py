@@ -22,9 +22,9 @@ beam is beam search for 1,000 sentences with a model of the former. A training s
 words: SGD with clipped gradients), in float32 unless the work says otherwise, from batches in host memory.
 jaxseq runs the loop that `jaxseq train` runs, with the loader, the dispatch and the metrics file inside the clock; the
 peers' batches are cut beforehand. Keras's decoder with attention is a cell that has been shown the source, in its RNN
-layer. A prediction goes from token ids to
-probabilities in the texts' order: in jaxseq as the report of a training has it (`jaxseq predict` pads each text to a
-length that follows from that text alone), while the peers are given their texts sorted by length.
+layer. A prediction goes from token ids to probabilities in the texts' order: in jaxseq as the report of a training has
+it (`jaxseq predict` pads each text to a length that follows from that text alone), while the peers are given their
+texts sorted by length.
 
 How. Every contestant has a process of its own, with and without a tuned allocator ("+m"). All are built and warmed up,
 then each works for about `--seconds` in turn, A B C D B C D A ..., the others waiting; a matmul opens every round. So
