@@ -35,6 +35,8 @@ class OptimizerConfig(Kind):
     """Clip each element of the gradient to this; 0 leaves it."""
     accumulate: Annotated[Count, FIXED] = 1
     """Batches whose gradients are averaged into one update; the last update of a run takes what is left."""
+    ema_decay: Annotated[DecayRate, FIXED] = 0.0
+    """Decay of a moving average of the parameters, with which the run is validated and used; 0 for none."""
     rows: Annotated[bool, FIXED] = False
     """Update only the rows of embeddings that a batch saw: of sgd and adagrad the same numbers; the others become lazy,
     moments of rows that were not seen stay as they are."""
@@ -47,7 +49,7 @@ class OptimizerConfig(Kind):
             raise refuse("optimizer.row_cap", self.row_cap, "without optimizer.rows no rows are counted, set it to 0")
         if self.rows and self.accumulate > 1:
             raise refuse("optimizer.rows", True, f"optimizer.accumulate ({self.accumulate}) must be 1 then")
-        for name in ("momentum", "weight_decay"):
+        for name in ("momentum", "weight_decay", "ema_decay"):
             if self.rows and (value := getattr(self, name, 0)):
                 moved = f"optimizer.{name} ({value:g}) moves rows that no batch saw, set it to 0"
                 raise refuse("optimizer.rows", True, moved)

@@ -32,7 +32,9 @@ class Seq2SeqTransformerConfig(ModelConfig):
     tie_embedding: Annotated[bool, FIXED] = True
     """Use the target's embedding matrix as the output layer too. (With data.joint the source has the same as well.)"""
     dropout: Annotated[DropoutRate, FIXED] = 0.1
-    """Dropout on the embeddings, the attention weights and the residual branches."""
+    """Dropout on the embeddings and the residual branches."""
+    attention_dropout: Annotated[bool, FIXED] = True
+    """Drop attention weights too, at the same rate."""
 
     def __post_init__(self) -> None:
         check_fields(self, "model")

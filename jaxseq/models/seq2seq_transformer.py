@@ -41,6 +41,7 @@ class _Stack(nn.Module):
     mlp_ratio: int = 4
     norm: Literal["pre", "post"] = "pre"
     dropout: float = 0.0
+    attention_dropout: bool = True
     dtype: DTypeLike = jnp.float32
 
     TIME_FIRST: ClassVar[bool] = False
@@ -53,6 +54,7 @@ class _Stack(nn.Module):
                 norm=self.norm,
                 activation=jax.nn.relu,
                 dropout=self.dropout,
+                attention_dropout=self.attention_dropout,
                 input_scale=None,
                 output_scale=None,
                 dtype=self.dtype,

@@ -59,7 +59,8 @@ class ResidualBlock(nn.Module):
         width: Of the feed-forward layer.
         norm: "pre" is x + branch(norm(x)) (Xiong et al. 2020), "post" is norm(x + branch(x)) (Vaswani et al. 2017).
         activation: Of the feed-forward layer.
-        dropout: Rate, on the attention weights and on the branches.
+        dropout: Rate, on the branches.
+        attention_dropout: Whether the attention weights have it too.
         input_scale, output_scale: Of the projections from the residual stream and back to it, as `Linear` has it.
     """
 
@@ -69,6 +70,7 @@ class ResidualBlock(nn.Module):
     bias: bool = True
     activation: Callable[[Array], Array] = gelu
     dropout: float = 0.0
+    attention_dropout: bool = True
     input_scale: float | None = WEIGHT_SCALE
     output_scale: float | None = WEIGHT_SCALE
     dtype: DTypeLike = jnp.float32
@@ -80,7 +82,7 @@ class ResidualBlock(nn.Module):
             "output_scale": self.output_scale,
             "dtype": self.dtype,
         }
-        self.attention = SelfAttention(self.heads, dropout=self.dropout, **common)
+        self.attention = SelfAttention(self.heads, dropout=self.dropout if self.attention_dropout else 0.0, **common)
         self.attention_norm = LayerNorm(self.bias)
         self.feed_forward = FeedForward(self.width, activation=self.activation, **common)
         self.feed_forward_norm = LayerNorm(self.bias)

@@ -60,7 +60,7 @@ def train_model(
         _enter(record, waiting, optimizer)  # one dispatch late: the devices need not wait for the host
         waiting = jax.tree.map(lambda values, count=count: values[:count], tallies)
     _enter(record, waiting, optimizer)
-    trained = jax.device_get(state.params)
+    trained = jax.device_get(state.trained["params"])
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(trained)):
         raise _diverged("the parameters after the last update are not finite", optimizer)
     return trained

@@ -20,13 +20,13 @@ def training_parts(experiment: ExperimentConfig, task: Task, optimizer: Optimize
 
     params = jax.eval_shape(task.init, jax.random.key(0))["params"]
     state = jax.eval_shape(optimizer.transform.init, params)
-    gradients = 2 if optimizer.accumulate > 1 else 1
+    gradients, kept = 2 if optimizer.accumulate > 1 else 1, 2 if optimizer.ema_decay else 1
     tables = tables_of(params, optimizer)  # of these there are gradients of rows
     whole = [leaf for i, leaf in enumerate(jax.tree.leaves(params)) if i not in tables]
     smaller = "lower model.features or model.layers"
     most = Intervals.of(experiment.train, loader.steps_per_epoch, uniform=loader.uniform).most
     return [
-        Part("parameters and their gradients", copies * (size_of(params) + gradients * size_of(whole)), smaller),
+        Part("parameters and their gradients", copies * (kept * size_of(params) + gradients * size_of(whole)), smaller),
         Part(f"the state of {experiment.optimizer.kind}", copies * size_of(state), smaller),
         *(part._replace(size=part.size // share) for part in task.training_memory(batches=most)),
     ]

@@ -210,8 +210,8 @@ class CheckpointStore:
         return self._restored(lambda snapshot: snapshot.restore_subtree(name, template), which, None)
 
     def restore_variables(self, *, which: Which = "newest") -> Restored | None:
-        """As `restore`, but only the variables of a `jaxseq.training.state.TrainState`, as nested dicts: {"params":
-        ...} and other collections."""
+        """As `restore`, but only what a `jaxseq.training.state.TrainState` has trained, as nested dicts: {"params":
+        ...}, their average where one is kept, and other collections."""
         return self._restored(_variables, which, None)
 
     def _restored(self, use: Callable[[Snapshot], PyTree], which: Which, up_to: int | None) -> Restored | None:
@@ -310,9 +310,9 @@ class CheckpointStore:
 
 
 def _variables(snapshot: Snapshot) -> dict[str, Any]:
-    others = any(name.startswith("collections/") for name in snapshot.specs)
-    params = {"params": snapshot.restore_subtree("params")}
-    return {**params, **snapshot.restore_subtree("collections")} if others else params
+    there = {name.partition("/")[0] for name in snapshot.specs}
+    params = {"params": snapshot.restore_subtree("average" if "average" in there else "params")}
+    return {**params, **snapshot.restore_subtree("collections")} if "collections" in there else params
 
 
 def _open(step: int, path: Path) -> Snapshot:

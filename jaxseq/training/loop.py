@@ -257,11 +257,11 @@ class _Run:
         if self.training.evaluate is not None and self.intervals.evaluates_at(self.step):
             before = dataclasses.replace(self.record)
             try:
-                self.validation = self.training.evaluate(self.state.variables, False)
+                self.validation = self.training.evaluate(self.state.trained, False)
                 better = self.record.judge(self.validation[self.selecting.name], self.step, self.selecting)
                 over = self.exhausted or self.step == self.intervals.total
                 if over and self.config.evaluate_batches:
-                    self.validation = self.training.evaluate(self.state.variables, True)
+                    self.validation = self.training.evaluate(self.state.trained, True)
             except Stopped:
                 self.record, self.due, self.saved = before, True, -1
                 return

@@ -76,6 +76,8 @@ class Optimizer(NamedTuple):
     """Batches of the run: after the last of them there is an update of however many are gathered."""
     rows: Rows | None = None
     """None where all parameters are updated as a whole."""
+    ema_decay: float = 0.0
+    """Of the average of parameters that the state keeps; 0 for none."""
 
 
 def make_optimizer(config: OptimizerConfig, *, steps: int, tables: frozenset[str] = TABLE_NAMES) -> Optimizer:
@@ -96,7 +98,14 @@ def make_optimizer(config: OptimizerConfig, *, steps: int, tables: frozenset[str
     updates = -(-steps // config.accumulate)
     schedule = learning_rate_schedule(config, updates=updates)
     rows = Rows(tables, config.row_cap)
-    return Optimizer(optax.chain(*transforms), schedule, config.accumulate, steps, rows if config.rows else None)
+    return Optimizer(
+        optax.chain(*transforms),
+        schedule,
+        config.accumulate,
+        steps,
+        rows if config.rows else None,
+        config.ema_decay,
+    )
 
 
 def learning_rate_schedule(config: OptimizerConfig, *, updates: int) -> Schedule:

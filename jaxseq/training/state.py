@@ -36,6 +36,8 @@ class TrainState(NamedTuple):
     """Carry that enters the next batch, leading axis = batch; None where every batch begins anew."""
     accumulated: Accumulated | None
     """None where every batch makes an update. Whatever is in it when a run is stopped goes into the checkpoint."""
+    average: PyTree
+    """Moving average of the parameters after every update so far; None where none is kept."""
     lr_scale: Array
     """Factor on the scheduled learning rate, float32 scalar: halved when a run goes back to a checkpoint."""
     key: Array
@@ -43,8 +45,13 @@ class TrainState(NamedTuple):
 
     @property
     def variables(self) -> dict[str, PyTree]:
-        """Parameters and other collections, as Flax's `apply` takes them."""
+        """Parameters and other collections, as Flax's `apply` takes them: what the next step begins with."""
         return {"params": self.params, **self.collections}
+
+    @property
+    def trained(self) -> dict[str, PyTree]:
+        """What training has come to, to be measured and used: with the average of the parameters where one is kept."""
+        return self.variables if self.average is None else {**self.variables, "params": self.average}
 
 
 def init_state(
@@ -69,6 +76,7 @@ def init_state(
         opt_state=optimizer.transform.init(params),
         carry=carry,
         accumulated=zeros if optimizer.accumulate > 1 else None,
+        average=params if optimizer.ema_decay else None,
         lr_scale=jnp.ones((), jnp.float32),
         key=jax.random.key_data(key),
     )

@@ -5,6 +5,7 @@ every accumulated batch: exact however unevenly their masks are filled. Of table
 large as the table is made (`jaxseq.training.row_updates`).
 """
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -69,18 +70,23 @@ def make_train_step(
         norm = _norm(gathered.grads) / items
         update = due & jnp.isfinite(norm) & (gathered.items > 0)
 
-        params, opt_state = seen.taken((state.params, state.opt_state))
-        direction, opt_state = optimizer.transform.update(mean, opt_state, params)
+        before, opt_state = seen.taken((state.params, state.opt_state))
+        direction, opt_state = optimizer.transform.update(mean, opt_state, before)
         rate = jnp.asarray(optimizer.schedule(state.updates), jnp.float32) * state.lr_scale
         steps = jax.tree.map(lambda d: rate * d, seen.capped(direction))
+        updates, params = state.updates + update.astype(jnp.int32), seen.moved(update, state.params, steps)
+        average = state.average
+        if average is not None:
+            average = _select(update, _averaged(average, params, updates, optimizer.ema_decay), average)
         new_state = TrainState(
             step=state.step + 1,
-            updates=state.updates + update.astype(jnp.int32),
-            params=seen.moved(update, state.params, steps),
+            updates=updates,
+            params=params,
             collections=_select(finite, {**state.collections, **changed}, state.collections),
             opt_state=seen.put(update, opt_state, state.opt_state),
             carry=_select(finite, carry, state.carry),
             accumulated=rest,
+            average=average,
             lr_scale=state.lr_scale,
             key=state.key,
         )
@@ -121,6 +127,13 @@ def _sum_over(axis: str, tree: PyTree) -> PyTree:
     vector, apart = ravel_pytree(small)
     summed = iter(apart(lax.psum(vector, axis)))
     return structure.unflatten(lax.psum(leaf, axis) if leaf.size >= _LARGE else next(summed) for leaf in leaves)
+
+
+def _averaged(average: PyTree, params: PyTree, updates: Array, decay: float) -> PyTree:
+    """The average of parameters after the last of so many updates, each counting `decay` times as much as the next."""
+    # (1 - decay) / (1 - decay^updates): the first has all of it, so that where parameters began has no part.
+    share = (1 - decay) / -jnp.expm1(updates * jnp.float32(math.log(decay)))
+    return jax.tree.map(lambda mean, new: mean + share * (new - mean), average, params)
 
 
 def _select(condition: Array, chosen: PyTree, other: PyTree) -> PyTree:

@@ -109,6 +109,7 @@ LATER = (
     "samples",
     "sampler",
     "cutoffs",
+    "ema_decay",
     "rows",
     "row_cap",
 )

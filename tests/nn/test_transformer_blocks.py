@@ -2,12 +2,14 @@
 
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxseq.nn.attention import SelfAttention
+from jaxseq.nn.decoder_block import DecoderBlock
 from jaxseq.nn.transformer import Block
 from jaxseq.ops.ring_cache import place
 
@@ -131,6 +133,31 @@ def test_self_attention_equals_keras_on_values_and_gradients(kind):
     close(outputs, expected * mask[..., None])
     close(d_x_ours, d_x, "input")
     jax.tree.map(functools.partial(close, what="parameters"), d_ours, params(d_variables))
+
+
+@pytest.mark.parametrize("dropped", [True, False])
+@pytest.mark.parametrize("branch", ["attention", "cross_attention"])
+def test_dropout_may_be_of_the_branches_alone(branch, dropped):
+    """Then each element of a branch is twice what it is without, or nothing; the other branches add zeros here."""
+    module = DecoderBlock(HEADS, WIDTH, features=FEATURES, dropout=0.5, attention_dropout=dropped)
+    x, source = jnp.asarray(random(BATCH, TIME, FEATURES)), jnp.asarray(random(BATCH, 5, FEATURES))
+
+    def run(params, train):
+        def call(block):
+            return block(x, place(TIME, context=TIME), block.project(source), train=train)[0]
+
+        return nn.apply(call, module)({"params": params}, rngs={"dropout": jax.random.key(1)}) - x
+
+    def every(block):
+        return block(x, place(TIME, context=TIME), block.project(source))
+
+    params = nn.init(every, module)(jax.random.key(0))["params"]
+    for other in {"attention", "cross_attention", "feed_forward"} - {branch}:
+        params[other]["output"] = jax.tree.map(jnp.zeros_like, params[other]["output"])
+    whole, found = run(params, False), run(params, True)
+    apart = jnp.minimum(jnp.abs(found), jnp.abs(found - 2 * whole)).max()
+    assert (apart > 1e-2) if dropped else (apart < 1e-5)
+    assert 0.3 < (found == 0).mean() < 0.7
 
 
 def test_dropped_attention_weights_keep_their_expectation():

@@ -46,6 +46,14 @@ def test_training_in_a_script_whose_last_update_diverges_says_so():
         trained(loader, steps=1, optimizer=RMSpropConfig(learning_rate=3e38))
 
 
+def test_training_in_a_script_gives_the_average_of_parameters_where_one_is_kept():
+    loader = RowLoader(corpus_of(400).ids, length=8, batch_size=4)
+    after = [trained(loader, steps=n, optimizer=SGDConfig(learning_rate=0.5)) for n in (1, 2)]
+    average = trained(loader, steps=2, optimizer=SGDConfig(learning_rate=0.5, ema_decay=0.5))
+    expected = jax.tree.map(lambda first, second: (first + 2 * second) / 3, *after)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), average, expected)
+
+
 def test_training_in_a_script_ends_with_an_update_of_the_batches_that_are_left():
     ids = corpus_of(400).ids
 

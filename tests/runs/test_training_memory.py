@@ -36,20 +36,20 @@ def task_of(**sections) -> LanguageModeling:
     return dataclasses.replace(task, texts=CorpusSplits(experiment.data, TOKENIZER, Corpus(ids, np.array([0]))))
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize(("accumulate", "ema_decay"), [(1, 0.0), (2, 0.0), (1, 0.9)])
 @pytest.mark.parametrize("section", [RNNConfig(features=16), TransformerConfig(features=16, context=8)])
-def test_parts_are_as_large_as_the_arrays_that_are_then_made(section, accumulate):
+def test_parts_are_as_large_as_the_arrays_that_are_then_made(section, accumulate, ema_decay):
     task = task_of(
         data=CorpusConfig(batch_size=4, length=8),
         model=section,
-        optimizer=AdamConfig(accumulate=accumulate),
+        optimizer=AdamConfig(accumulate=accumulate, ema_decay=ema_decay),
         train=TrainConfig(steps=20, log_every=5, steps_per_dispatch=7, devices=1),
     )
     loader, optimizer = task.loader("train", train=True), make_optimizer(task.experiment.optimizer, steps=20)
     variables, carry = task.init(jax.random.key(0)), task.initial_carry(4)
     state = init_state(variables, optimizer, key=jax.random.key(0), carry=carry)
     sizes = {part.what: part.size for part in training_parts(task.experiment, task, optimizer)}
-    assert sizes["parameters and their gradients"] == (1 + accumulate) * size(variables)
+    assert sizes["parameters and their gradients"] == (1 + accumulate) * size(variables) + size(state.average)
     assert sizes["the state of adam"] == size(state.opt_state)
     assert sizes["the carry"] == size(carry)
     assert sizes["5 batches for one dispatch"] == size(stack_batches(loader, 0, 5, 5))

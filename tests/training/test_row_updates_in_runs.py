@@ -206,6 +206,7 @@ def test_which_parameters_are_tables_goes_by_their_names_and_may_be_said():
         (lambda: SGDConfig(rows=True, momentum=0.9), "optimizer.rows is True: optimizer.momentum (0.9) moves rows"),
         (lambda: RMSpropConfig(rows=True, momentum=0.5), "optimizer.rows is True: optimizer.momentum (0.5) moves rows"),
         (lambda: AdamWConfig(rows=True, weight_decay=0.1), "optimizer.weight_decay (0.1) moves rows that no batch saw"),
+        (lambda: SGDConfig(rows=True, ema_decay=0.9), "optimizer.ema_decay (0.9) moves rows that no batch saw"),
         (lambda: AdamConfig(rows=True, accumulate=2), "optimizer.rows is True: optimizer.accumulate (2) must be 1"),
         (lambda: AdamConfig(row_cap=64), "optimizer.row_cap is 64: without optimizer.rows no rows are counted"),
         (lambda: AdamConfig(rows=True, row_cap=-1), "optimizer.row_cap is -1: give a number from 0 to 2,147,483,647"),

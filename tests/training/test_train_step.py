@@ -100,6 +100,30 @@ def test_accumulated_batches_are_one_large_batch_however_uneven_their_masks():
     assert_same(small.accumulated, jax.tree.map(np.zeros_like, small.accumulated))
 
 
+@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("options", [{}, {"accumulate": 2}], ids=str)
+def test_the_average_of_parameters_is_that_over_the_updates_made(options, devices):
+    """As optax has it where it begins with nothing and is debiased; where parameters began has no part in it."""
+    batches = [ToyLoader(poisoned=(0, 2))(i) for i in range(8)]
+    optimizer, oracle = toy_optimizer(steps=8, ema_decay=0.6, **options), optax.ema(0.6, debias=True)
+    state, updates = toy_state(optimizer), 0
+    assert_same(state.average, state.params)
+    expected, moments = state.params, oracle.init(state.params)
+    for step in range(8):
+        state = state._replace(step=jnp.int32(step))
+        state, _ = steps(batches[step : step + 1], devices=devices, state=state, ema_decay=0.6, **options)
+        if state.updates > updates:
+            updates = state.updates
+            expected, moments = oracle.update(state.params, moments)
+        close(state.average, expected)
+        assert_same(state.trained["params"], state.average)
+    assert updates == (6 if not options else 4)
+    without, _ = steps(batches, devices=devices, **options)
+    assert without.average is None
+    assert_same(without.trained, without.variables)
+    close(without.params, state.params)
+
+
 def torch_run(batches, accumulate, *, skipped=()):
     """A plain loop: the mean over all items since the last update, at every `accumulate` batches and at the end."""
     params = {name: torch.nn.Parameter(torch.tensor(np.asarray(leaf))) for name, leaf in toy_params().items()}

@@ -79,6 +79,7 @@ def _transformer(
         "mlp_ratio": config.mlp_ratio,
         "norm": config.norm,
         "dropout": config.dropout,
+        "attention_dropout": config.attention_dropout,
         "dtype": dtype,
     }
     layers = config.decoder_layers or config.layers
