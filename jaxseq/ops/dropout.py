@@ -2,11 +2,11 @@
 
 import math
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float, Float32, PRNGKeyArray
 
+from jaxseq.ops.random_bits import random_words
 from jaxseq.ops.shapes import Array
 
 _FINE = 2.0**-10
@@ -25,11 +25,11 @@ def dropout_mask(key: PRNGKeyArray, rate: float, shape: tuple[int, ...]) -> Floa
     threshold, bits = kept_from(rate)
     n = math.prod(shape)
     if bits == 16:
-        words = jax.random.bits(key, ((n + 1) // 2,), jnp.uint32)
+        words = random_words(key, (n + 1) // 2)
         drawn = lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:n].reshape(shape)
         kept = drawn >= jnp.uint16(threshold)
     else:
-        kept = jax.random.bits(key, shape, jnp.uint32) >= jnp.uint32(threshold)
+        kept = random_words(key, n).reshape(shape) >= jnp.uint32(threshold)
     return jnp.where(kept, jnp.float32(1 / (1 - threshold / 2.0**bits)), jnp.float32(0))
 
 

@@ -30,8 +30,9 @@ class Tally(NamedTuple):
 
 
 CHUNK = 1024
-"""Tokens whose logits exist at one time in `linear_cross_entropy`."""
-
+"""Tokens whose logits exist at one time in `linear_cross_entropy`, at the most."""
+LOGITS = 2**22
+"""Logits that exist at one time in it, where that leaves chunks with more tokens than features."""
 
 LARGE = 16_384
 """Words from which a vocabulary is large: the bias's gradient is a product, and blocks of words may be worth while."""
@@ -99,6 +100,16 @@ def linear_cross_entropy(
     return Tally(loss, count), Tally(lax.stop_gradient(hits), count)
 
 
+def _chunk(features, kernel):
+    """Tokens of a chunk.
+
+    Few enough that their logits stay in the cache for all that is done with them, where the chunk's part of the
+    kernel's gradient, which is added up in memory, is smaller than these.
+    """
+    most = min(CHUNK, max(LOGITS // kernel.shape[1], 2 * kernel.shape[0]))
+    return -(-len(features) // -(-len(features) // most))  # as equal as can be
+
+
 def _hits(logits, highest, targets, target_logits):
     """Whether the target is the first of the highest logits; a comparison with NaN is False."""
     index = lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
@@ -132,7 +143,8 @@ def _fused(smoothing, features, kernel, bias, targets, mask):
         loss, hits, _ = _chunk_loss(smoothing, kernel, bias, *xs)
         return (sums[0] + loss, sums[1] + hits), None
 
-    sums, _ = over_chunks(step, (jnp.float32(0), jnp.float32(0)), (features, targets, mask), size=CHUNK)
+    size = _chunk(features, kernel)
+    sums, _ = over_chunks(step, (jnp.float32(0), jnp.float32(0)), (features, targets, mask), size=size)
     return sums
 
 
@@ -154,7 +166,9 @@ def _fused_forward(smoothing, features, kernel, bias, targets, mask):
     d_kernel = jnp.zeros(kernel.shape, jnp.float32)
     d_bias = None if bias is None else jnp.zeros(bias.shape, jnp.float32)
     start = (jnp.float32(0), jnp.float32(0), d_kernel, d_bias)
-    (loss, hits, d_kernel, d_bias), d_features = over_chunks(step, start, (features, targets, mask), size=CHUNK)
+    (loss, hits, d_kernel, d_bias), d_features = over_chunks(
+        step, start, (features, targets, mask), size=_chunk(features, kernel)
+    )
     return (loss, hits), (d_features, d_kernel.astype(kernel.dtype), d_bias)
 
 

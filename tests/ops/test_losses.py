@@ -52,6 +52,21 @@ def test_fused_loss_and_its_gradients_equal_those_from_the_logits(monkeypatch, t
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("tokens", "features", "words", "chunk"),
+    [
+        (700, 256, 4002, 700),
+        (2050, 256, 4002, 684),  # as equal as can be
+        (960, 128, 8002, 480),  # 4 million logits, and a few
+        (960, 512, 8002, 960),  # the kernel's gradient is as large as a thousand tokens' logits
+        (960, 16, 40_000, 96),
+    ],
+)
+def test_chunks_have_few_logits_unless_the_kernel_is_wide(tokens, features, words, chunk):
+    shapes = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((tokens, features), (features, words)))
+    assert jax.eval_shape(lambda *given: jnp.zeros(losses._chunk(*given)), *shapes).shape == (chunk,)
+
+
 def test_padding_content_never_reaches_loss_or_gradient():
     features, kernel = RNG.normal(size=(6, 3)).astype(np.float32), RNG.normal(size=(3, 4)).astype(np.float32)
     targets, mask = RNG.integers(0, 4, 6), np.array([1, 0, 1, 1, 0, 1], bool)
