@@ -107,9 +107,12 @@ def _read(where: PairSource, files: Iterator[_File] | list[_File]) -> Pairs:
         else:
             first = first or pair.place
     if not sources:
-        raise InputError(
-            f"{shown(where.source)} has no pair of two sentences: give {where.option}source one that has some"
-        )
+        source, target = f"{where.option}source", f"{where.option}target"
+        if where.target:
+            named, remedy = f"{shown(where.source)} and {shown(where.target)} have", f"others by {source} and {target}"
+        else:
+            named, remedy = f"{shown(where.source)} has", f"{source} one that has some"
+        raise InputError(f"{named} no pair of two sentences: give {remedy}")
     short = read - len(sources)
     remark = f"{short:,} of {read:,} pairs lack a side and are left out, the first one at {first}" if short else ""
     return Pairs(sources, targets, remark)

@@ -134,7 +134,7 @@ OTHER = f"{' '.join(TRANSFORMER)} --train.steps 2"
     ("words", "told"),
     [
         (f"{SIDES} --data.target short.en {OTHER}", "train.de has 12 lines and short.en has 11"),
-        (f"{SIDES} --data.target blank.en {OTHER}", "train.de has no pair of two sentences"),
+        (f"{SIDES} --data.target blank.en {OTHER}", "train.de and blank.en have no pair of two sentences"),
         (f"{SIDES} --data.target nowhere.en {OTHER}", "nowhere.en"),
         (f"{SIDES} --data.target train.en --model.kind rnn", "model.kind is 'rnn': a model that goes on from a source"),
         (f"{SIDES} --data.target train.en {OTHER} --task.beam 0", "task.beam is 0: give a number from 1"),

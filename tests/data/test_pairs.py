@@ -72,6 +72,10 @@ def test_pairs_that_lack_a_side_are_left_out_and_told_by_their_number_and_the_fi
     assert refusal(PairSource(empty, option="--data.test-")) == (
         f"{empty} has no pair of two sentences: give --data.test-source one that has some"
     )
+    blank = written(tmp_path, "b.en", ["", " "])
+    assert refusal(PairSource(empty, blank)) == (
+        f"{empty} and {blank} have no pair of two sentences: give others by --data.source and --data.target"
+    )
 
 
 def test_a_line_with_too_few_columns_is_named(tmp_path):
