@@ -135,7 +135,7 @@ def _begun(work: Work, folder: Path) -> tuple[TranslationTask, Any]:
 def _search(work: Work, task: TranslationTask) -> dict[str, Any]:
     text = data.published(SENTENCES)
     texts = text.splitlines() if text is not None else task.texts["train"]["train"].pairs.sources[:1000]
-    sources = join_sequences(task.tokenizers.encode_sources(texts))
+    sources = join_sequences(task.tokenizers.encode_sources(texts[:: max(1, len(texts) // work.time)]))
     beam, target = task.translator.beam, task.tokenizers.target
     return {
         "ids": sources.ids,

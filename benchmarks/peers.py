@@ -40,14 +40,14 @@ SHARED = "jaxseq-2-devices"
 """jaxseq on two devices, where its configuration has one."""
 _MODELS = ("w1", "w2", "w3", "w4", "w5", "w5gpu", "birnn", "predict", "w6", "words-full", "words-generate")
 _PAIRS = ("multi30k-transformer", "seq2seq-attention")
-_OURS = (*_MODELS, *_PAIRS, "beam-search", "words", "w7", "pieces", "ngrams", "vectors")
+_OURS = (*_MODELS, *_PAIRS, "beam", "words", "w7", "pieces", "ngrams", "vectors")
 PEERS: dict[str, Peer] = {
     OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), _OURS, own_setup=True),
     BEFORE: Peer("jaxseq_worker", ("jax", "flax", "optax"), _OURS, own_setup=True),
     SHARED: Peer(
         "jaxseq_worker", ("jax", "flax", "optax"), ("vectors",), {"JAXSEQ_BENCH_DEVICES": "2"}, own_setup=True
     ),
-    "torch": Peer("torch_worker", ("torch",), (*_MODELS, *_PAIRS, "beam-search", "words", "w7-windows")),
+    "torch": Peer("torch_worker", ("torch",), (*_MODELS, *_PAIRS, "beam", "words", "w7-windows")),
     "torch-bfloat16": Peer("torch_worker", ("torch",), ("words-bfloat16",), {"JAXSEQ_BENCH_AUTOCAST": "1"}),
     # It leaves nn.LSTM and nn.GRU as they are.
     "torch-compile": Peer(

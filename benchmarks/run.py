@@ -18,8 +18,8 @@ models of W1 and W2, words-generate that of 1,000 words; W7 is tokenization and 
 by the libraries that it calls, ngrams are counts, vectors are configs/word2vec_skipgram.py and configs/word2vec_cbow.py
 by epochs, in words of the text; multi30k and seq2seq are training steps of configs/multi30k_transformer.py and
 configs/seq2seq_attention.py, whose sizes are read from there, a call being a lap through the loader's first batches;
-beam is beam search for 1,000 sentences with a model of the former. A training step is forward, backward and Adam (of
-words: SGD with clipped gradients), in float32 unless the work says otherwise, from batches in host memory.
+beam is beam search with a model of the former, one sentence at a time and 64. A training step is forward, backward and
+Adam (of words: SGD with clipped gradients), in float32 unless the work says otherwise, from batches in host memory.
 jaxseq runs the loop that `jaxseq train` runs, with the loader, the dispatch and the metrics file inside the clock; the
 peers' batches are cut beforehand. Keras's decoder with attention is a cell that has been shown the source, in its RNN
 layer. A prediction goes from token ids to probabilities in the texts' order: in jaxseq as the report of a training has

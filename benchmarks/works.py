@@ -88,9 +88,9 @@ class Work:
     """One row of the results.
 
     `batch` and `time` are the shape of a training batch, the number of texts and tokens generated, the shape of a batch
-    of windows, or the number of texts to predict for and the tokens of the longest; `time` alone is the number of words
-    to count. `target` is the share of the time of the peer named `against` (None: the fastest) that jaxseq set itself
-    on two CPU cores.
+    of windows, the number of texts to predict for and the tokens of the longest, or of sentences that are translated at
+    once and in all; `time` alone is the number of words to count. `target` is the share of the time of the peer named
+    `against` (None: the fastest) that jaxseq set itself on two CPU cores.
     """
 
     title: str
@@ -218,14 +218,19 @@ WORKS: dict[str, Work] = {
         experiment="seq2seq_attention",
         target=0.9,
     ),
-    "beam-search": Work(
-        "Beam search, 5 hypotheses, on 1,000 sentences with multi30k_transformer",
-        "translate",
-        experiment="multi30k_transformer",
-        beam=5,
-        target=1 / 3,
-        against="torch",
-    ),
+    **{
+        f"beam-search-{batch}": Work(
+            f"Beam search, 5 hypotheses, of {count:,} sentences with multi30k_transformer, {at_once}",
+            "translate",
+            batch,
+            count,
+            experiment="multi30k_transformer",
+            beam=5,
+            target=1 / 3,
+            against="torch",
+        )
+        for batch, count, at_once in ((1, 200, "one at a time"), (64, 1000, "64 at a time"))
+    },
 }
 
 

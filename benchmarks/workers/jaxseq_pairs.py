@@ -67,13 +67,18 @@ class Search:
         sequences = Sequences(saved["ids"], saved["offsets"])
         self.sources = np.split(sequences.ids, sequences.offsets[1:-1])
         self.translator, self.variables = Translator(task.model, task.tokenizers), {"params": parameters(folder)}
-        self.beam = dataclasses.replace(task.translator.beam, size=work.beam)
+        self.beam, self.batch = dataclasses.replace(task.translator.beam, size=work.beam), work.batch
         self.longest = task.section.longest
         self.parameters = sum(leaf.size for leaf in jax.tree.leaves(self.variables))
         self.units_per_call = len(self.sources)
 
     def _found(self) -> list[list[Candidate]]:
-        return self.translator.search(self.variables, self.sources, self.beam, longest=self.longest)
+        given = [self.sources] if self.batch > 1 else [[source] for source in self.sources]
+        return [
+            found
+            for some in given
+            for found in self.translator.search(self.variables, some, self.beam, longest=self.longest)
+        ]
 
     def hypotheses(self) -> list[list[int]]:
         """The ids of the best translation of each sentence, in order."""

@@ -316,7 +316,7 @@ def build(work: Work, folder: Path, device: str) -> Job:
         runtime.configure()  # as `jaxseq predict` does
         return Prediction(work, folder)
     if work.kind == "translate":
-        runtime.configure()  # as `jaxseq translate` does
+        runtime.configure(devices=1 if work.batch == 1 else 0)  # as `jaxseq translate` does
         return jaxseq_pairs.Search(work, folder)
     kinds = {"windows": Windows, "pieces": Pieces, "count": Counts}
     return kinds.get(work.kind, Text)(work, folder)

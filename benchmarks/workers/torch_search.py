@@ -17,9 +17,6 @@ from benchmarks.workers.prediction import sorted_batches
 from benchmarks.workers.torch_pairs import TransformerTranslator, translator
 from benchmarks.works import Work
 
-ROWS = 64
-"""Sentences of a batch: as many as jaxseq takes."""
-
 
 class Cache(NamedTuple):
     """What a block of the decoder looks at."""
@@ -98,7 +95,7 @@ class Search:
         saved = np.load(folder / "search.npz")
         self.ids, self.offsets = saved["ids"], saved["offsets"]
         self.start, self.end, self.longest = (int(saved[name]) for name in ("start", "end", "longest"))
-        self.k, self.device = work.beam, device
+        self.k, self.rows, self.device = work.beam, work.batch, device
         model = translator(folder).to(device).eval()
         assert isinstance(model, TransformerTranslator)
         self.decoder, vocabulary = Decoder(model), model.embedding.num_embeddings
@@ -111,11 +108,11 @@ class Search:
     @torch.inference_mode()
     def hypotheses(self) -> list[list[int]]:
         """The ids of the best translation of each sentence, in order."""
-        order, batches = sorted_batches(self.ids, self.offsets, ROWS)
+        order, batches = sorted_batches(self.ids, self.offsets, self.rows)
         lengths = np.diff(self.offsets)[order]
         found = []
         for number, batch in enumerate(batches):
-            here = lengths[number * ROWS : number * ROWS + len(batch)]
+            here = lengths[number * self.rows : number * self.rows + len(batch)]
             mask = torch.from_numpy(np.arange(batch.shape[1]) < here[:, None]).to(self.device)
             found += self._translate(torch.from_numpy(batch).long().to(self.device), mask)
         made: list[list[int]] = [[]] * len(order)

@@ -82,12 +82,12 @@ def test_the_same_weights_give_the_same_losses_update_after_update(model, monkey
         everybody["keras"].run(1)  # through an endless fit, which takes batches of several shapes
 
 
-def test_both_searches_find_the_same_hypotheses(monkeypatch, tmp_path):
-    work = Work("", "translate", experiment="small", beam=3)
+@pytest.mark.parametrize(("batch", "count"), [(50, 60), (1, 20)])
+def test_both_searches_find_the_same_hypotheses(monkeypatch, tmp_path, batch, count):
+    work = Work("", "translate", batch, count, experiment="small", beam=3)
     small(monkeypatch, tmp_path, TRANSFORMER, work, few_words())
-    monkeypatch.setattr(torch_search, "ROWS", 50)
     ours, theirs = jaxseq_worker.jaxseq_pairs.Search(work, tmp_path), torch_search.Search(work, tmp_path, "cpu")
-    assert ours.units_per_call == theirs.units_per_call == 60
+    assert ours.units_per_call == theirs.units_per_call == count
     assert ours.beam == Beam(3, length_penalty=0.6, forbidden=ours.beam.forbidden)
     own, other = ours.hypotheses(), theirs.hypotheses()
     assert own == other
@@ -97,7 +97,7 @@ def test_both_searches_find_the_same_hypotheses(monkeypatch, tmp_path):
 
 
 def test_a_search_may_take_the_weights_of_a_run(monkeypatch, tmp_path):
-    work = Work("", "translate", experiment="small", beam=2)
+    work = Work("", "translate", 50, 60, experiment="small", beam=2)
     small(monkeypatch, tmp_path, TRANSFORMER, work, few_words())
     task = pairs.opened(
         jaxseq_worker.jaxseq_pairs.from_json((tmp_path / pairs.EXPERIMENT).read_text()),
@@ -150,5 +150,5 @@ def test_parameters_by_their_paths_become_a_tree_again():
 
 def test_every_work_of_an_encoder_decoder_names_its_configuration_and_a_peer_that_does_it():
     named = {name: work for name, work in WORKS.items() if work.experiment}
-    assert named.keys() == {"multi30k-transformer", "seq2seq-attention", "beam-search"}
+    assert named.keys() == {"multi30k-transformer", "seq2seq-attention", "beam-search-1", "beam-search-64"}
     assert all(work.flop == 0 and work.target for work in named.values())
