@@ -1,8 +1,7 @@
-"""Random bits by Threefry-2x32 with 20 rounds (Salmon et al. 2011), in one pass over the result.
+"""The bits of `jax.random.bits`, in one pass.
 
-They are those of `jax.extend.random.threefry_2x32`, the generator of JAX's own keys. `jax.random.bits` runs its rounds
-on CPU as a loop over arrays in memory, and gives away half of what comes out, so that a part of an array can be drawn
-by itself. Where all of it is drawn at once, and by one device, that takes three times as long.
+JAX runs the twenty rounds of its generator, Threefry-2x32 (Salmon et al. 2011), on CPU as a loop over arrays in memory.
+Here they are written out, so that a number stays in registers from its count to where it is used: a third of the time.
 """
 
 import jax
@@ -19,11 +18,12 @@ _GROUPS = 5
 
 
 def random_words(key: PRNGKeyArray, count: int) -> UInt32[Array, " {count}"]:
-    """`count` random words of 32 bits, the same for the same key; of a key of another generator its last two words."""
-    first, second = jax.random.key_data(key).reshape(-1)[-2:]
-    blocks = (count + 1) // 2
-    halves = _encrypted((first, second), jnp.zeros(blocks, jnp.uint32), lax.iota(jnp.uint32, blocks))
-    return jnp.concatenate(halves)[:count]
+    """`jax.random.bits(key, (count,), "uint32")`, of keys of any generator."""
+    if str(jax.random.key_impl(key)) != "threefry2x32":
+        return jax.random.bits(key, (count,), jnp.uint32)
+    first, second = jax.random.key_data(key)
+    x, y = _encrypted((first, second), jnp.zeros(count, jnp.uint32), lax.iota(jnp.uint32, count))
+    return x ^ y
 
 
 def _encrypted(key: tuple[Array, Array], x: Array, y: Array) -> tuple[Array, Array]:

@@ -61,8 +61,7 @@ def test_each_dropout_acts_in_training_only_and_by_its_key(kind, variational, em
     plain = read(False, 0)
     np.testing.assert_array_equal(plain, read(False, 1))
     np.testing.assert_array_equal(read(True, 0), read(True, 0))
-    others = np.stack([read(True, seed) for seed in (1, 2, 3)])  # a choice for six elements may come twice
-    assert np.abs(read(True, 0) - others).max() > 1e-3
+    assert np.abs(read(True, 0) - read(True, 1)).max() > 1e-3
     assert np.abs(read(True, 0) - plain).max() > 1e-3
 
 

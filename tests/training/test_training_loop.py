@@ -233,24 +233,6 @@ def test_the_metric_that_is_chosen_selects_the_best_checkpoint_and_is_waited_for
     assert opened[0].step == 4
 
 
-def test_a_run_is_validated_and_used_with_the_average_of_its_parameters_and_goes_on_with_both(tmp_path):
-    seen, options = [], {"accumulate": 2, "ema_decay": 0.7}
-
-    def evaluate(variables, whole):
-        seen.append(jax.device_get(variables))
-        return norm_as_loss(variables, whole)
-
-    result = run(tmp_path / "whole", evaluate=evaluate, options=options)
-    assert_same(seen[-1], result.state.trained)
-    stored = CheckpointStore(tmp_path / "whole" / "checkpoints").restore_variables()
-    assert stored is not None
-    assert_same(stored.arrays["params"], jax.device_get(result.state.average))
-    assert np.abs(stored.arrays["params"]["kernel"] - result.state.params["kernel"]).max() > 1e-3
-    with pytest.raises(Crash):
-        run(tmp_path / "cut", options=options, loader=CrashingLoader(10))
-    assert_same_run(tmp_path / "cut", run(tmp_path / "cut", options=options), tmp_path / "whole", result)
-
-
 def test_an_early_stop_says_what_it_leaves_unused_and_keeps_it_for_a_run_that_goes_on(tmp_path, unbroken):
     losses, notes = iter([2.0, 3.0]), Notes()
     early = run(
