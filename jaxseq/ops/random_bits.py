@@ -1,7 +1,7 @@
 """The bits of `jax.random.bits`, in one pass.
 
 JAX runs the twenty rounds of its generator, Threefry-2x32 (Salmon et al. 2011), on CPU as a loop over arrays in memory.
-Here they are written out, so that a number stays in registers from its count to where it is used: a third of the time.
+Here they are written out, so that a number stays in registers from its count to where it is used: about half the time.
 """
 
 import jax
