@@ -74,7 +74,8 @@ def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) 
     """Parses, translates, prints; returns the exit code."""
     arguments = parse(TranslateArguments, argv, program=program)
     arguments = dataclasses.replace(arguments, run=run_path(arguments.run))
-    runtime.configure(devices=1 if len(arguments.texts) == 1 else 0)  # a single one is not shared among devices
+    # The hypotheses of a single text are not shared among devices; samples of it are.
+    runtime.configure(devices=1 if len(arguments.texts) == 1 and not arguments.sample else 0)
     return answer(arguments, lambda stop, waits: _lines(arguments, stop, waits=waits), stop)
 
 

@@ -52,7 +52,7 @@ class DecoderBlock(ResidualBlock):
             self.features,
             self.heads,
             bias=self.bias,
-            dropout=self.dropout if self.attention_dropout else 0.0,
+            dropout=self._attention_rate,
             initial_scale=self.input_scale,
             dtype=self.dtype,
         )

@@ -82,10 +82,14 @@ class ResidualBlock(nn.Module):
             "output_scale": self.output_scale,
             "dtype": self.dtype,
         }
-        self.attention = SelfAttention(self.heads, dropout=self.dropout if self.attention_dropout else 0.0, **common)
+        self.attention = SelfAttention(self.heads, dropout=self._attention_rate, **common)
         self.attention_norm = LayerNorm(self.bias)
         self.feed_forward = FeedForward(self.width, activation=self.activation, **common)
         self.feed_forward_norm = LayerNorm(self.bias)
+
+    @property
+    def _attention_rate(self) -> float:
+        return self.dropout if self.attention_dropout else 0.0
 
     def _before(self, norm: LayerNorm, x: Array) -> Array:
         """What a branch takes."""

@@ -18,7 +18,8 @@ _GROUPS = 5
 
 
 def random_words(key: PRNGKeyArray, count: int) -> UInt32[Array, " {count}"]:
-    """`jax.random.bits(key, (count,), "uint32")`, of keys of any generator."""
+    """`jax.random.bits(key, (count,), "uint32")`, of keys of any generator; of Threefry's as JAX has them unless
+    jax_threefry_partitionable is switched off."""
     if str(jax.random.key_impl(key)) != "threefry2x32":
         return jax.random.bits(key, (count,), jnp.uint32)
     first, second = jax.random.key_data(key)

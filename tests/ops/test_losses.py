@@ -63,8 +63,7 @@ def test_fused_loss_and_its_gradients_equal_those_from_the_logits(monkeypatch, t
     ],
 )
 def test_chunks_have_few_logits_unless_the_kernel_is_wide(tokens, features, words, chunk):
-    shapes = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((tokens, features), (features, words)))
-    assert jax.eval_shape(lambda *given: jnp.zeros(losses._chunk(*given)), *shapes).shape == (chunk,)
+    assert losses._chunk(np.empty((tokens, features)), np.empty((features, words))) == chunk
 
 
 def test_padding_content_never_reaches_loss_or_gradient():
