@@ -20,6 +20,8 @@ def test_it_names_options_that_there_are():
     sections = {"task": [TranslationConfig], "data": [PairsConfig, MadeUpConfig]}
     sections["model"] = [Seq2SeqConfig, Seq2SeqTransformerConfig]
     for section, kinds in sections.items():
+        there_are = {name for kind in kinds for name in rules_of(kind)}
+        switches = {"no_" + name for name in there_are}
         named = {name.replace("-", "_") for name in re.findall(rf"--{section}\.([a-z-]+)", PAGE)} - {"kind"}
         assert named
-        assert named <= {name for kind in kinds for name in rules_of(kind)}
+        assert named <= there_are | switches
