@@ -3,7 +3,9 @@
 from jaxseq.nn.adaptive_head import AdaptiveHead
 from jaxseq.nn.attention import SelfAttention
 from jaxseq.nn.bidirectional import Bidirectional, BidirectionalCarry
+from jaxseq.nn.causal_conv import CausalConv, ConvCarry
 from jaxseq.nn.classifier import Classifier
+from jaxseq.nn.conv import Conv, ConvTranspose
 from jaxseq.nn.decoder_block import DecoderBlock
 from jaxseq.nn.embedding import Embedding, given_table
 from jaxseq.nn.encoder_decoder import EncoderDecoder
@@ -29,8 +31,12 @@ __all__ = [
     "BidirectionalCarry",
     "Block",
     "CausalBody",
+    "CausalConv",
     "ClassificationHead",
     "Classifier",
+    "Conv",
+    "ConvCarry",
+    "ConvTranspose",
     "DecoderBlock",
     "Dense",
     "Embedding",

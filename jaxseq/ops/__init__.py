@@ -4,7 +4,8 @@ Signatures say the shapes of arrays; their letters are explained in `jaxseq.ops.
 """
 
 from jaxseq.ops.attention import attend
+from jaxseq.ops.convolution import convolve, convolve_transposed
 from jaxseq.ops.losses import Tally, cross_entropy, linear_cross_entropy
 from jaxseq.ops.normalization import layer_norm
 
-__all__ = ["Tally", "attend", "cross_entropy", "layer_norm", "linear_cross_entropy"]
+__all__ = ["Tally", "attend", "convolve", "convolve_transposed", "cross_entropy", "layer_norm", "linear_cross_entropy"]

@@ -16,6 +16,9 @@
 A letter, or a word in its place, is one size throughout a signature. `*n` stands for any number of axes, `#b` for b or
 1, `_` for any size, `{count}` for the value of that argument; no letters are a scalar.
 
+Docstrings write a picture [h, w, d], height, width and channels; in signatures its axes in space are `*n`, so that
+what stands there goes for one axis too.
+
 All this costs nothing in use. Under tests every call is checked (tests/conftest.py); fields of named tuples say their
 shapes too and are not checked, for JAX puts other things there on its way through a tree.
 """
