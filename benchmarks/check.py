@@ -1,12 +1,12 @@
 """Do the contestants compute the same work? Parameter counts and the first losses of a training, side by side; where
 all have the same parameters, what they give: the probabilities of a prediction, the losses of an encoder-decoder
-without dropout, the hypotheses of a search."""
+without dropout or of an autoencoder, the hypotheses of a search, the outputs of a detector."""
 
 import math
 import statistics
 from collections.abc import Sequence
 
-from benchmarks.rounds import Contestant, Settings, contestants, losses, probabilities, translations
+from benchmarks.rounds import Contestant, Settings, contestants, losses, outputs, probabilities, translations
 from benchmarks.works import WORKS, Model
 
 _START = 0.03
@@ -96,6 +96,20 @@ def drifts(found: dict[str, dict]) -> list[str]:
     return lines
 
 
+def deviations(found: dict[str, dict]) -> list[str]:
+    """Whose outputs are not those of the others, who have the same parameters: a line each."""
+    if not found:
+        return []
+    middle = [statistics.median(one) for one in zip(*(each["outputs"] for each in found.values()), strict=True)]
+    most = max(map(abs, middle))
+    lines = []
+    for peer, one in found.items():
+        apart = max(abs(own - other) for own, other in zip(one["outputs"], middle, strict=True))
+        if not apart <= _DRIFT * most:
+            lines.append(f"{peer} is apart from the others by up to {apart:.3g}, where outputs are up to {most:.3g}")
+    return lines
+
+
 def differences(found: dict[str, dict]) -> list[str]:
     """Whose hypotheses are not the first contestant's: a line each, which names the sentences."""
     if not found:
@@ -124,7 +138,7 @@ def run(works: Sequence[str], pythons: dict[str, str], settings: Settings, *, st
     wrong = 0
     for name in works:
         work = WORKS[name]
-        if work.kind not in ("train", "predict", "translate") or not (work.model or work.experiment):
+        if work.kind not in ("train", "predict", "translate", "detect") or not (work.model or work.experiment):
             continue
         if work.samples:  # whose loss is another
             continue
@@ -147,6 +161,9 @@ def _compared(
     if work.kind == "translate":
         found = translations(name, entered, settings)
         return "hypotheses", found, differences(found)
+    if work.kind == "detect":
+        found = outputs(name, entered, settings)
+        return "outputs", found, deviations(found)
     if work.kind == "train":
         found = losses(name, entered, settings, steps=steps)
         return "losses", found, drifts(found) if work.model is None else complaints(work.model, found)

@@ -206,10 +206,12 @@ def prepare(name: str, folder: Path, run: Path | None = None) -> None:
     """Writes what the workers of work `name` read: ids.npy [t], inputs.npy and targets.npy [n, b, t] (all int32) for
     training and windows, the ids alone to count, of a classifier inputs.npy and targets.npy [n, b], text.txt for
     tokenization and pieces; for a prediction ids.npy [t] int32, offsets.npy [n + 1] int64 and weights.npz, see
-    `weights`; for an encoder-decoder what `benchmarks.pairs.prepare` does, given the directory of a run."""
+    `weights`; for an encoder-decoder what `benchmarks.pairs.prepare` does, given the directory of a run, and for
+    pictures what `benchmarks.pictures.prepare` does."""
     work = WORKS[name]
     if work.experiment:
-        command = [sys.executable, "-m", "benchmarks.pairs", name, str(folder), *([str(run)] if run else [])]
+        maker, given = ("pictures", []) if work.pictures else ("pairs", [str(run)] if run else [])
+        command = [sys.executable, "-m", f"benchmarks.{maker}", name, str(folder), *given]
         subprocess.run(command, cwd=Path(__file__).parents[1], env={**os.environ, "JAX_PLATFORMS": "cpu"}, check=True)
     elif work.kind == "train":
         _training_data(work, folder)

@@ -40,30 +40,32 @@ SHARED = "jaxseq-2-devices"
 """jaxseq on two devices, where its configuration has one."""
 _MODELS = ("w1", "w2", "w3", "w4", "w5", "w5gpu", "birnn", "predict", "w6", "words-full", "words-generate")
 _PAIRS = ("multi30k-transformer", "seq2seq-attention")
-_OURS = (*_MODELS, *_PAIRS, "beam", "words", "w7", "pieces", "ngrams", "vectors")
+_PICTURES = ("mnist", "hand")
+_OURS = (*_MODELS, *_PAIRS, *_PICTURES, "beam", "words", "w7", "pieces", "ngrams", "vectors")
 PEERS: dict[str, Peer] = {
     OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), _OURS, own_setup=True),
     BEFORE: Peer("jaxseq_worker", ("jax", "flax", "optax"), _OURS, own_setup=True),
     SHARED: Peer(
         "jaxseq_worker", ("jax", "flax", "optax"), ("vectors",), {"JAXSEQ_BENCH_DEVICES": "2"}, own_setup=True
     ),
-    "torch": Peer("torch_worker", ("torch",), (*_MODELS, *_PAIRS, "beam", "words", "w7-windows")),
+    "torch": Peer("torch_worker", ("torch",), (*_MODELS, *_PAIRS, *_PICTURES, "beam", "words", "w7-windows")),
+    "torch-channels-last": Peer("torch_worker", ("torch",), _PICTURES, {"JAXSEQ_BENCH_CHANNELS_LAST": "1"}),
     "torch-bfloat16": Peer("torch_worker", ("torch",), ("words-bfloat16",), {"JAXSEQ_BENCH_AUTOCAST": "1"}),
     # It leaves nn.LSTM and nn.GRU as they are.
     "torch-compile": Peer(
         "torch_worker",
         ("torch",),
-        ("w5", "w5gpu", "w6", *_PAIRS),
-        {"JAXSEQ_BENCH_COMPILE": "1"},
+        ("w5", "w5gpu", "w6", *_PAIRS, *_PICTURES),
+        {"JAXSEQ_BENCH_COMPILE": "1", "JAXSEQ_BENCH_CHANNELS_LAST": "1"},
     ),
     "keras-tensorflow": Peer(
         "keras_worker",
         ("keras", "tensorflow"),
-        (*_MODELS, *_PAIRS, "w7-encode", "w7-windows"),
+        (*_MODELS, *_PAIRS, *_PICTURES, "w7-encode", "w7-windows"),
         {"KERAS_BACKEND": "tensorflow"},
     ),
     # Keras's text and window utilities need TensorFlow.
-    "keras-jax": Peer("keras_worker", ("keras", "jax"), (*_MODELS, *_PAIRS), {"KERAS_BACKEND": "jax"}),
+    "keras-jax": Peer("keras_worker", ("keras", "jax"), (*_MODELS, *_PAIRS, *_PICTURES), {"KERAS_BACKEND": "jax"}),
     "flax": Peer("flax_worker", ("flax", "jax", "optax"), _MODELS),
     # The library that ours calls, on lists of lines; of SentencePiece's models, sentencepiece.
     "tokenizers": Peer("subword_worker", ("tokenizers", "sentencepiece"), ("pieces",)),

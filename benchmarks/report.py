@@ -21,7 +21,8 @@ batches in host memory; on a GPU matmuls may use TF32 everywhere. A prediction b
 mixed length in host memory and ends with their probabilities there, in the texts' order. A step of an encoder-decoder
 is one of a lap through the first ten batches of its loader, which have several shapes, with the dropout and the label
 smoothing of its configuration. A translation begins with the token ids of sentences and ends with those of their best
-hypotheses, in order, by the same weights everywhere. Word vectors are trained by
+hypotheses, in order, by the same weights everywhere. A step of an autoencoder has the optimizer of its configuration;
+a detection goes from the bytes of a batch of pictures in host memory to their logits there. Word vectors are trained by
 whole epochs, and the words are all of the text, those that are rare or left out in an epoch too; the vocabulary is
 there before. "jaxseq-2-devices" shares a batch between two devices, "jaxseq" has one, whose operations use both cores;
 gensim has two workers. How good the vectors are: `python -m benchmarks.vector_quality`. "of matmul" is the FLOP of a

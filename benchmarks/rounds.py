@@ -48,13 +48,13 @@ class Settings:
 def contestants(work: str, pythons: dict[str, str], allocators: tuple[str, ...]) -> list[Contestant]:
     """Who takes part in `work`, of the peers in `pythons`, each with its interpreter.
 
-    The allocator is no question for text; for generation and prediction jaxseq always tunes its own.
+    The allocator is no question for text; for generation, prediction and detection jaxseq always tunes its own.
     """
     chosen = []
     for name, python in pythons.items():
         if PEERS[name].takes_part(work):
-            kind = WORKS[work].kind
-            both = kind == "train" or (kind in ("generate", "predict", "translate") and not PEERS[name].own_setup)
+            kind, computes = WORKS[work].kind, ("generate", "predict", "translate", "detect")
+            both = kind == "train" or (kind in computes and not PEERS[name].own_setup)
             chosen += [Contestant(name, a == "tuned", python) for a in (allocators if both else ("default",))]
     return chosen
 
@@ -151,6 +151,11 @@ def losses(name: str, entered: Sequence[Contestant], settings: Settings, *, step
 def probabilities(name: str, entered: Sequence[Contestant], settings: Settings) -> dict[str, dict[str, Any]]:
     """{label: parameters, and the probability of every text} of a prediction."""
     return _computed(name, entered, settings, "probabilities")
+
+
+def outputs(name: str, entered: Sequence[Contestant], settings: Settings) -> dict[str, dict[str, Any]]:
+    """{label: parameters, and the logit of every picture} of a detector."""
+    return _computed(name, entered, settings, "outputs")
 
 
 def translations(name: str, entered: Sequence[Contestant], settings: Settings) -> dict[str, dict[str, Any]]:

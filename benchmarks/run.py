@@ -18,12 +18,15 @@ models of W1 and W2, words-generate that of 1,000 words; W7 is tokenization and 
 by the libraries that it calls, ngrams are counts, vectors are configs/word2vec_skipgram.py and configs/word2vec_cbow.py
 by epochs, in words of the text; multi30k and seq2seq are training steps of configs/multi30k_transformer.py and
 configs/seq2seq_attention.py, whose sizes are read from there, a call being a lap through the loader's first batches;
-beam is beam search with a model of the former, one sentence at a time and 64. A training step is forward, backward and
-Adam (of words: SGD with clipped gradients), in float32 unless the work says otherwise, from batches in host memory.
+beam is beam search with a model of the former, one sentence at a time and 64; mnist are training steps of
+configs/mnist_autoencoder.py and configs/mnist_autoencoder_transposed.py with their own optimizer, hand is the logits of
+a batch of configs/hand_detector.py, from bytes. A training step is forward, backward and Adam (of words: SGD with
+clipped gradients), in float32 unless the work says otherwise, from batches in host memory.
 jaxseq runs the loop that `jaxseq train` runs, with the loader, the dispatch and the metrics file inside the clock; the
 peers' batches are cut beforehand. Keras's decoder with attention is a cell that has been shown the source, in its RNN
-layer. A prediction goes from token ids to probabilities in the texts' order: in jaxseq as the report of a training has
-it (`jaxseq predict` pads each text to a length that follows from that text alone), while the peers are given their
+layer. PyTorch's maps of pictures have their channels first in memory, or last ("torch-channels-last", and where it
+compiles). A prediction goes from token ids to probabilities in the texts' order: in jaxseq as the report of a training
+has it (`jaxseq predict` pads each text to a length that follows from that text alone), while the peers are given their
 texts sorted by length.
 
 How. Every contestant has a process of its own, with and without a tuned allocator ("+m"). All are built and warmed up,
@@ -49,6 +52,7 @@ from benchmarks.rounds import Settings, contestants, measure
 from benchmarks.works import select
 
 _PAIRS = ("multi30k", "seq2seq", "beam")
+_PICTURES = ("mnist", "hand")
 _BY_DEFAULT = {
     "cpu": (
         "w1",
@@ -65,8 +69,9 @@ _BY_DEFAULT = {
         "ngrams",
         "vectors",
         *_PAIRS,
+        *_PICTURES,
     ),
-    "gpu": ("w1", "w2", "w3", "w4", "w5", "w5gpu", "words", "birnn", "predict", "w6", *_PAIRS),
+    "gpu": ("w1", "w2", "w3", "w4", "w5", "w5gpu", "words", "birnn", "predict", "w6", *_PAIRS, *_PICTURES),
 }
 
 
@@ -75,8 +80,8 @@ class Arguments:
     """Times jaxseq against its peers on the same work; `benchmarks/run.py` begins with what is measured and how."""
 
     work: tuple[str, ...] = ()
-    """Works: w1 w2 w3 w4 w5 w5gpu words birnn predict w6 w7 pieces ngrams vectors multi30k seq2seq beam, or some of a
-    group (w6-lstm-1); by default those of the device."""
+    """Works: w1 w2 w3 w4 w5 w5gpu words birnn predict w6 w7 pieces ngrams vectors multi30k seq2seq beam mnist hand, or
+    some of a group (w6-lstm-1); by default those of the device."""
     peers: tuple[str, ...] = tuple(name for name in PEERS if name != BEFORE)
     """Contestants."""
     before: Path | None = None

@@ -119,6 +119,7 @@ def unit(name: str) -> str:
         "count": "words/s",
         "vectors": "words/s",
         "translate": "sentences/s",
+        "detect": "ms a batch",
     }
     return kinds.get(WORKS[name].kind, "MB/s")
 

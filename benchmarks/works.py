@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal[
-    "train", "generate", "encode", "decompose", "windows", "predict", "pieces", "count", "vectors", "translate"
+    "train",
+    "generate",
+    "encode",
+    "decompose",
+    "windows",
+    "predict",
+    "pieces",
+    "count",
+    "vectors",
+    "translate",
+    "detect",
 ]
 
 
@@ -89,8 +99,9 @@ class Work:
 
     `batch` and `time` are the shape of a training batch, the number of texts and tokens generated, the shape of a batch
     of windows, the number of texts to predict for and the tokens of the longest, or of sentences that are translated at
-    once and in all; `time` alone is the number of words to count. `target` is the share of the time of the peer named
-    `against` (None: the fastest) that jaxseq set itself on two CPU cores.
+    once and in all; `time` alone is the number of words to count. An experiment that is named has its own batches.
+    `target` is the share of the time of the peer named `against` (None: the fastest) that jaxseq set itself on two CPU
+    cores.
     """
 
     title: str
@@ -99,9 +110,9 @@ class Work:
     time: int = 0
     model: Model | None = None
     carried: bool = False
-    optimizer: Literal["adam", "sgd"] = "adam"
-    """Adam at 1e-3, or plain SGD at 1 with the gradients cut to a norm of 0.25, as PyTorch's example of a word model
-    has it."""
+    optimizer: Literal["adam", "sgd", "own"] = "adam"
+    """Adam at 1e-3, plain SGD at 1 with the gradients cut to a norm of 0.25, as PyTorch's example of a word model
+    has it, or that of the experiment."""
     samples: int = 0
     """Words drawn, with which jaxseq compares in place of the whole vocabulary; the others have the whole."""
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -113,7 +124,10 @@ class Work:
     algorithm: Literal["skipgram", "cbow"] = "skipgram"
     """Of the kind "vectors"."""
     experiment: str = ""
-    """Of an encoder-decoder: its file in configs/, where all its sizes stand. Its FLOP are not counted."""
+    """Of an encoder-decoder or a model of pictures: its file in configs/, where all its sizes stand. Its FLOP are not
+    counted."""
+    pictures: bool = False
+    """Whether the experiment's data are pictures."""
     beam: int = 0
     """Of the kind "translate": hypotheses that go on."""
     target: float | None = None
@@ -231,6 +245,25 @@ WORKS: dict[str, Work] = {
         )
         for batch, count, at_once in ((1, 200, "one at a time"), (64, 1000, "64 at a time"))
     },
+    **{
+        name: Work(
+            f"Training step of {name.replace('-', '_')}, 256 digits",
+            "train",
+            experiment=name.replace("-", "_"),
+            pictures=True,
+            optimizer="own",
+            target=0.9,
+        )
+        for name in ("mnist-autoencoder", "mnist-autoencoder-transposed")
+    },
+    "hand-detector": Work(
+        "Logits of 8 pictures of 1920 x 1080 with hand_detector",
+        "detect",
+        experiment="hand_detector",
+        pictures=True,
+        target=1.0,
+        against="torch",
+    ),
 }
 
 

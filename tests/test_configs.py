@@ -13,6 +13,8 @@ import pytest
 from jaxseq.config import (
     SECTIONS,
     AdamWConfig,
+    AutoencodingConfig,
+    CaptioningConfig,
     ClassificationConfig,
     CorpusConfig,
     DataConfig,
@@ -20,6 +22,7 @@ from jaxseq.config import (
     LanguageModelingConfig,
     NGramConfig,
     OptimizerConfig,
+    RecognitionConfig,
     RNNConfig,
     TextVectorsConfig,
     TrainConfig,
@@ -29,10 +32,19 @@ from jaxseq.config import (
     kinds_of,
     load_config,
 )
-from jaxseq.tasks import TextVectorLearning, TranslationTask, WordVectorLearning, build_model, init_params
+from jaxseq.tasks import (
+    Autoencoding,
+    Captioning,
+    Recognition,
+    TextVectorLearning,
+    TranslationTask,
+    WordVectorLearning,
+    build_model,
+    init_params,
+)
 from jaxseq.tasks.classification.classifiers import build_classifier, init_classifier
 from jaxseq.tasks.vectors.trained_texts import TrainedTexts
-from jaxseq.text import PairTokenizers, WordTokenizer
+from jaxseq.text import CaptionTokenizer, PairTokenizers, WordTokenizer
 from jaxseq.text.word_options import WordOptions
 from jaxseq.training.optim import make_optimizer
 
@@ -67,11 +79,27 @@ def test_it_loads_and_its_model_and_optimizer_are_built(file):
             task = TextVectorLearning(config, tokenizer, counts, TrainedTexts(("one", "two")))
         params = jax.eval_shape(task.init, jax.random.key(0))["params"]
         assert task._loss
+    elif isinstance(config.task, AutoencodingConfig):
+        task = Autoencoding.restore(config, {"pictures.json": b'{"height": 28, "width": 28, "channels": 1}'})
+        params = jax.eval_shape(task.init, jax.random.key(0))["params"]
+    elif isinstance(config.task, CaptioningConfig):
+        words = [("", " ".join(f"word{number}" for number in range(65)))]
+        tokenizer = CaptionTokenizer.train(words, config.data.languages, WordTokenizer.train)
+        scale = [0.5] * config.data.channels
+        form = {"height": 48, "width": 48, "channels": config.data.channels, "mean": scale, "deviation": scale}
+        artifacts = {"tokenizer.json": tokenizer.to_json(), "pictures.json": form}
+        task = Captioning.restore(config, {name: json.dumps(tree).encode() for name, tree in artifacts.items()})
+        params = jax.eval_shape(task.init, jax.random.key(0))["params"]
     elif isinstance(config.task, TranslationConfig):
         words = [" ".join(f"word{number}" for number in range(65))]
         make = WordTokenizer.train
         tokenizers = PairTokenizers.train(words, words, make, None if config.data.joint else make)
         task = TranslationTask.restore(config, {"tokenizers.json": json.dumps(tokenizers.to_json()).encode()})
+        params = jax.eval_shape(task.init, jax.random.key(0))["params"]
+    elif isinstance(config.task, RecognitionConfig):
+        scale = [0.5] * 3
+        form = {"height": 1080, "width": 1920, "channels": 3, "mean": scale, "deviation": scale}
+        task = Recognition.restore(config, {"pictures.json": json.dumps(form).encode()})
         params = jax.eval_shape(task.init, jax.random.key(0))["params"]
     else:
         assert isinstance(config.task, LanguageModelingConfig)

@@ -24,6 +24,7 @@ LATE = (
     "rapidfuzz",
     "sacrebleu",
     "sklearn",
+    "PIL",
 )
 PUBLIC = ("text", "data", "ops", "nn", "models", "decoding", "tasks", "runs", "config")
 

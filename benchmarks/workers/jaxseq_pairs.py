@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -11,15 +11,16 @@ from benchmarks.pairs import EXPERIMENT, LAP, SEARCH, WEIGHTS, nested, opened
 from benchmarks.works import Work
 from jaxseq.config import from_json
 from jaxseq.data.examples import Sequences
-from jaxseq.data.pair_batches import PairBatch, PairLoader
+from jaxseq.tasks.candidates import Candidate
 from jaxseq.tasks.translation.translation import TOKENIZERS, TranslationTask
-from jaxseq.tasks.translation.translator import Candidate, Translator
+from jaxseq.tasks.translation.translator import Translator
 
 
 class Lap(NamedTuple):
     """The loader of a training that goes round in its first batches."""
 
-    loader: PairLoader
+    loader: Any
+    batches: int = LAP
 
     @property
     def uniform(self) -> bool:
@@ -27,13 +28,13 @@ class Lap(NamedTuple):
 
     @property
     def steps_per_epoch(self) -> int:
-        return min(LAP, self.loader.steps_per_epoch)
+        return min(self.batches, self.loader.steps_per_epoch)
 
     @property
     def batch_size(self) -> int:
         return self.loader.batch_size
 
-    def __call__(self, step: int, /) -> PairBatch:
+    def __call__(self, step: int, /) -> Any:
         return self.loader(step % self.steps_per_epoch)
 
 

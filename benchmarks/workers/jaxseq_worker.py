@@ -20,7 +20,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.workers import jaxseq_pairs, subword_worker
+from benchmarks.pictures import LAP
+from benchmarks.workers import jaxseq_pairs, jaxseq_pictures, subword_worker
 from benchmarks.workers.jaxseq_models import Classifier, Texts, classifier_loss, loaded, restored
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import JAMO_LSTM, LYRICS_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, WIKITEXT2_LSTM, Work
@@ -114,6 +115,8 @@ class Training:
         if work.kind == "vectors":
             self.units_per_call = self._learn_vectors(work, folder)
             self.steps_per_call = self.loader.steps_per_epoch
+        elif work.pictures:
+            self.units_per_call = self.steps_per_call = self._see(work, folder)
         elif work.experiment:
             self.units_per_call = self.steps_per_call = self._translate(work, folder)
         else:
@@ -146,6 +149,16 @@ class Training:
         train = dataclasses.replace(task.experiment.train, metric="")  # no translation is scored
         self.train, self.optimizer = training(work, train), OPTIMIZERS[work.optimizer]
         self.undropped = jaxseq_pairs.without_dropout(task).loss
+        return self.loader.steps_per_epoch
+
+    def _see(self, work: Work, folder: Path) -> int:
+        """Batches of a lap."""
+        task = jaxseq_pictures.training_task(folder)
+        self.loader, self.loss_fn = jaxseq_pairs.Lap(task.training_loader, LAP), task.loss
+        self.params, self.carry = jaxseq_pairs.parameters(folder), None
+        train = dataclasses.replace(task.experiment.train, metric="")
+        self.train = training(work, train)
+        self.optimizer = task.experiment.optimizer if work.optimizer == "own" else OPTIMIZERS[work.optimizer]
         return self.loader.steps_per_epoch
 
     def _model_language(self, work: Work, folder: Path) -> None:
@@ -315,6 +328,9 @@ def build(work: Work, folder: Path, device: str) -> Job:
     if work.kind == "predict":
         runtime.configure()  # as `jaxseq predict` does
         return Prediction(work, folder)
+    if work.kind == "detect":
+        runtime.configure()  # as `jaxseq evaluate` does
+        return jaxseq_pictures.Detection(work, folder)
     if work.kind == "translate":
         runtime.configure(devices=1 if work.batch == 1 else 0)  # as `jaxseq translate` does
         return jaxseq_pairs.Search(work, folder)

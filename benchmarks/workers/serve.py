@@ -46,6 +46,14 @@ class SearchJob(Job, Protocol):
         ...
 
 
+class DetectionJob(Job, Protocol):
+    parameters: int
+
+    def outputs(self) -> Any:
+        """The logit of every picture, in order: an array [n]. Called instead of `run`."""
+        ...
+
+
 class PredictionJob(Job, Protocol):
     parameters: int
 
@@ -87,6 +95,8 @@ def _answer(job: Job, request: dict[str, Any], device_peak: Callable[[], int]) -
             return {"losses": job.losses(request["steps"])}  # pyright: ignore[reportAttributeAccessIssue]
         case "probabilities":
             return {"probabilities": job.probabilities().tolist()}  # pyright: ignore[reportAttributeAccessIssue]
+        case "outputs":
+            return {"outputs": job.outputs().tolist()}  # pyright: ignore[reportAttributeAccessIssue]
         case "hypotheses":
             return {"hypotheses": job.hypotheses()}  # pyright: ignore[reportAttributeAccessIssue]
         case "peak":

@@ -1,5 +1,5 @@
 """PyTorch, eager or (JAXSEQ_BENCH_COMPILE=1) with torch.compile; forward passes in bfloat16 where autocast has it
-(JAXSEQ_BENCH_AUTOCAST=1).
+(JAXSEQ_BENCH_AUTOCAST=1); maps of pictures with their channels last in memory (JAXSEQ_BENCH_CHANNELS_LAST=1).
 
 Fused kernels throughout: nn.LSTM and nn.GRU, scaled_dot_product_attention, fused Adam; as many threads as cores. On a
 GPU float32 matmuls may use TF32, which is JAX's default there, and batches are copied from pinned memory.
@@ -15,13 +15,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from benchmarks.workers import prediction, torch_pairs, torch_search
+from benchmarks.workers import prediction, torch_pairs, torch_pictures, torch_search
 from benchmarks.workers.serve import Job, cores, serve
 from benchmarks.workers.torch_models import Classifier, Recurrent, Stepper, Transformer, load_weights
 from benchmarks.works import Work
 
 COMPILE = os.environ.get("JAXSEQ_BENCH_COMPILE") == "1"
 AUTOCAST = os.environ.get("JAXSEQ_BENCH_AUTOCAST") == "1"
+CHANNELS_LAST = os.environ.get("JAXSEQ_BENCH_CHANNELS_LAST") == "1"
 
 
 class Training:
@@ -175,6 +176,9 @@ def build(work: Work, folder: Path, device: str) -> Job:
     torch.set_num_threads(cores())
     torch.set_float32_matmul_precision("high" if device == "gpu" else "highest")
     device = "cuda" if device == "gpu" else "cpu"
+    if work.pictures:
+        job = torch_pictures.Detection if work.kind == "detect" else torch_pictures.Training
+        return job(work, folder, device, compiled=COMPILE, channels_last=CHANNELS_LAST)
     if work.kind == "train" and work.experiment:
         return torch_pairs.Training(work, folder, device, compiled=COMPILE)
     if work.kind == "train":

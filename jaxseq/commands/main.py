@@ -7,10 +7,12 @@ from jaxseq import __version__
 
 COMMANDS = {
     "train": "train a model, or go on with a run",
+    "summary": "the layers of a model, their outputs, parameters and multiply-adds",
     "sample": "sample text from a trained model",
     "evaluate": "measure a trained model on a split",
     "predict": "say what a trained model makes of texts",
     "translate": "translate texts by a trained model",
+    "caption": "say what a trained model sees in pictures",
     "tag": "find the morphemes of Korean texts",
     "mix": "measure several language models as one",
     "export": "write what a model has learned to a file that others read",
@@ -28,6 +30,7 @@ _SMALLER = {
     "evaluate": "lower --rows, or give a shorter text as --source",
     "predict": "give fewer texts at a time",
     "translate": "lower --beam, or give fewer texts at a time",
+    "caption": "lower --beam, or give fewer pictures at a time",
     "draw": "lower --length or --features",
     "nearest": _FEWER,
     "analogy": _FEWER,

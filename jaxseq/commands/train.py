@@ -1,15 +1,13 @@
 """`jaxseq train`: from a configuration to a trained model, its curve and its sample."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from jaxseq import runtime
-from jaxseq.commands.arguments import parse
-from jaxseq.commands.kinds import choose_kinds, list_kinds
-from jaxseq.config import ExperimentConfig, load_config
+from jaxseq.commands.experiments import parse_experiment
+from jaxseq.config import ExperimentConfig
 from jaxseq.config.fields import Bounds
 from jaxseq.paths import run_path
 from jaxseq.signals import StopRequest
@@ -32,22 +30,9 @@ class TrainArguments(ExperimentConfig):
 
 def main(argv: Sequence[str], *, program: str, stop: StopRequest | None = None) -> int:
     """Parses, trains, reports; returns the exit code."""
-    argv, named = list(argv), ""
-    config, description = ExperimentConfig(), _QUICKSTART
-    if argv and not argv[0].startswith("-"):
-        named = argv.pop(0)
-        config, description = load_config(named)
-    config, argv = choose_kinds(config, argv)
-    fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    arguments = parse(
-        TrainArguments,
-        argv,
-        program=f"{program} {named}".rstrip(),
-        usage="" if named else "[configs/NAME.py]",
-        description=f"{description.rstrip()}\n\n{list_kinds()}",
-        default=TrainArguments(**fields),
+    config, arguments = parse_experiment(
+        TrainArguments, argv, program=program, usage="[configs/NAME.py]", description=_QUICKSTART
     )
-    config = ExperimentConfig(**{name: getattr(arguments, name) for name in fields})
     run_dir = run_path(arguments.run_dir or Path("runs") / config.name)
     runtime.configure(devices=config.train.devices, allocator=config.train.allocator)
     # After that: they import JAX.

@@ -1,8 +1,15 @@
 """Experiments: what can be chosen, and how a choice is written down."""
 
+from jaxseq.config.autoencoding import AutoencoderConfig, AutoencodingConfig
 from jaxseq.config.baskets import BasketsConfig
+from jaxseq.config.captioned import CaptionedConfig
+from jaxseq.config.captioning import CaptionerConfig, CaptioningConfig
+from jaxseq.config.captions import CaptionsConfig
 from jaxseq.config.corpus import CorpusConfig
+from jaxseq.config.digit_scenes import DigitScenesConfig
+from jaxseq.config.digits import DigitsConfig
 from jaxseq.config.experiment import ExperimentConfig
+from jaxseq.config.hands import HandsConfig
 from jaxseq.config.kinds import SECTIONS, DataConfig, ModelConfig, TaskConfig, kinds_of, register
 from jaxseq.config.labelled import LabelledConfig
 from jaxseq.config.lines import LinesConfig
@@ -28,6 +35,8 @@ from jaxseq.config.optimizers import (
 )
 from jaxseq.config.paired import PairedConfig
 from jaxseq.config.pairs import PairsConfig
+from jaxseq.config.recognition import CornersConfig, DetectorConfig, RecognitionConfig
+from jaxseq.config.rectangles import RectanglesConfig
 from jaxseq.config.running_text import RunningTextConfig
 from jaxseq.config.seq2seq import Seq2SeqConfig, Seq2SeqTransformerConfig
 from jaxseq.config.serialization import (
@@ -55,13 +64,24 @@ __all__ = [
     "AdagradConfig",
     "AdamConfig",
     "AdamWConfig",
+    "AutoencoderConfig",
+    "AutoencodingConfig",
     "BagConfig",
     "BasketsConfig",
+    "CaptionedConfig",
+    "CaptionerConfig",
+    "CaptioningConfig",
+    "CaptionsConfig",
     "ClassificationConfig",
+    "CornersConfig",
     "CorpusConfig",
     "DataConfig",
+    "DetectorConfig",
+    "DigitScenesConfig",
+    "DigitsConfig",
     "EncoderConfig",
     "ExperimentConfig",
+    "HandsConfig",
     "LabelledConfig",
     "LanguageModelingConfig",
     "LinesConfig",
@@ -75,6 +95,8 @@ __all__ = [
     "PairsConfig",
     "RMSpropConfig",
     "RNNConfig",
+    "RecognitionConfig",
+    "RectanglesConfig",
     "RunningTextConfig",
     "SECTIONS",
     "SGDConfig",

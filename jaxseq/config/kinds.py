@@ -76,8 +76,8 @@ def register(section: str) -> Callable[[Registered], Registered]:
 
 
 def kinds_of(section: str) -> dict[str, type[Kind]]:
-    """The registered kinds of `section`, by name."""
-    return dict(_KINDS[section])
+    """The registered kinds of `section`, by name, in the order of the alphabet."""
+    return dict(sorted(_KINDS[section].items()))
 
 
 def kind_named(section: str, name: object) -> type[Kind]:
@@ -94,5 +94,5 @@ def kind_named(section: str, name: object) -> type[Kind]:
 
 def unknown_kind(section: str, name: object) -> ConfigError:
     """The error of a kind that there is none of."""
-    *others, last = _KINDS[section]
+    *others, last = kinds_of(section)
     return refuse(f"{section}.kind", name, f"choose {', '.join(others)} or {last}" if others else f"choose {last}")

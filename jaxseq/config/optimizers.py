@@ -103,6 +103,9 @@ class AdadeltaConfig(OptimizerConfig):
 
     kind: ClassVar[str] = "adadelta"
 
+    learning_rate: Annotated[float, Bounds(1e-37, 3e38), FIXED] = 1.0
+    """Peak learning rate; 1 leaves the rule as it is, as in the paper, in PyTorch and in old versions of Keras; newer
+    ones take a thousandth of it."""
     decay: Annotated[DecayRate, FIXED] = 0.9
     """Decay of the squared gradients and updates."""
     eps: Annotated[Epsilon, FIXED] = 1e-8

@@ -53,6 +53,12 @@ def join_sequences(sequences: Iterable[np.ndarray | Sequence[int]]) -> Sequences
     return Sequences(ids, np.cumsum([0, *map(len, parts)], dtype=np.int64))
 
 
+def take_sequences(sequences: Sequences, chosen: np.ndarray) -> Sequences:
+    """The sequences where `chosen` [k] is True."""
+    lengths = sequences.lengths
+    return Sequences(sequences.ids[np.repeat(chosen, lengths)], np.concatenate([[0], np.cumsum(lengths[chosen])]))
+
+
 class ExampleLoader:
     """Labelled sequences in batches: `loader(step)` is a `LabelledBatch`, a pure function of the step.
 

@@ -25,7 +25,8 @@ def read_lines(stream: ByteStream, *, place: str, encoding: str = "utf-8", size:
     """
     form = Encoding(encoding)
     decoder = form.decoder()
-    count, held, may_be_mark = 0, "", form.keeps_mark
+    count, may_be_mark = 0, form.keeps_mark
+    held: list[str] = []  # joined once: a file may be one line
     for data in chunks(stream, place, form, size):
         state = decoder.getstate()
         try:
@@ -41,12 +42,15 @@ def read_lines(stream: ByteStream, *, place: str, encoding: str = "utf-8", size:
             ) from error
         if text and may_be_mark:
             text, may_be_mark = text.removeprefix(_MARK), False
-        *whole, held = (held + text).split("\n") if "\n" in text else [held + text]
-        count += len(whole)
-        for line in whole:
-            yield f"{line}\n"
-    if held:
-        yield held
+        held.append(text)
+        if "\n" in text:
+            *whole, rest = "".join(held).split("\n")
+            held = [rest]
+            count += len(whole)
+            for line in whole:
+                yield f"{line}\n"
+    if last := "".join(held):
+        yield last
 
 
 def _ends_before_damage(decoder: IncrementalDecoder, data: bytes) -> int:

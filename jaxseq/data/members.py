@@ -52,12 +52,23 @@ def archive_files(path: Path, wanted: Callable[[Parts], bool], poll: Poll) -> di
             to, a link, a device, a sparse file, or so much more than its size that it must be meant to harm.
     """
     found: dict[Parts, Streams] = {}
+    for parts, place, data in archive_members(path, wanted, poll):
+        found[parts] = partial(_held, place, data)
+    return dict(sorted(found.items()))
+
+
+def archive_members(path: Path, wanted: Callable[[Parts], bool], poll: Poll) -> Iterator[tuple[Parts, str, bytes]]:
+    """The same files one after the other, in their order in the archive, each with its name for messages and its
+    bytes. Of two by one name in a tar both come, the one that counts last.
+
+    Raises:
+        InputError: as in `archive_files`.
+    """
     members = _zip_members if path.suffix.lower() == ".zip" else tar_members
     with reading(path):
         for name, data in members(path, partial(_wanted_name, path, wanted)):
             poll()
-            found[_parts(name)] = partial(_held, f"{shown(path)}/{shown(name)}", data)
-    return dict(sorted(found.items()))
+            yield _parts(name), f"{shown(path)}/{shown(name)}", data
 
 
 def file_streams(path: Path) -> Iterator[tuple[str, ByteStream]]:

@@ -85,6 +85,21 @@ def pad_sequences(
     return rows
 
 
+def id_rows(
+    ids: np.ndarray, starts: np.ndarray, counts: np.ndarray, rows: int, length: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """`counts` [n] ids from `starts` [n] on, and where they are: [rows, length] each, 0 and False elsewhere.
+
+    Args:
+        ids: sequences laid end to end, one id at least.
+        rows: n or more; those behind the n-th are empty.
+    """
+    missing = rows - len(starts)
+    mask = np.arange(length) < np.pad(counts, (0, missing))[:, None]
+    positions = (np.pad(starts, (0, missing))[:, None] + np.arange(length)) * mask  # padding points at the first id
+    return ids[positions].astype(np.int32, copy=False) * mask, mask
+
+
 def _require_side(side: str, name: str) -> None:
     if side not in ("pre", "post"):
         raise InputError(f"{name} is {side!r}: give 'pre' or 'post'")

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxseq.data.bucketing import BucketPlan, rows_of_batch
 from jaxseq.data.examples import Sequences
+from jaxseq.data.padding import id_rows
 from jaxseq.data.pair_shapes import PairShape, buckets_of
 from jaxseq.errors import InputError
 
@@ -102,10 +103,10 @@ class PairLoader:
         s, t = self._shapes[cut.bucket]
         counts = self._counts[pairs]
         starts = self._sources.offsets[pairs]
-        source, source_mask = _cells(self._sources.ids, starts, self._source_counts[pairs], cut.rows, s)
+        source, source_mask = id_rows(self._sources.ids, starts, self._source_counts[pairs], cut.rows, s)
         starts = self._targets.offsets[pairs]
-        inputs, mask = _cells(self._targets.ids, starts, counts, cut.rows, t)
-        targets, _ = _cells(self._targets.ids, starts + 1, counts, cut.rows, t)
+        inputs, mask = id_rows(self._targets.ids, starts, counts, cut.rows, t)
+        targets, _ = id_rows(self._targets.ids, starts + 1, counts, cut.rows, t)
         return PairBatch(source, source_mask, inputs, targets, mask)
 
     def rows(self, step: int) -> np.ndarray:
@@ -126,13 +127,3 @@ class PairLoader:
         cells = sum(cut.rows * sum(self._shapes[cut.bucket]) for cut in self._plan.cuts)
         read = self._source_counts.sum() + self._counts.sum()
         return 1.0 - float(read) * (1 - self._plan.short / self.pairs) / cells
-
-
-def _cells(
-    ids: np.ndarray, starts: np.ndarray, counts: np.ndarray, rows: int, length: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """`counts` [n] ids from `starts` [n] on, and where they are: [rows, length] each, 0 and False elsewhere."""
-    missing = rows - len(starts)
-    mask = np.arange(length) < np.pad(counts, (0, missing))[:, None]
-    positions = (np.pad(starts, (0, missing))[:, None] + np.arange(length)) * mask  # padding points at the first id
-    return ids[positions].astype(np.int32, copy=False) * mask, mask

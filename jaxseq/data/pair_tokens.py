@@ -4,7 +4,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from jaxseq.data.examples import Sequences, join_sequences
+from jaxseq.data.examples import Sequences, join_sequences, take_sequences
 from jaxseq.data.pairs import Pairs
 from jaxseq.errors import InputError
 from jaxseq.text.pair_tokenizers import PairTokenizers
@@ -42,7 +42,7 @@ class PairTokens(NamedTuple):
                 f"all {len(fits):,} pairs to train on have more than {source_length} tokens in the source or "
                 f"{target_length} in the target: raise --data.source-length or --data.target-length"
             )
-        return self._replace(sources=_taken(self.sources, fits), targets=_taken(self.targets, fits))
+        return self._replace(sources=take_sequences(self.sources, fits), targets=take_sequences(self.targets, fits))
 
     def longer(self, source_length: int, target_length: int) -> str:
         """How many pairs `within` leaves out, in words, and the lengths of the first; empty where there is none."""
@@ -76,9 +76,3 @@ def encode_pairs(tokenizers: PairTokenizers, pairs: Pairs) -> PairTokens:
         join_sequences(tokenizers.encode_sources(pairs.sources)),
         join_sequences(tokenizers.encode_targets(pairs.targets)),
     )
-
-
-def _taken(sequences: Sequences, chosen: np.ndarray) -> Sequences:
-    """The sequences where `chosen` [k] is True."""
-    lengths = sequences.lengths
-    return Sequences(sequences.ids[np.repeat(chosen, lengths)], np.concatenate([[0], np.cumsum(lengths[chosen])]))

@@ -10,14 +10,14 @@ import numpy as np
 
 from jaxseq.errors import InputError
 
-_SPEC = re.compile(
+_FORM = re.compile(
     r"(?P<name>[^:#\[\]]+(:\d+\.[\d*]+\.[\d*]+)?)(:(?P<split>[^#]+))?(#(?P<feature>.+))?",
 )
 _PROBE = "https://storage.googleapis.com"
-_REMEDY = "give a text file as --data.source instead"
+_REMEDY = "give a file as --data.source instead"
 
 
-class _Spec(NamedTuple):
+class Spec(NamedTuple):
     """NAME[/config][:version][:split][#feature]."""
 
     name: str
@@ -40,10 +40,10 @@ def read_tfds(spec: str) -> Iterator[str]:
     Raises:
         InputError: there is no such data set, split or text feature, or it is neither here nor can it be fetched.
     """
-    wanted = _parse(spec)
-    builder = _prepared(wanted.name)
+    wanted = parse_spec(spec)
+    builder = prepared(wanted.name)
     feature = wanted.feature or _text_feature(wanted.name, builder.info.features)
-    for number, example in enumerate(_data_source(builder, _split(wanted, builder), wanted, spec)):
+    for number, example in enumerate(data_source(builder, split_of(wanted, builder), wanted, spec)):
         yield _text_of(example, feature, f"tfds:{spec}", number)
 
 
@@ -60,8 +60,8 @@ def read_labelled_tfds(spec: str, *, text: str, label: str, parts: Mapping[str, 
     Raises:
         InputError: as in `read_tfds`; or there is no such label, or an example has none.
     """
-    wanted = _parse(spec)
-    builder = _prepared(wanted.name)
+    wanted = parse_spec(spec)
+    builder = prepared(wanted.name)
     features = builder.info.features
     feature = wanted.feature or (text if text in features else _text_feature(wanted.name, features))
     if label not in features:
@@ -70,16 +70,24 @@ def read_labelled_tfds(spec: str, *, text: str, label: str, parts: Mapping[str, 
             "as --data.label-column"
         )
     named = [(parts[split], split) for split in sorted(builder.info.splits) if split in parts]
-    splits = named if wanted.split is None and named else [("", _split(wanted, builder))]
+    splits = named if wanted.split is None and named else [("", split_of(wanted, builder))]
     for part, split in splits:
-        for number, example in enumerate(_data_source(builder, split, wanted, spec)):
+        for number, example in enumerate(data_source(builder, split, wanted, spec)):
             place = f"tfds:{spec}, {split}"
             yield part, _text_of(example, feature, place, number), _label_of(example, label, features, place, number)
 
 
-def _data_source(builder: Any, split: str, wanted: _Spec, spec: str) -> Any:
+def data_source(builder: Any, split: str, wanted: Spec, spec: str, *, decoders: Any = None) -> Any:
+    """The examples of a split, each a dictionary of its features.
+
+    Args:
+        decoders: tfds's own, by features.
+
+    Raises:
+        InputError: there is no such split, or its files need TensorFlow.
+    """
     try:
-        return builder.as_data_source(split)
+        return builder.as_data_source(split, decoders=decoders)
     except NotImplementedError as error:
         raise InputError(
             f"tfds:{wanted.name} lies in {builder.data_path} in a format that needs TensorFlow: prepare it with "
@@ -110,26 +118,35 @@ def tfds_identity(spec: str) -> list[object]:
     Raises:
         InputError: as in `read_tfds`.
     """
-    wanted = _parse(spec)
-    builder = _prepared(wanted.name)
+    wanted = parse_spec(spec)
+    builder = prepared(wanted.name)
     try:
         files = sorted(os.scandir(builder.data_path), key=lambda entry: entry.name)
         stats = [(file.name, file.stat()) for file in files]
     except OSError as error:
         raise InputError(f"tfds:{spec} cannot be read ({error.strerror}): check {builder.data_path}") from error
     times = [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
-    return [builder.info.full_name, _split(wanted, builder), wanted.feature, times]
+    return [builder.info.full_name, split_of(wanted, builder), wanted.feature, times]
 
 
-def _parse(spec: str) -> _Spec:
-    match = _SPEC.fullmatch(spec)
+def parse_spec(spec: str) -> Spec:
+    """What follows "tfds:".
+
+    Raises:
+        InputError: it names no data set.
+    """
+    match = _FORM.fullmatch(spec)
     if match is None:
         raise InputError(f"tfds:{spec} names no data set: write tfds:NAME[/config][:version][:split][#feature]")
-    return _Spec(match["name"], match["split"], match["feature"])
+    return Spec(match["name"], match["split"], match["feature"])
 
 
-def _prepared(name: str) -> Any:
-    """The builder of a data set whose files are here, fetched now if they were not."""
+def prepared(name: str) -> Any:
+    """The builder of a data set whose files are here, fetched now if they were not.
+
+    Raises:
+        InputError: there is no such data set, or it cannot be fetched.
+    """
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
@@ -179,7 +196,8 @@ def _online(seconds: float = 3.0) -> bool:
     return answered.is_set()
 
 
-def _split(wanted: _Spec, builder: Any) -> str:
+def split_of(wanted: Spec, builder: Any) -> str:
+    """The split that is asked for, or "train", or the only one there is."""
     splits = list(builder.info.splits)
     if wanted.split is None and "train" not in splits and len(splits) == 1:
         return splits[0]

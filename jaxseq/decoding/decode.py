@@ -67,19 +67,25 @@ def beam_decode(
     params: Any,
     source: ArrayLike,
     *,
-    mask: ArrayLike,
+    mask: ArrayLike | None,
     end: int,
     max_length: ArrayLike,
     beam: Beam = PLAIN_BEAM,
     prefix: Prefixes | None = None,
+    begin: ArrayLike | None = None,
     padding: int = 0,
 ) -> Hypotheses:
     """The n best texts for each row of source [b, s], where mask [b, s] is True; the rest as `beam_search`.
 
+    Args:
+        source: Token ids; without a mask whatever the model reads, [b, ...].
+        begin: What the text of each row comes after, [b] ids, and is no part of; by default what the model has for
+            that.
+
     Raises:
         InputError: as `beam_search`; or a coverage penalty is asked for, and the model attends to nothing.
     """
-    weights, logits, carry, mask = _begin_source(model, params, source, mask)
+    weights, logits, carry, mask = _begin_source(model, params, source, mask, begin)
     if beam.coverage_penalty and carry.attention is None:
         raise InputError(
             f"a coverage penalty of {beam.coverage_penalty} needs a model with attention, and this one has none: give 0"
@@ -111,40 +117,66 @@ def sample_decode(
     params: Any,
     source: ArrayLike,
     *,
-    mask: ArrayLike,
+    mask: ArrayLike | None,
     end: int,
     max_length: ArrayLike,
     key: Array,
     sampling: Sampling = PLAIN,
+    begin: ArrayLike | None = None,
     padding: int = 0,
 ) -> Samples:
-    """A text for each row of source [b, s], where mask [b, s] is True; the rest as `sample_to_end`."""
-    weights, logits, carry, _ = _begin_source(model, params, source, mask)
+    """A text for each row of source [b, s], where mask [b, s] is True; the rest as `sample_to_end` and
+    `beam_decode`."""
+    weights, logits, carry, _ = _begin_source(model, params, source, mask, begin)
     return _sampled(model, weights, logits, carry, end, max_length, key, sampling, padding)
 
 
 def _begin_source(
-    model: ConditionalModel, params: Any, source: ArrayLike, mask: ArrayLike
-) -> tuple[Any, Array, Conditioned, NDArray[np.bool_]]:
+    model: ConditionalModel, params: Any, source: ArrayLike, mask: ArrayLike | None, begin: ArrayLike | None
+) -> tuple[Any, Array, Conditioned, NDArray[np.bool_] | None]:
+    source, mask = _checked_source(source, mask)
+    if begin is not None:
+        begin = np.asarray(begin, np.int32)
+        if begin.shape != (len(source),):
+            raise InputError(f"{begin.size} tokens to begin with do not fit {len(source)} rows: give one a row")
+    parallel = devices_of(len(source))
+    rows = source, mask, begin
+    if parallel.axis:  # parameters may come from a training on fewer devices
+        params, rows = parallel.put(params), parallel.put(rows, SHARDED)
+    weights, logits, carry = _start(model, parallel, params, *rows)
+    size = logits.shape[-1]
+    if begin is not None and not ((begin >= 0) & (begin < size)).all():
+        row = int(((begin < 0) | (begin >= size)).argmax())
+        raise InputError(f"row {row} begins with token {begin[row]}: the ids go from 0 to {size - 1}")
+    return weights, logits, carry, mask
+
+
+def _checked_source(source: ArrayLike, mask: ArrayLike | None) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    if mask is None:
+        source = np.asarray(source)
+        if not source.ndim or not len(source):
+            raise InputError(f"a source of shape {list(source.shape)} cannot be read: give [b, ...], one row at least")
+        return source, None
     source, mask = np.asarray(source, np.int32), np.asarray(mask, np.bool_)
     if source.ndim != 2 or source.shape != mask.shape or not len(source):
         raise InputError(
             f"a source of shape {list(source.shape)} with a mask of shape {list(mask.shape)} cannot be read: "
             "give both as [b, s], one row at least"
         )
-    parallel = devices_of(len(source))
-    rows = parallel.put((source, mask), SHARDED) if parallel.axis else (source, mask)
-    return *_start(model, parallel, params, *rows), mask
+    return source, mask
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _start(
-    model: ConditionalModel, parallel: DataParallel, params: Any, source: Array, mask: Array
+    model: ConditionalModel, parallel: DataParallel, params: Any, source: Array, mask: Any, begin: Any
 ) -> tuple[Any, Array, Conditioned]:
-    def start(params: Any, source: Array, mask: Array) -> tuple[Any, Array, Conditioned]:
-        return model.start(params, source, mask=mask)
+    def start(params: Any, source: Array, mask: Any, begin: Any) -> tuple[Any, Array, Conditioned]:
+        if begin is None:
+            return model.start(params, source, mask=mask)
+        return model.start(params, source, mask=mask, begin=begin)
 
-    return parallel.shard(start, (REPLICATED, SHARDED, SHARDED), (REPLICATED, SHARDED, SHARDED))(params, source, mask)
+    specs = (REPLICATED, SHARDED, SHARDED, SHARDED)
+    return parallel.shard(start, specs, (REPLICATED, SHARDED, SHARDED))(params, source, mask, begin)
 
 
 def _searched(
@@ -157,7 +189,7 @@ def _searched(
     rules = Rules.of(beam, end=end, capacity=power_of_two(longest), vocabulary_size=size)
     if beam.coverage_penalty == 0:
         mask = None
-    elif mask is None:
+    elif not isinstance(carry, Conditioned):
         raise InputError("a coverage penalty needs a model that goes on from a source: give 0")
     rows = Rows.of(count, max_length=lengths, end=end, vocabulary_size=size, prefix=prefix, source_mask=mask)
     static = (beam.size, beam.n_best, beam.no_repeat)

@@ -66,9 +66,15 @@ class Conditioned(NamedTuple):
 class ConditionalModel(Protocol):
     """A model that goes on from a source; hashable and static as an `AutoregressiveModel` is."""
 
-    def start(self, params: Any, source: Array, *, mask: Array) -> tuple[Any, Array, Conditioned]:
+    def start(
+        self, params: Any, source: Array, *, mask: Array | None, begin: Array | None = None
+    ) -> tuple[Any, Array, Conditioned]:
         """What `decode_step` wants of `params`, then the logits [b, v] of the first token and the carry that comes with
-        them, for source [b, s] int32. Where mask [b, s] is False there is no source.
+        them, for source [b, s] int32. Where mask [b, s] is False there is no source; without a mask a source is
+        whatever the model reads, [b, ...].
+
+        begin: [b] int32, what each row's text comes after; by default what the model has for that, and a model that
+            has nothing else need not take any.
         """
         ...
 

@@ -24,7 +24,14 @@ count the tokens of their prepared data, joined from BPE, at beam 5 with the las
 References = Sequence[str | Sequence[str]]
 """Of each sentence its reference, or its several."""
 
-_BY_LANGUAGE: Mapping[str, Tokenization] = {"zh": "zh", "ja": "char", "ko": "char"}
+_BY_LANGUAGE: Mapping[str, Tokenization] = {
+    "zh": "zh",
+    "chinese": "zh",
+    "ja": "char",
+    "japanese": "char",
+    "ko": "char",
+    "korean": "char",
+}
 _PACKAGES = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
 _LOOKS_TOKENIZED = 0.5
 """Share of the hypotheses that end in " .", from which on they are taken for tokenized."""
@@ -83,8 +90,8 @@ def translation_scores(
 
 
 def tokenization_for(language: str) -> Tokenization:
-    """What cuts a language ("de", "ko-KR") into words without another package: WMT's "13a", for Chinese "zh", for
-    Japanese and Korean single characters, whose BLEU is higher than one of words; "ko-mecab" and "ja-mecab" can be
+    """What cuts a language ("de", "ko-KR", "korean") into words without another package: WMT's "13a", for Chinese "zh",
+    for Japanese and Korean single characters, whose BLEU is higher than one of words; "ko-mecab" and "ja-mecab" can be
     asked for."""
     return _BY_LANGUAGE.get(language.lower().replace("_", "-").split("-")[0], "13a")
 

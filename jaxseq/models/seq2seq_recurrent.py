@@ -114,23 +114,28 @@ def _side_by_side(end: Any) -> State:
 
 class RecurrentTargetDecoder(_Stack):
     """Features of target tokens, from the states in which an encoder of as many layers and features ended. A
-    `nn.encoder_decoder.TargetDecoder`.
+    `nn.target_model.TargetDecoder`.
 
     With `attention`, as `ScoredAttention` has it, the last layer's output h looks at the source, and the features are
     tanh(W [what it gathers; h]), the attentional vector (Luong et al. 2015). With `input_feeding` that joins the next
     token's embedding; without, the recurrence runs by itself and all tokens look at once.
+
+    Attributes:
+        source_features: Width of what it looks at; 0 for that of its layers.
     """
 
     attention: Literal["none", "additive", "dot", "general"] = "none"
     use_scale: bool = False
     input_feeding: bool = False
+    source_features: int = 0
 
     def setup(self) -> None:
         layer = LAYERS[self.cell]
         self.stack = [layer(self.features, dtype=self.dtype, name=f"layer_{i}") for i in range(self.layers)]
         if self.attention != "none":
             self.look = ScoredAttention(self.features, self.attention, self.use_scale, dtype=self.dtype)
-            glorot, shape = nn.initializers.glorot_uniform(), (2 * self.features, self.features)
+            width = (self.source_features or self.features) + self.features
+            glorot, shape = nn.initializers.glorot_uniform(), (width, self.features)
             self.combine_kernel = self.param("combine_kernel", glorot, shape, jnp.float32)
 
     def remember(
@@ -159,13 +164,13 @@ class RecurrentTargetDecoder(_Stack):
         train: bool = False,
         guard: bool = True,
     ) -> Float[Array, "n t f"]:
-        """As `nn.encoder_decoder.TargetDecoder` has it."""
+        """As `nn.target_model.TargetDecoder` has it."""
         return self._read(tokens, memory, state, mask, train, guard)[0]
 
     def step(
         self, tokens: Lookup, memory: AttentionMemory | None, state: DecoderState
     ) -> tuple[Float[Array, "n 1 f"], DecoderState]:
-        """As `nn.encoder_decoder.TargetDecoder` has it."""
+        """As `nn.target_model.TargetDecoder` has it."""
         return self._read(tokens, memory, state, None, False, False)
 
     def _read(
@@ -268,7 +273,7 @@ class RecurrentTargetDecoder(_Stack):
 
     @nn.nowrap
     def with_room(self, length: int) -> "RecurrentTargetDecoder":
-        """As `nn.encoder_decoder.TargetDecoder` has it: the carry is as large for any."""
+        """As `nn.target_model.TargetDecoder` has it: the carry is as large for any."""
         return self
 
     @nn.nowrap

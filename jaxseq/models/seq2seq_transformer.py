@@ -96,7 +96,7 @@ class TransformerSourceEncoder(_Stack):
 
 class TransformerTargetDecoder(_Stack):
     """Features of target tokens, each of which knows its source and the tokens before it. A
-    `nn.encoder_decoder.TargetDecoder`.
+    `nn.target_model.TargetDecoder`.
 
     A token attends to the last `context` tokens of its target, itself included.
     """
@@ -125,7 +125,7 @@ class TransformerTargetDecoder(_Stack):
         train: bool = False,
         guard: bool = True,
     ) -> Float[Array, "n t d"]:
-        """As `nn.encoder_decoder.TargetDecoder` has it."""
+        """As `nn.target_model.TargetDecoder` has it."""
         placement = place(tokens.shape[1], context=self.context, mask=mask)
         x = self._embed(tokens, placement.positions, mask, train)
         for block, seen in zip(self.blocks, memory.layers, strict=True):
@@ -135,7 +135,7 @@ class TransformerTargetDecoder(_Stack):
     def step(
         self, tokens: Lookup, memory: SourceMemory, state: StepState | None
     ) -> tuple[Float[Array, "n 1 d"], StepState]:
-        """As `nn.encoder_decoder.TargetDecoder` has it; keys and values stay in their places."""
+        """As `nn.target_model.TargetDecoder` has it; keys and values stay in their places."""
         rows = tokens.shape[0]
         if state is None:
             sizes = {"slots": self.context, "heads": self.heads, "width": self.features // self.heads}
@@ -149,7 +149,7 @@ class TransformerTargetDecoder(_Stack):
 
     @nn.nowrap
     def with_room(self, length: int) -> "TransformerTargetDecoder":
-        """As `nn.encoder_decoder.TargetDecoder` has it: fewer slots are held."""
+        """As `nn.target_model.TargetDecoder` has it: fewer slots are held."""
         return self.clone(context=min(self.context, length))
 
     @nn.nowrap

@@ -14,6 +14,7 @@ from jaxseq.nn.heads import BareHead, ClassificationHead, TiedHead, VocabularyHe
 from jaxseq.nn.language_model import LanguageModel
 from jaxseq.nn.layers import Dense, LayerNorm, Linear
 from jaxseq.nn.multi_head import MultiHeadAttention
+from jaxseq.nn.picture_decoder import PictureDecoder
 from jaxseq.nn.pooling import POOLINGS, AttentionPooling, Pooling
 from jaxseq.nn.recurrent import GRU, LSTM, GRUCarry, LSTMCarry, RNNCarry, SimpleRNN
 from jaxseq.nn.sampled_head import SampledHead
@@ -21,6 +22,7 @@ from jaxseq.nn.scheduled_sampling import own_inputs
 from jaxseq.nn.scored_attention import ScoredAttention
 from jaxseq.nn.sequence import CausalBody, SequenceLayer
 from jaxseq.nn.smoothed_head import SmoothedHead
+from jaxseq.nn.target_model import TargetModel
 from jaxseq.nn.transformer import Block, FeedForward
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "Linear",
     "MultiHeadAttention",
     "POOLINGS",
+    "PictureDecoder",
     "Pooling",
     "RNNCarry",
     "SampledHead",
@@ -59,6 +62,7 @@ __all__ = [
     "SequenceLayer",
     "SimpleRNN",
     "SmoothedHead",
+    "TargetModel",
     "TiedHead",
     "VocabularyHead",
     "given_table",

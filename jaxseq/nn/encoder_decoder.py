@@ -1,20 +1,12 @@
-"""An encoder, a decoder and a vocabulary head make a model that goes on from a source."""
+"""An encoder, a decoder and a vocabulary head make a model that goes on from a source of tokens."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
-import flax.linen as nn
-import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float
 
-from jaxseq.decoding.protocol import Conditioned
-from jaxseq.nn.embedding import small_uniform
-from jaxseq.nn.heads import VocabularyHead
-from jaxseq.nn.language_model import DecodingWeights
+from jaxseq.nn.target_model import TargetModel
 from jaxseq.ops.lookup import Lookup
-from jaxseq.ops.losses import Tally
 from jaxseq.ops.shapes import Array
 
 
@@ -31,212 +23,29 @@ class SourceEncoder(Protocol):
         ...
 
 
-class TargetDecoder(Protocol):
-    """A Linen module that reads targets and looks at sources."""
+class EncoderDecoder(TargetModel):
+    """Logits of the next token of a target, given its source, both being token ids.
 
-    TIME_FIRST: ClassVar[bool]
-    """Whether features lie in memory time first, so that it costs nothing to read them in that order."""
-
-    @property
-    def dtype(self) -> DTypeLike:
-        """The compute type: that of activations and of matrix products."""
-        ...
-
-    def remember(
-        self, source: Float[Array, "b s d"], end: Any, *, mask: Bool[Array, "b s"] | None = None, guard: bool = True
-    ) -> tuple[Any, Any]:
-        """What all targets of a source look at, leading axis b; and the state before their first token.
-
-        source, end: what the encoder gives.
-        """
-        ...
-
-    def __call__(
-        self,
-        tokens: Lookup,
-        memory: Any,
-        state: Any = None,
-        *,
-        mask: Bool[Array, "n t"] | None = None,
-        train: bool = False,
-        guard: bool = True,
-    ) -> Float[Array, "n t d"]:
-        """Features of n whole targets, zero where masked, from the state that `remember` gives.
-
-        Each of the memory's b rows is for n / b targets, side by side.
-        """
-        ...
-
-    def step(self, tokens: Lookup, memory: Any, state: Any) -> tuple[Float[Array, "n 1 d"], Any]:
-        """The same of one token for every row, all of them as far in their texts, and the state after it, leading axis
-        n but for its `decoding.protocol.Kept` parts. The state before is that of `remember` or of the last step."""
-        ...
-
-    def with_room(self, length: int) -> Any:
-        """The same decoder for targets of at most `length` tokens, whose steps may take less time. Marked
-        `flax.linen.nowrap`."""
-        ...
-
-    def attention_in(self, sown: Mapping[str, Any]) -> Float[Array, "b t s"] | None:
-        """What each token looked at, of what this module leaves in "intermediates", which is all below its name there;
-        None for a decoder that looks at nothing. Marked `flax.linen.nowrap`, and pure."""
-        ...
-
-
-class EncoderDecoder(nn.Module):
-    """Logits of the next token of a target, given its source.
-
-    Parameters: embedding [v, embedding] of target tokens, unless the vocabulary is joint source_embedding
-    [source_vocabulary, embedding] of source tokens, and those below encoder, decoder and, unless the head puts them
-    beside the embedding, head.
+    Sources are [b, s] int32, and whatever they are where their mask is False. Parameters: as `TargetModel`, and unless
+    the vocabulary is joint source_embedding [source_vocabulary, embedding] of source tokens.
 
     Attributes:
-        encoder: Reads embedded source tokens.
-        decoder: Reads embedded target tokens and looks at what the encoder gives.
-        head: From features to the target's vocabulary; `TiedHead` takes the embedding.
-        embedding: Width of embedded tokens.
-        start_token: What every target begins with.
+        encoder: Reads embedded source tokens, a `SourceEncoder`.
         source_vocabulary: Tokens that sources have; 0 for a joint vocabulary, one embedding for both.
-        initial: What embeddings start as.
     """
 
-    encoder: Any
-    decoder: Any
-    head: VocabularyHead
-    embedding: int
-    start_token: int
     source_vocabulary: int = 0
-    initial: nn.initializers.Initializer = small_uniform
 
-    @property
-    def vocabulary_size(self) -> int:
-        """Tokens that have a logit."""
-        return self.head.vocabulary_size
-
-    @property
-    def dtype(self) -> jnp.dtype:
-        """The type of activations and of matrix products."""
-        return jnp.dtype(self.decoder.dtype)
+    TABLES: ClassVar[tuple[str, ...]] = ("embedding", "source_embedding")
 
     def setup(self) -> None:
-        self.table = self.param("embedding", self.initial, (self.vocabulary_size, self.embedding), jnp.float32)
+        super().setup()
         self.source_table = self.table
         if self.source_vocabulary:
             shape = (self.source_vocabulary, self.embedding)
             self.source_table = self.param("source_embedding", self.initial, shape, jnp.float32)
-        if self.head.BESIDE_BODY:
-            nn.share_scope(self, self.head)
 
-    def __call__(
-        self,
-        source: Int[Array, "b s"],
-        inputs: Int[Array, "b t"],
-        *,
-        source_mask: Bool[Array, "b s"] | None = None,
-        mask: Bool[Array, "b t"] | None = None,
-        train: bool = False,
-    ) -> Float32[Array, "b t {self.vocabulary_size}"]:
-        """Logits of the token after each of inputs, zero where masked.
-
-        Args:
-            source: Ids, whatever they are where `source_mask` is False.
-            inputs: Ids, the first of which is `start_token`; whatever they are where `mask` is False.
-            train: Whether dropout acts, by the stream "dropout".
-        """
-        memory, state = self._remember(source, source_mask, train, guard=True)
-        features = self.decoder(self._target(inputs, mask), memory, state, mask=mask, train=train)
-        logits = self.head(features)
-        return logits if mask is None else jnp.where(mask[:, :, None], logits, 0)
-
-    def loss(
-        self,
-        source: Int[Array, "b s"],
-        inputs: Int[Array, "b t"],
-        targets: Int[Array, "b t"],
-        *,
-        source_mask: Bool[Array, "b s"] | None = None,
-        mask: Bool[Array, "b t"] | None = None,
-        train: bool = False,
-    ) -> dict[str, Tally]:
-        """Cross-entropy in nats ("loss") and hits ("accuracy") of targets, each that after the input at its place.
-
-        The same as from the logits, without ever holding those of the whole batch; in training what the head takes in
-        their place.
-        """
-        # What is not finite makes the sum of all losses so, whichever it reaches, and padding is finite.
-        memory, state = self._remember(source, source_mask, train, guard=False)
-        features = self.decoder(self._target(inputs, mask), memory, state, mask=mask, train=train, guard=False)
-        flat_mask = None if mask is None else self._flat(mask)
-        loss, hits = self.head.cross_entropy(self._flat(features), self._flat(targets), flat_mask, train=train)
-        return {"loss": loss, "accuracy": hits}
-
-    def _remember(self, source: Array, mask: Array | None, train: bool, *, guard: bool) -> tuple[Any, Any]:
-        """The decoder's memory of sources, and its state before their targets."""
+    def _encode(self, source: Array, mask: Array | None, *, train: bool, guard: bool) -> tuple[Array, Any]:
         ids = source if mask is None else jnp.where(mask, source, 0)
         tokens = Lookup(ids, self.source_table, self.embedding)
-        features, end = self.encoder(tokens, mask=mask, train=train, guard=guard)
-        return self.decoder.remember(features, end, mask=mask, guard=guard)
-
-    def _target(self, tokens: Array, mask: Array | None) -> Lookup:
-        return Lookup(tokens if mask is None else jnp.where(mask, tokens, 0), self.table, self.embedding)
-
-    @nn.nowrap
-    def _flat(self, x: Array) -> Array:
-        """x [b, t, ...] as [b * t, ...], in the order that features lie in memory."""
-        x = jnp.swapaxes(x, 0, 1) if self.decoder.TIME_FIRST else x
-        return x.reshape(-1, *x.shape[2:])
-
-    @nn.nowrap
-    def attention_in(self, intermediates: Mapping[str, Any]) -> Float[Array, "b t s"] | None:
-        """What each target token looked at, in the last layer, the mean of its heads; None for a decoder that looks at
-        nothing.
-
-        intermediates: that collection, of `apply(..., mutable=["intermediates"])`.
-        """
-        return self.decoder.attention_in(intermediates.get("decoder", {}))
-
-    @nn.nowrap
-    def with_room(self, length: int) -> "EncoderDecoder":
-        """The same model for targets of at most `length` tokens, which may decode faster."""
-        return self.clone(decoder=self.decoder.with_room(length))
-
-    @nn.nowrap
-    def start(
-        self, params: Mapping[str, Any], source: Int[Array, "b s"], *, mask: Bool[Array, "b s"] | None = None
-    ) -> tuple[DecodingWeights, Float32[Array, "b {self.vocabulary_size}"], Conditioned]:
-        """What decoding begins with: weights for all steps, logits of the first token, and the carry."""
-        weights = self._decoding_weights(params)
-        begun: Any = self.apply({"params": params}, source, mask, method="_begin")
-        memory, state = begun
-        tokens = jnp.full(len(source), self.start_token, jnp.int32)
-        logits, carry = self.decode_step(weights, tokens, Conditioned(memory, state, None))
-        return weights, logits, carry
-
-    @nn.nowrap
-    def decode_step(
-        self, weights: DecodingWeights, tokens: Int[Array, " n"], carry: Conditioned
-    ) -> tuple[Float32[Array, "n {self.vocabulary_size}"], Conditioned]:
-        """Logits of the token after each row's, and the carry; the k = n / b rows of a source lie side by side."""
-        result: Any = self.apply(
-            {"params": weights.body}, tokens, carry.memory, carry.state, method="_advance", mutable=["intermediates"]
-        )
-        (features, state), sown = result
-        attention = self.attention_in(sown.get("intermediates", {}))
-        attention = None if attention is None else attention.reshape(len(tokens), -1)
-        return self.head.step(weights.head, features), Conditioned(carry.memory, state, attention)
-
-    def _begin(self, source: Array, mask: Array | None) -> tuple[Any, Any]:
-        return self._remember(source, mask, False, guard=True)
-
-    def _advance(self, tokens: Array, memory: Any, state: Any) -> tuple[Array, Any]:
-        features, state = self.decoder.step(self._target(tokens[:, None], None), memory, state)
-        return features[:, 0], state
-
-    @nn.nowrap
-    def _decoding_weights(self, params: Mapping[str, Any]) -> DecodingWeights:
-        def narrowed(path: Any, leaf: Array) -> Array:  # the rest is float32 in the products too
-            return jnp.asarray(leaf, self.dtype if path[-1].key == "kernel" else jnp.float32)
-
-        own = {name: part for name, part in params.items() if name in ("embedding", "source_embedding", "decoder")}
-        head = params if self.head.BESIDE_BODY else params["head"]
-        return DecodingWeights(jax.tree_util.tree_map_with_path(narrowed, own), self.head.prepare(head))
+        return self.encoder(tokens, mask=mask, train=train, guard=guard)

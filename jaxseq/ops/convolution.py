@@ -8,11 +8,13 @@ What is not finite in x makes the outputs not finite that see it, and in the gra
 has, whatever the gradient of those outputs: put zeros in its place first where that must not be.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Float
 
+from jaxseq.ops.block_convolution import convolve_blocks, is_of_blocks
 from jaxseq.ops.shapes import Array
 from jaxseq.ops.spatial import Convention, Padding, PerAxis, Windows, span, transposed_windows, windows
 
@@ -30,11 +32,16 @@ def convolve(
 ) -> Float[Array, "b *m f"]:
     """The convolution of x with kernel, plus bias; padding is zeros. Products and result have the type of x.
 
+    On a CPU, where windows of two axes lie side by side, it is `convolve_blocks`, for which only reverse-mode
+    differentiation is defined.
+
     Raises:
         ValueError: x and kernel do not go together, or as `spatial.windows` has it.
     """
     _require_pair(x, kernel)
     geometry = windows(x.shape[1:-1], kernel.shape[:-2], stride, dilation, padding)
+    if jax.default_backend() == "cpu" and x.size and x.ndim == 4 and is_of_blocks(geometry):
+        return _plus(convolve_blocks(x, kernel.astype(x.dtype)), bias)
     y = lax.conv_general_dilated(
         x,
         kernel.astype(x.dtype),

@@ -223,7 +223,7 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
     reporter = Reporters(Console(task.metrics, counted=task.counted), TensorBoard(run_dir))
     if fits_at_once(task):
         return fit_at_once(config, storage, task, evaluate, reporter, stop)
-    console.show(format_table(layers_of(*task.layer_outputs())))
+    console.show(format_table(layers_of(*task.layer_outputs()[:3])))
     # Different keys for parameters and for the draws while training.
     key = jax.random.key(config.train.seed)
     carry = task.initial_carry(loader.batch_size)

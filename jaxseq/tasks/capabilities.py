@@ -195,6 +195,105 @@ class Translates(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class CaptionOptions:
+    """How captions are looked for; None leaves it to the run's configuration.
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+
+    beam: int | None = None
+    """Hypotheses that go on at every step; 1 is a greedy search."""
+    n_best: int = 1
+    """Captions given for each picture and language, best first; at most `beam`."""
+    length_penalty: float | None = None
+    """Of the ranking: above 0 longer captions, below 0 shorter ones."""
+    max_length: int | None = None
+    """Tokens of the longest caption."""
+    language: str = ""
+    """That of the captions; "" for one in each language that there is."""
+    attention: bool = False
+    """Tell where each word looked, where the model looks at something."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("beam", self.beam), ("n-best", self.n_best), ("max-length", self.max_length)):
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}: give 1 or more")
+        if self.length_penalty is not None and not math.isfinite(self.length_penalty):
+            raise InputError(f"length-penalty is {self.length_penalty}: give a number")
+        if self.beam is not None and self.n_best > self.beam:
+            raise InputError(f"n-best is {self.n_best}, above the beam of {self.beam}: lower it, or widen the beam")
+
+
+class Picture(NamedTuple):
+    """A picture, and what it is called."""
+
+    name: str
+    pixels: NDArray[np.uint8]
+    """[h, w, c]."""
+
+
+class Caption(NamedTuple):
+    """What a model says of a picture, one of several."""
+
+    text: str
+    score: float
+    """What captions are ranked by, the highest first."""
+    log_probability: float
+    """In nats, of all its tokens, that of its end included."""
+    certified: bool
+    """Whether nothing that the search did not look at can beat it."""
+    attention: NDArray[np.float32] | None = None
+    """[words, rows, columns]: where each word of the text, part between spaces, looked when it was written, as weights
+    of the cells of a grid over the picture; None where nobody asks, or where the model has no attention."""
+
+
+class Described(NamedTuple):
+    """What a model says of a picture."""
+
+    picture: Picture
+    captions: Mapping[str, Sequence[Caption]]
+    """By language, best first."""
+    side: int
+    """Pixels of the side of a cell of the grid that words look at."""
+
+
+class PictureSize(NamedTuple):
+    """Of what form pictures are read."""
+
+    height: int
+    width: int
+    channels: int
+    """3 for colour, 1 for grey."""
+    resize: bool
+    """Whether those of another size are brought to this one, as those were that were trained on."""
+
+
+@runtime_checkable
+class Captions(Protocol):
+    """Says what pictures show."""
+
+    @property
+    def picture_size(self) -> PictureSize: ...
+
+    def caption(
+        self,
+        variables: Mapping[str, Any],
+        pictures: Iterable[Picture],
+        *,
+        options: CaptionOptions = CaptionOptions(),
+        poll: Poll = never,
+    ) -> Iterator[Described]:
+        """Captions of every picture, in order.
+
+        Raises:
+            InputError: there is no such language, or more captions are asked for than the beam of the configuration
+                holds.
+        """
+        ...
+
+
 @runtime_checkable
 class ScoresTokens(Protocol):
     """Gives each token of a text a probability."""
@@ -264,6 +363,7 @@ COMMANDS: dict[type, tuple[str, str]] = {
     Generates: ("sample", "generates no text"),
     Predicts: ("predict", "predicts nothing of a text"),
     Translates: ("translate", "translates nothing"),
+    Captions: ("caption", "captions no picture"),
     ScoresTokens: ("mix", "gives no token a probability"),
     Exports: ("export", "has nothing that other programs read"),
 }

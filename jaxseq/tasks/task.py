@@ -88,6 +88,9 @@ class LayerOutputs(NamedTuple):
     """Shapes of what every layer gives for a batch."""
     kinds: Mapping[str, str]
     """What a layer is, by its path."""
+    products: Callable[[], Mapping[str, int]] | None = None
+    """Works out how many multiply-adds a layer makes of one row of a batch, by its path; a layer that is named here has
+    a row of the table without parameters too. None for those of the loss, see `jaxseq.tasks.layer_table`."""
 
 
 class Task(Protocol):

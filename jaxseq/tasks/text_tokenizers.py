@@ -69,6 +69,20 @@ def make_open_tokenizer(config: TextConfig, texts: Iterable[str], *, words: Word
     return kind.train(texts, normalize=normalize, specials=specials, unknown=True, min_count=config.min_count)
 
 
+def make_sentence_tokenizer(config: TextConfig, texts: Iterable[str]) -> Tokenizer:
+    """`make_open_tokenizer` for sentences: words are split as the section says, and those kept that it asks for.
+
+    Raises:
+        InputError: as `make_tokenizer`.
+    """
+    words = WordOptions(
+        splitter=config.splitter if config.tokenizer == "word" else "whitespace",
+        max_words=config.max_words or None,
+        min_count=config.min_count,
+    )
+    return make_open_tokenizer(config, texts, words=words)
+
+
 def word_options(config: RunningTextConfig, *, padding: bool = False) -> WordOptions:
     """Of the words or morphemes of running text; where none can be missing, an unknown one is an error."""
     known = config.min_count == 1 and config.max_words == 0

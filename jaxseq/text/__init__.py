@@ -1,6 +1,7 @@
 """From text to ids and back: normalisers, vocabularies, Hangul, tokenizers. NumPy only, no JAX."""
 
 from jaxseq.text.byte_pairs import BytePairTokenizer
+from jaxseq.text.caption_tokenizer import CaptionTokenizer
 from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.keras_tokenizer import fit_keras_tokenizer, keras_json, read_keras_json
@@ -27,6 +28,7 @@ __all__ = [
     "BertNormalization",
     "BytePairTokenizer",
     "ByteTokenizer",
+    "CaptionTokenizer",
     "CharTokenizer",
     "FILTERS",
     "HoldBackDecoder",

@@ -149,6 +149,6 @@ def test_parameters_by_their_paths_become_a_tree_again():
 
 
 def test_every_work_of_an_encoder_decoder_names_its_configuration_and_a_peer_that_does_it():
-    named = {name: work for name, work in WORKS.items() if work.experiment}
+    named = {name: work for name, work in WORKS.items() if work.experiment and not work.pictures}
     assert named.keys() == {"multi30k-transformer", "seq2seq-attention", "beam-search-1", "beam-search-64"}
     assert all(work.flop == 0 and work.target for work in named.values())

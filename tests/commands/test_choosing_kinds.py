@@ -59,20 +59,20 @@ def test_values_that_cannot_go_together_in_another_kind_take_its_defaults():
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("--optimizer.kind", "--optimizer.kind has no value: choose adam, adamw, rmsprop, adadelta, adagrad, sgd"),
+        ("--optimizer.kind", "--optimizer.kind has no value: choose adadelta, adagrad, adam, adamw, rmsprop, sgd"),
         (
             "--optimizer.kind --fresh",
-            "optimizer.kind is '--fresh': choose adam, adamw, rmsprop, adadelta, adagrad or",
+            "optimizer.kind is '--fresh': choose adadelta, adagrad, adam, adamw, rmsprop or",
         ),
-        ("--optimizer.kind=", "optimizer.kind is '': choose adam, adamw, rmsprop, adadelta, adagrad or sgd"),
-        ("--optimizer.kind lion", "optimizer.kind is 'lion': choose adam, adamw, rmsprop, adadelta, adagrad or sgd"),
+        ("--optimizer.kind=", "optimizer.kind is '': choose adadelta, adagrad, adam, adamw, rmsprop or sgd"),
+        ("--optimizer.kind lion", "optimizer.kind is 'lion': choose adadelta, adagrad, adam, adamw, rmsprop or sgd"),
         (
             "--model.kind=Transformer",
-            "model.kind is 'Transformer': choose rnn, transformer, bag, window_bag, ngram, nbsvm, encoder, vectors, "
-            "seq2seq_transformer or seq2seq",
+            "model.kind is 'Transformer': choose autoencoder, bag, captioner, corners, detector, encoder, nbsvm, "
+            "ngram, rnn, seq2seq, seq2seq_transformer, transformer, vectors or window_bag",
         ),
-        ("--task.kind translating", "task.kind is 'translating': choose language_modeling"),
-        ("--data.kind x", "data.kind is 'x': choose baskets, corpus"),
+        ("--task.kind translating", "task.kind is 'translating': choose autoencoding, "),
+        ("--data.kind x", "data.kind is 'x': choose baskets, captions, corpus"),
         ("--train.kind x", "Unrecognized options: --train.kind, x"),
         (
             "--optimizer.momentum 0.9",
@@ -82,7 +82,10 @@ def test_values_that_cannot_go_together_in_another_kind_take_its_defaults():
             "--optimizer.kind=sgd --optimizer.weight_decay=0.1",
             "--optimizer.weight-decay is none of sgd's: leave it out, or take --optimizer.kind adamw",
         ),
-        ("--model.no-bias", "--model.no-bias is none of rnn's: leave it out, or take --model.kind transformer"),
+        (
+            "--model.no-bias",
+            "--model.no-bias is none of rnn's: leave it out, or take --model.kind corners or detector or encoder or",
+        ),
         ("--model.nothing 3", "Unrecognized options: --model.nothing, 3"),
         ("--optimizer.name sgd", "--optimizer.name was renamed: give --optimizer.kind"),
         ("--model.predict=last", "--model.predict was renamed: give --task.predict"),
@@ -107,8 +110,9 @@ def test_help_shows_the_fields_of_the_kind_alone_and_lists_the_others(folder):
     assert not {"--model.heads", "--optimizer.momentum", "--optimizer.weight-decay"} & set(out.split())
     listed = " ".join(out.split())
     for kinds in (
-        "--model.kind rnn, transformer, bag, window_bag, ngram, nbsvm, encoder, vectors, seq2seq_transformer, seq2seq;",
-        "--optimizer.kind adam, adamw, rmsprop, adadelta, adagrad, sgd ",
+        "--model.kind autoencoder, bag, captioner, corners, detector, encoder, nbsvm, ngram, rnn, seq2seq, "
+        "seq2seq_transformer, transformer, vectors, window_bag;",
+        "--optimizer.kind adadelta, adagrad, adam, adamw, rmsprop, sgd ",
     ):
         assert kinds in listed
     other = shown("--model.kind", "transformer", "--optimizer.kind=sgd")
@@ -152,7 +156,7 @@ def test_a_kind_that_a_configuration_defines_is_found_and_its_fields_are_options
     out = jaxseq(*chosen, "--help", folder=mine).out
     assert "--optimizer.beta" in out.split()
     assert "Decay of what nobody else has." in " ".join(out.split())
-    assert "adadelta, adagrad, sgd, lion_of_a_test" in " ".join(out.split())
+    assert "adadelta, adagrad, adam, adamw, lion_of_a_test, rmsprop, sgd" in " ".join(out.split())
     assert "optimizer.beta is 2.0: give a number from 0 to 1" in refused(*chosen, "--optimizer.beta=2", folder=mine)
     told = refused(*chosen, *TINY, folder=mine)  # nothing makes updates of it
     assert "optimizer.kind is 'lion_of_a_test': there is no update rule for it" in told

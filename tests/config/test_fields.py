@@ -42,6 +42,11 @@ TOGETHER: dict[str, dict[str, Any]] = {
 TOGETHER |= {f"data.source_{name}": {"source_tokenizer": "word"} for name in ("pieces", "max_words", "min_count")}
 TOGETHER |= {"data.least": {"most": 1_000}}
 TOGETHER |= {"model.shortest": {"longest": 64}, "model.longest": {"shortest": 1}}
+TOGETHER |= {
+    name: {"filters": (1,) * 16, "decoder_padding": ("same",)} for name in ("model.poolings", "model.upsamplings")
+}
+TOGETHER |= {"data.shortest": {"longest": 1e6}, "data.longest": {"shortest": 0.1, "margin": 0.1}}
+TOGETHER |= {"data.margin": {"longest": 1e6}}
 
 
 @pytest.mark.parametrize(("section", "kind", "name", "rule"), FIELDS)
@@ -67,14 +72,18 @@ def test_the_name_of_an_experiment_has_a_rule_too():
     assert rule.resuming is Resuming.FREE
 
 
-NUMBERS = [param for param in FIELDS if isinstance(param.values[3].limit, Bounds) and param.values[2] != "split"]
+NUMBERS = [
+    param
+    for param in FIELDS
+    if isinstance(param.values[3].limit, Bounds) and get_origin(param.values[3].type) is not tuple
+]
 
 
 @pytest.mark.parametrize(("section", "kind", "name", "rule"), NUMBERS)
 def test_the_ends_of_the_bounds_are_taken_and_what_lies_beyond_is_refused_in_one_line(section, kind, name, rule):
     bounds, full = rule.limit, f"{section}.{name}"
     even = EVEN.get(full, {}) if "heads" in rules_of(kind) else {}
-    others = {**{name: value for name, value in even.items() if name in rules_of(kind)}, **TOGETHER.get(full, {})}
+    others = {name: value for name, value in {**even, **TOGETHER.get(full, {})}.items() if name in rules_of(kind)}
     for value in (bounds.least, bounds.most, *([0] if bounds.zero else [])):
         built = getattr(kind(**{**others, name: value}), name)
         assert built == value

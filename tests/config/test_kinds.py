@@ -63,7 +63,7 @@ def test_what_was_not_chosen_takes_the_default_of_the_new_kind():
 def test_a_registered_kind_is_written_read_and_chosen_like_any_other():
     before = list(kinds_of("model"))
     kind = markov()
-    assert list(kinds_of("model")) == [*before, "markov"]
+    assert list(kinds_of("model")) == sorted([*before, "markov"])
     config = ExperimentConfig(model=kind(order=3))
     assert to_dict(config)["model"] == {"kind": "markov", "order": 3, "features": 7}
     assert from_json(to_json(config)) == config
@@ -123,7 +123,7 @@ def test_a_class_that_is_no_registered_kind_is_no_section():
         kind: ClassVar[str] = "unregistered"
 
     for model, told in ((Unregistered(), "'unregistered'"), (ModelConfig(), "None")):
-        with pytest.raises(ConfigError, match=f"model.kind is {told}: choose rnn, transformer,"):
+        with pytest.raises(ConfigError, match=f"model.kind is {told}: choose autoencoder, "):
             ExperimentConfig(model=model)
     with pytest.raises(ConfigError, match=r"model is AdamConfig\(.*: give a ModelConfig"):
         ExperimentConfig(model=AdamConfig())  # pyright: ignore[reportArgumentType]

@@ -180,7 +180,7 @@ def test_without_a_network_a_data_set_that_is_not_here_is_refused_before_any_dow
         next(tfds_source.read_tfds("tiny_shakespeare"))
     assert not downloads
     assert f"tiny_shakespeare is not in {tmp_path}" in str(caught.value)
-    assert "no network to fetch it: give a text file as --data.source instead" in str(caught.value)
+    assert "no network to fetch it: give a file as --data.source instead" in str(caught.value)
 
 
 def test_a_name_server_that_never_answers_counts_as_no_network(monkeypatch):

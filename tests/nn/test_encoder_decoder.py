@@ -142,6 +142,23 @@ def test_several_rows_of_a_source_are_as_if_each_had_it_alone(name):
                 np.testing.assert_allclose(own, alone[k].attention, atol=1e-6)
 
 
+def test_parameters_have_the_names_that_checkpoints_have():
+    names = {
+        name: {"/".join(key.key for key in path) for path, _ in jax.tree_util.tree_leaves_with_path(params_of(name))}
+        for name in ("gru, both ways, general", "transformer, norms after")
+    }
+    layer = {"input_kernel", "recurrent_kernel", "bias", "recurrent_bias"}
+    ways = {f"encoder/layer_0/{way}/{name}" for way in ("forward", "backward") for name in layer}
+    decoder = {f"decoder/layer_0/{name}" for name in layer} | {"decoder/combine_kernel"}
+    looks = {"decoder/look/key_kernel", "decoder/look/scale"}
+    assert names["gru, both ways, general"] == {"embedding", "head/kernel", "head/bias"} | ways | decoder | looks
+    transformer = names["transformer, norms after"]
+    assert {"embedding", "source_embedding", "head/kernel", "head/bias"} <= transformer
+    assert {name.partition("/")[0] for name in transformer} == {
+        *("embedding", "source_embedding", "encoder", "decoder", "head"),
+    }
+
+
 # Those that are compared with nothing else (test_encoder_decoder_parity.py has the others).
 @pytest.mark.parametrize("name", ["gru, both ways, general", "gru, dot, fed"])
 def test_the_loss_and_its_gradient_are_those_of_the_logits(name):

@@ -191,3 +191,24 @@ def test_the_table_is_aligned_text():
         "---------------------------------------------",
         "total                                  98,098",
     ]
+
+
+def test_multiply_adds_have_a_column_and_what_makes_them_a_row():
+    leaf = jax.ShapeDtypeStruct((4, 4), jnp.float32)
+    params = {"block": {"attention": {"input": {"kernel": leaf}}, "pool": {}, "table": leaf}, "norm": {"scale": leaf}}
+    kinds = dict.fromkeys(["block", "block/attention", "block/attention/input", "block/table", "norm", "head"], "")
+    products = {"block/attention": 1_000, "head": 20, "block/attention/input": 3, "": 4}
+    text = format_table(layers_of(params, {"head": {"__call__": (leaf,)}}, {**kinds, "norm": "Norm"}, products))
+    assert text.splitlines() == [
+        "layer                  kind  output  parameters  multiply-adds",
+        "--------------------------------------------------------------",
+        "block/attention                               0          1,000",
+        "block/attention/input                        16              3",
+        "block/pool                                    0              0",
+        "block/table                                  16              0",
+        "norm                   Norm                  16              0",
+        "head                         (4, 4)           0             20",
+        "(model)                                       0              4",
+        "--------------------------------------------------------------",
+        "total                                        48          1,027",
+    ]

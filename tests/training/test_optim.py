@@ -99,6 +99,16 @@ def test_forty_updates_are_those_of_pytorch(rule):
     )
 
 
+def test_adadelta_has_the_rate_of_its_paper_unless_told_otherwise():
+    """Keras's 0.001 would take a thousandth of each of its updates."""
+    grads = gradients(40)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6),
+        ours(kinds_of("optimizer")["adadelta"](), grads, steps=40),
+        theirs(lambda p: torch.optim.Adadelta(p.values(), eps=1e-8), grads),
+    )
+
+
 def keras_run(make, grads):
     """Parameters after Keras's updates."""
     variables = {name: keras.Variable(np.ones(shape, np.float32), name=name) for name, shape in SHAPES.items()}

@@ -42,7 +42,7 @@ from jaxseq.tasks.labelled_texts import (
     train_tokenizer,
     with_validation,
 )
-from jaxseq.tasks.layer_table import traced_layers
+from jaxseq.tasks.layer_table import traced_layers, with_tables
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
 from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
@@ -277,7 +277,8 @@ class Classification(TaskDefaults):
     def layer_outputs(self) -> LayerOutputs:
         """For a training batch of the longest texts."""
         rows, length = self.training_loader.shapes[-1]
-        return traced_layers(self.model, jax.ShapeDtypeStruct((rows, length), jnp.int32))
+        found = traced_layers(self.model, jax.ShapeDtypeStruct((rows, length), jnp.int32))
+        return with_tables(found, dict.fromkeys(("body/embedding", "body/position_table"), (rows, length)))
 
     def training_memory(self, *, batches: int) -> list[MemoryPart]:
         """`batches` batches, and what the body makes of one."""

@@ -1,7 +1,7 @@
 """Language models of any family, and their loss for batches of any loader of tokens."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import jax
@@ -20,13 +20,11 @@ from jaxseq.nn.heads import BareHead, TiedHead, VocabularyHead
 from jaxseq.nn.language_model import LanguageModel
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.tasks.language.token_splits import TextLoader
-from jaxseq.tasks.layer_table import traced_layers
+from jaxseq.tasks.layer_table import traced_layers, with_tables
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Variables
 
 _KINDS = {"VocabularyHead": "Linear"}
 """What the table of layers calls a module, where that is not the name of its class."""
-_OWN = {"embedding": "Embedding", "position_table": "Embedding", "head_kernel": "Linear"}
-"""Kinds of the parameters that models hold themselves; the last axis of each is that of what it makes."""
 
 
 def build_model(
@@ -134,13 +132,16 @@ def evaluation(model: LanguageModel | NGram, loader: TextLoader) -> Evaluation:
 
 def layer_outputs(model: LanguageModel | NGram, *, batch_size: int, length: int) -> LayerOutputs:
     """The layers of a model, and what each gives for a batch of tokens [batch_size, length]."""
-    layers = traced_layers(model, jax.ShapeDtypeStruct((batch_size, length), jnp.int32), kinds=_KINDS)
-    params: Any = layers.shapes
-    outputs, kinds = dict(layers.outputs), dict(layers.kinds)
-    for name, kind in _OWN.items():
-        if name in params:  # used wherever that is cheapest, by no module of its own
-            kinds[name] = kind
-            outputs[name] = jax.ShapeDtypeStruct((batch_size, length, params[name].shape[-1]), jnp.float32)
-    if "head_kernel" in params:  # declared with the others, used last
-        params["head_kernel"] = params.pop("head_kernel")
-    return LayerOutputs(params, outputs, kinds)
+    traced: Any = traced_layers(model, jax.ShapeDtypeStruct((batch_size, length), jnp.int32), kinds=_KINDS)
+    found = with_tables(traced, dict.fromkeys(("embedding", "position_table"), (batch_size, length)))
+    if "head_kernel" not in found.shapes:
+        return found
+    # Declared with the others, used last, by a head that has no parameters of its own.
+    shapes = dict(found.shapes)
+    shapes["head_kernel"] = shapes.pop("head_kernel")
+    outputs = {**found.outputs, "head_kernel": found.outputs["head"]}
+
+    def products() -> Mapping[str, int]:
+        return {"head_kernel" if name == "head" else name: count for name, count in traced.products().items()}
+
+    return LayerOutputs(shapes, outputs, {**found.kinds, "head_kernel": "Linear"}, products)

@@ -1,18 +1,16 @@
 """From the data section of a configuration to pairs of sentences, split by split, and the tokenizers of their sides."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from jaxseq.config import MadeUpConfig, PairedConfig, PairsConfig, TextConfig
+from jaxseq.config import MadeUpConfig, PairedConfig, PairsConfig
 from jaxseq.data.made_up import make_up
 from jaxseq.data.pair_splits import Referenced, pairs_fingerprint, repeated_sources, split_pairs, with_references
 from jaxseq.data.pairs import Pairs, PairSource, read_named_pairs, read_pairs
 from jaxseq.errors import ConfigError
-from jaxseq.tasks.text_tokenizers import make_open_tokenizer
+from jaxseq.tasks.text_tokenizers import make_sentence_tokenizer
 from jaxseq.text.pair_tokenizers import PairTokenizers
-from jaxseq.text.tokenizers import Tokenizer
-from jaxseq.text.word_options import WordOptions
 
 TEST = "test"
 
@@ -68,9 +66,9 @@ def train_tokenizers(data: PairedConfig, pairs: Pairs) -> PairTokenizers:
     """Tokenizers that read any sentence, for pairs like these.
 
     Raises:
-        InputError: as `make_open_tokenizer`.
+        InputError: as `make_sentence_tokenizer`.
     """
-    make_source, make_target = (partial(_make, side) for side in (data.source_text, data.target_text))
+    make_source, make_target = (partial(make_sentence_tokenizer, side) for side in (data.source_text, data.target_text))
     return PairTokenizers.train(
         pairs.sources,
         pairs.targets,
@@ -83,18 +81,6 @@ def train_tokenizers(data: PairedConfig, pairs: Pairs) -> PairTokenizers:
 def fingerprint(splits: SplitTexts) -> str:
     """Changes when a sentence does that is trained on or validated with: the test split may come and go."""
     return pairs_fingerprint({name: parts[name].pairs for name, parts in splits.items() if name != TEST})
-
-
-def _make(side: TextConfig, texts: Iterable[str]) -> Tokenizer:
-    return make_open_tokenizer(side, texts, words=_word_options(side))
-
-
-def _word_options(side: TextConfig) -> WordOptions:
-    return WordOptions(
-        splitter=side.splitter if side.tokenizer == "word" else "whitespace",
-        max_words=side.max_words or None,
-        min_count=side.min_count,
-    )
 
 
 def _made_up(data: MadeUpConfig, seed: int) -> SplitTexts:

@@ -15,9 +15,10 @@ from jaxseq.decoding.beam import Beam
 from jaxseq.errors import InputError
 from jaxseq.nn.encoder_decoder import EncoderDecoder
 from jaxseq.signals import Poll, never
+from jaxseq.tasks.candidates import Candidate
 from jaxseq.tasks.capabilities import Hypothesis, Translation, TranslationOptions
 from jaxseq.tasks.task import Variables
-from jaxseq.tasks.translation.translator import Candidate, Translator
+from jaxseq.tasks.translation.translator import Translator
 from jaxseq.text.pair_tokenizers import PairTokenizers
 
 SEARCH = TranslationOptions()

@@ -26,8 +26,9 @@ from jaxseq.ops.proposals import Proposal
 from jaxseq.reporting import translation as reporting
 from jaxseq.reporting.attention_pictures import MOST_WORDS, attention_picture, is_attention_picture
 from jaxseq.signals import Poll, never
+from jaxseq.tasks.candidates import ROWS
 from jaxseq.tasks.capabilities import Translation, TranslationOptions
-from jaxseq.tasks.layer_table import traced_layers
+from jaxseq.tasks.layer_table import traced_layers, with_tables
 from jaxseq.tasks.task import (
     Evaluation,
     IsOurs,
@@ -50,7 +51,6 @@ from jaxseq.tasks.translation.pair_texts import (
     train_tokenizers,
 )
 from jaxseq.tasks.translation.text_translator import SEARCH, TextTranslator
-from jaxseq.tasks.translation.translator import ROWS
 from jaxseq.tasks.vocabulary_objective import proposal_of, require_objective
 from jaxseq.text.pair_tokenizers import PairTokenizers
 
@@ -257,7 +257,8 @@ class TranslationTask(TaskDefaults):
     def layer_outputs(self) -> LayerOutputs:
         """For a training batch of the longest pairs."""
         rows, (s, t) = self.training_loader.shapes[-1]
-        return traced_layers(self.model, *(jax.ShapeDtypeStruct((rows, n), jnp.int32) for n in (s, t)))
+        found = traced_layers(self.model, *(jax.ShapeDtypeStruct((rows, n), jnp.int32) for n in (s, t)))
+        return with_tables(found, {"embedding": (rows, t), "source_embedding": (rows, s)})
 
     def training_memory(self, *, batches: int) -> list[Part]:
         """`batches` batches, and what the layers make of one."""

@@ -25,9 +25,19 @@ from jaxseq.models.text_vectors import TextTables
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import Export, Prediction
-from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
+from jaxseq.tasks.task import (
+    Evaluation,
+    IsOurs,
+    LayerOutputs,
+    Showcase,
+    TaskDefaults,
+    Variables,
+    Workspace,
+    register_task,
+)
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
 from jaxseq.tasks.vectors.counted_words import read_counted_words, write_counted_words
+from jaxseq.tasks.vectors.table_outputs import table_outputs
 from jaxseq.tasks.vectors.text_answers import NEIGHBOURS, SHOWCASE_FILES, TextAnswers, report
 from jaxseq.tasks.vectors.text_inference import ROWS, TextInference
 from jaxseq.tasks.vectors.text_splits import Texts, TextSplits, known_words
@@ -292,6 +302,12 @@ class TextVectorLearning(TaskDefaults):
             names += self.tokenizer.vocabulary.symbols[first:]
             table = np.concatenate([table, np.asarray(variables["params"]["input"]["table"])[first:]])
         return vector_exports(learned_vectors(names, table))
+
+    def layer_outputs(self) -> LayerOutputs:
+        """For a training batch."""
+        words = self.training_loader.length
+        context = {"input": words + 2 * self.section.window} if self.section.algorithm == "dm" else {}
+        return table_outputs(self, {"text": words, **context, "output": words}, rows=self.data.batch_size)
 
     def training_memory(self, *, batches: int) -> list[Part]:
         """Vectors that are looked up, and `batches` batches."""

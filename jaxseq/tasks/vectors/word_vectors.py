@@ -24,12 +24,22 @@ from jaxseq.models.word_vectors import VectorTables, WordParts
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import Export
-from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
+from jaxseq.tasks.task import (
+    Evaluation,
+    IsOurs,
+    LayerOutputs,
+    Showcase,
+    TaskDefaults,
+    Variables,
+    Workspace,
+    register_task,
+)
 from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
 from jaxseq.tasks.vectors.basket_splits import basket_splits
 from jaxseq.tasks.vectors.counted_words import read_counted_words, write_counted_words
 from jaxseq.tasks.vectors.negative_sampling import BLOCK, word_vector_loss
 from jaxseq.tasks.vectors.neighbours import is_neighbours_file, neighbours_file, words_to_show
+from jaxseq.tasks.vectors.table_outputs import table_outputs
 from jaxseq.tasks.vectors.word_parts import JamoNgramVectors, parts_of
 from jaxseq.tasks.vectors.word_splits import WordSplits
 from jaxseq.text.tokenizers import Tokenizer
@@ -209,6 +219,13 @@ class WordVectorLearning(TaskDefaults):
             )
         title = "pairs of one draw, all negatives in the mean"
         return {"pairs": Evaluation(self._loss, loader, self.metrics, title=title, shown=self.metrics, counted="pairs")}
+
+    def layer_outputs(self) -> LayerOutputs:
+        """For a training batch."""
+        centres, around = self.data.length, 2 * self.section.window
+        reads_context = self.section.algorithm == "cbow"
+        places = {"input": centres + around * reads_context, "output": centres + around * (not reads_context)}
+        return table_outputs(self, places, rows=self.data.batch_size)
 
     def training_memory(self, *, batches: int) -> list[Part]:
         """Vectors that are looked up, and `batches` batches."""

@@ -1,0 +1,1 @@
+"""Pictures through a small code and back."""

@@ -1,0 +1,1 @@
+"""Captions of pictures, written word by word by a model that looks at them."""

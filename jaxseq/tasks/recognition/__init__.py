@@ -1,0 +1,1 @@
+"""Recognition: which of two classes something is of."""
