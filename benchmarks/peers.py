@@ -40,7 +40,7 @@ SHARED = "jaxseq-2-devices"
 """jaxseq on two devices, where its configuration has one."""
 _MODELS = ("w1", "w2", "w3", "w4", "w5", "w5gpu", "birnn", "predict", "w6", "words-full", "words-generate")
 _PAIRS = ("multi30k-transformer", "seq2seq-attention")
-_PICTURES = ("mnist", "hand")
+_PICTURES = ("mnist", "digit", "hand")
 _OURS = (*_MODELS, *_PAIRS, *_PICTURES, "beam", "words", "w7", "pieces", "ngrams", "vectors")
 PEERS: dict[str, Peer] = {
     OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), _OURS, own_setup=True),

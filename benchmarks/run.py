@@ -19,9 +19,10 @@ by the libraries that it calls, ngrams are counts, vectors are configs/word2vec_
 by epochs, in words of the text; multi30k and seq2seq are training steps of configs/multi30k_transformer.py and
 configs/seq2seq_attention.py, whose sizes are read from there, a call being a lap through the loader's first batches;
 beam is beam search with a model of the former, one sentence at a time and 64; mnist are training steps of
-configs/mnist_autoencoder.py and configs/mnist_autoencoder_transposed.py with their own optimizer, hand is the logits of
-a batch of configs/hand_detector.py, from bytes. A training step is forward, backward and Adam (of words: SGD with
-clipped gradients), in float32 unless the work says otherwise, from batches in host memory.
+configs/mnist_autoencoder.py and configs/mnist_autoencoder_transposed.py with their own optimizer, digit is one of
+configs/digit_scenes.py, hand is the logits of a batch of configs/hand_detector.py, from bytes. A training step is
+forward, backward and Adam (of words: SGD with clipped gradients), in float32 unless the work says otherwise, from
+batches in host memory.
 jaxseq runs the loop that `jaxseq train` runs, with the loader, the dispatch and the metrics file inside the clock; the
 peers' batches are cut beforehand. Keras's decoder with attention is a cell that has been shown the source, in its RNN
 layer. PyTorch's maps of pictures have their channels first in memory, or last ("torch-channels-last", and where it
@@ -52,7 +53,7 @@ from benchmarks.rounds import Settings, contestants, measure
 from benchmarks.works import select
 
 _PAIRS = ("multi30k", "seq2seq", "beam")
-_PICTURES = ("mnist", "hand")
+_PICTURES = ("mnist", "digit", "hand")
 _BY_DEFAULT = {
     "cpu": (
         "w1",
@@ -80,8 +81,8 @@ class Arguments:
     """Times jaxseq against its peers on the same work; `benchmarks/run.py` begins with what is measured and how."""
 
     work: tuple[str, ...] = ()
-    """Works: w1 w2 w3 w4 w5 w5gpu words birnn predict w6 w7 pieces ngrams vectors multi30k seq2seq beam mnist hand, or
-    some of a group (w6-lstm-1); by default those of the device."""
+    """Works: w1 w2 w3 w4 w5 w5gpu words birnn predict w6 w7 pieces ngrams vectors multi30k seq2seq beam mnist digit
+    hand, or some of a group (w6-lstm-1); by default those of the device."""
     peers: tuple[str, ...] = tuple(name for name in PEERS if name != BEFORE)
     """Contestants."""
     before: Path | None = None

@@ -256,6 +256,13 @@ WORKS: dict[str, Work] = {
         )
         for name in ("mnist-autoencoder", "mnist-autoencoder-transposed")
     },
+    "digit-scenes": Work(
+        "Training step of digit_scenes",
+        "train",
+        experiment="digit_scenes",
+        pictures=True,
+        target=0.9,
+    ),
     "hand-detector": Work(
         "Logits of 8 pictures of 1920 x 1080 with hand_detector",
         "detect",

@@ -19,8 +19,8 @@ from jaxseq.config import (
 config = ExperimentConfig(
     name="digit_scenes",
     task=CaptioningConfig(longest=16, beam=3),
-    data=DigitScenesConfig(digits=2, batch_size=64, lengths=1, examples=20_000),
+    data=DigitScenesConfig(digits=2, batch_size=16, lengths=1, examples=40_000),
     model=CaptionerConfig(filters=(16, 32, 64, 64), poolings=2, features=128, embedding=64, cell="gru"),
     optimizer=AdamConfig(learning_rate=2e-3, schedule="cosine", final_fraction=0.02, warmup_steps=100, clip_norm=1.0),
-    train=TrainConfig(epochs=4, metric="exact", log_every=50, evaluate_every=0),
+    train=TrainConfig(epochs=5, metric="exact", log_every=500, evaluate_every=0),
 )

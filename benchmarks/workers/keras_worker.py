@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from benchmarks.workers import keras_models, keras_pairs, keras_pictures, prediction
+from benchmarks.workers import keras_captions, keras_models, keras_pairs, keras_pictures, prediction
 from benchmarks.workers.keras_fit import EndlessFit
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import Work
@@ -201,8 +201,10 @@ class Windows:
 
 def build(work: Work, folder: Path, device: str) -> Job:
     if work.pictures:
-        detects = work.kind == "detect"
-        return keras_pictures.Detection(work, folder) if detects else keras_pictures.Training(folder, steps=STEPS)
+        if work.kind == "detect":
+            return keras_pictures.Detection(work, folder)
+        captions = work.experiment == "digit_scenes"
+        return keras_captions.Training(folder) if captions else keras_pictures.Training(folder, steps=STEPS)
     if work.kind == "train":
         return keras_pairs.Training(folder) if work.experiment else Training(work, folder)
     if work.kind == "generate":

@@ -45,6 +45,36 @@ def scaling(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return 1 / (255 * deviation), mean / deviation
 
 
+def scaled(folder: Path, pictures: np.ndarray) -> np.ndarray:
+    """Pictures as a model reads them, float32."""
+    times, less = scaling(folder)
+    return pictures.astype(np.float32) * times - less
+
+
+_CAPTIONER = {
+    "cell": "gru",
+    "layers": 1,
+    "attention": "additive",
+    "use_scale": True,
+    "input_feeding": False,
+    "positions": "learned",
+    "tie_embedding": False,
+    "picture_dropout": 0.0,
+    "input_dropout": 0.0,
+    "dropout": 0.0,
+    "output_dropout": 0.0,
+}
+"""What peers have a form of."""
+
+
+def captioner(folder: Path) -> tuple[dict[str, Any], Weights]:
+    """Sizes and weights of a captioner."""
+    sizes, weights, _ = described(folder)
+    if strange := [name for name, value in _CAPTIONER.items() if sizes[name] != value]:
+        raise ValueError(f"model.{strange[0]} is {sizes[strange[0]]}: there is no form of that, write one")
+    return sizes, weights
+
+
 class Place(NamedTuple):
     """A layer of an autoencoder."""
 

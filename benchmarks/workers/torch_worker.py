@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from benchmarks.workers import prediction, torch_pairs, torch_pictures, torch_search
+from benchmarks.workers import prediction, torch_captions, torch_pairs, torch_pictures, torch_search
 from benchmarks.workers.serve import Job, cores, serve
 from benchmarks.workers.torch_models import Classifier, Recurrent, Stepper, Transformer, load_weights
 from benchmarks.works import Work
@@ -177,7 +177,8 @@ def build(work: Work, folder: Path, device: str) -> Job:
     torch.set_float32_matmul_precision("high" if device == "gpu" else "highest")
     device = "cuda" if device == "gpu" else "cpu"
     if work.pictures:
-        job = torch_pictures.Detection if work.kind == "detect" else torch_pictures.Training
+        training = torch_captions if work.experiment == "digit_scenes" else torch_pictures
+        job = torch_pictures.Detection if work.kind == "detect" else training.Training
         return job(work, folder, device, compiled=COMPILE, channels_last=CHANNELS_LAST)
     if work.kind == "train" and work.experiment:
         return torch_pairs.Training(work, folder, device, compiled=COMPILE)

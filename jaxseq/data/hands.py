@@ -250,11 +250,12 @@ def _draw(thing: Thing, picture: NDArray[np.uint8]) -> None:
     covered, bright = np.zeros(box.shape[:2], np.float32), np.zeros(box.shape[:2], np.float32)
     for part in thing.parts - (left, top, left, top, 0):
         _add_capsule(part, covered, bright)
-    shaded = bright[..., None] * thing.color.astype(np.float32)
-    shaded -= box
-    shaded *= covered[..., None]
-    shaded += box
-    box[:] = np.rint(shaded)  # colours stay below 255 - _GRAIN
+    for channel, strength in enumerate(thing.color.tolist()):  # one after the other: loops over three are slow
+        plane = box[..., channel]
+        mixed = bright * np.float32(strength) - plane
+        mixed *= covered
+        mixed += plane
+        plane[:] = np.rint(mixed, out=mixed)  # colours stay below 255 - _GRAIN
 
 
 def _add_capsule(part: NDArray[np.float64], covered: NDArray[np.float32], bright: NDArray[np.float32]) -> None:
@@ -267,8 +268,10 @@ def _add_capsule(part: NDArray[np.float64], covered: NDArray[np.float32], bright
     x = np.arange(left, left + w, dtype=np.float32) + np.float32(0.5 - x0)
     y = np.arange(top, top + h, dtype=np.float32)[:, None] + np.float32(0.5 - y0)
     ax, ay = np.float32(x1 - x0), np.float32(y1 - y0)
-    along = np.clip((x * ax + y * ay) / max(ax * ax + ay * ay, np.float32(1e-6)), 0, 1)
-    distance = np.hypot(x - along * ax, y - along * ay)
+    length = max(ax * ax + ay * ay, np.float32(1e-6))
+    along = np.clip(x * (ax / length) + y * (ay / length), 0, 1)
+    distance = np.square(x - along * ax) + np.square(y - along * ay)
+    near = 1 - np.float32(_ROUNDNESS / radius**2) * np.minimum(distance, np.float32(radius**2))
+    np.maximum(bright[some], near, out=bright[some])
+    np.sqrt(distance, out=distance)
     np.maximum(covered[some], np.clip(np.float32(radius + 0.5) - distance, 0, 1), out=covered[some])
-    round_off = 1 - np.float32(_ROUNDNESS) * np.minimum(distance / np.float32(radius), 1) ** 2
-    np.maximum(bright[some], round_off, out=bright[some])

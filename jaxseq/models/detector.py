@@ -9,8 +9,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from jaxseq.nn.conv import Conv
 from jaxseq.nn.layers import Linear
-from jaxseq.ops.block_convolution import PixelScale
-from jaxseq.ops.pixel_convolution import convolve_pixels
+from jaxseq.ops.pixel_convolution import PixelScale, convolve_pixels
 from jaxseq.ops.shapes import Array
 from jaxseq.ops.spatial_pooling import max_pool
 
@@ -31,9 +30,8 @@ class PixelConv(nn.Module):
         shape = (self.kernel_size, self.kernel_size, pixels.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, shape[-1:], jnp.float32) if self.bias else None
-        return convolve_pixels(
-            pixels, kernel.astype(self.dtype), bias, scale=self.scale, stride=self.stride, padding=self.padding
-        )
+        options = {"stride": self.stride, "padding": self.padding, "dtype": self.dtype}
+        return convolve_pixels(pixels, kernel, bias, scale=self.scale, **options)
 
 
 class Detector(nn.Module):

@@ -2,37 +2,27 @@
 
 A processor's vector registers hold the same place of several pictures, so that all arithmetic is on whole vectors, and
 a convolution with few channels is a loop of multiplications and additions that reads its input where it lies; nothing
-is laid out anew for a matrix product. What XLA makes of such a loop depends on what it is fused with: one that reads a
-map being padded, or sliced out of a larger one by a number known at run time, takes 5 to 20 times as long. So each
-loop here is kept `apart`.
-
-Inside such a loop only `lax` is called: `jax.numpy` has functions that would be loops of their own.
+is laid out anew for a matrix product. Each such loop is kept `apart`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from itertools import product
-from typing import Any
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Float
 
+from jaxseq.ops.loops import apart
 from jaxseq.ops.shapes import Array
 
 Pair = tuple[int, ...]
 """A number for rows and one for columns."""
 
 _TERMS = 16
-"""Products that a loop adds up before it writes a sum, at the most; with 32 it takes 1.5 times as long, with 72 three
+"""Products that a loop adds up before it writes a sum, at the most; with 36 it takes 1.8 times as long, with 72 three
 times."""
-
-
-def apart(function: Callable[..., Any], *arrays: Array) -> Any:
-    """What `function` makes of the arrays, in a loop that is fused with nothing before or behind it."""
-    with set_xla_metadata(inlineable="false"):
-        return jax.jit(function)(*arrays)
 
 
 def padded(x: Float[Array, "d h w n"], before: Pair, behind: Pair) -> Float[Array, "d rows columns n"]:
@@ -53,47 +43,52 @@ def per_channel(values: Array, like: Array) -> Array:
     return lax.broadcast_in_dim(values, like.shape, (0,))
 
 
+class Look(NamedTuple):
+    """How a convolution looks at maps."""
+
+    kernel: Float[Array, "k l d f"]
+    start: Pair = (0, 0)
+    """Row and column where its first window begins."""
+
+
 def correlate(
     x: Float[Array, "d h w n"],
-    kernel: Float[Array, "k l d f"],
+    looks: Sequence[Look],
     bias: Float[Array, " f"] | None = None,
     *,
     size: Pair,
     stride: int = 1,
-    starts: Sequence[Pair] = ((0, 0),),
 ) -> list[Array]:
-    """[f, *size, n] for each of `starts`: bias plus the sum over the kernel's places (a, b) of kernel[a, b] times x at
-    (row * stride + a, column * stride + b), counted from that start."""
-    rows, columns, depth, f = kernel.shape
-    most = max(1, _TERMS // (rows * columns))
-    group = max(g for g in range(1, depth + 1) if depth % g == 0 and g <= most)
-    chunks = (x.reshape(-1, group, *x.shape[1:]), kernel.transpose(2, 0, 1, 3).reshape(-1, group, rows, columns, f))
-
-    def more(start: Pair) -> Callable[..., Array]:
-        def loop(total: Array, x: Array, kernel: Array) -> Array:
-            for i, a, b in product(range(group), range(rows), range(columns)):
-                part = seen(x[i : i + 1], (start[0] + a, start[1] + b), size, stride)[0]
-                term = lax.broadcast_in_dim(part, total.shape, (1, 2, 3)) * per_channel(kernel[i, a, b], total)
-                total = total + term
-            return total
-
-        return loop
-
-    loops = [more(start) for start in starts]
-    begin = jnp.zeros(f, x.dtype) if bias is None else bias
+    """[f, *size, n] for each of `looks`, whose kernels have one shape: bias plus the sum over (a, b) of kernel[a, b]
+    times x at (row * stride + a, column * stride + b) from the start on."""
+    rows, columns, depth, f = looks[0].kernel.shape
     shape = (f, *size, x.shape[-1])
-    if len(chunks[0]) == 1:
-        with_bias = [
-            lambda x, kernel, bias, loop=loop: loop(lax.broadcast_in_dim(bias, shape, (0,)), x, kernel)
-            for loop in loops
-        ]
-        return [apart(loop, chunks[0][0], chunks[1][0], begin) for loop in with_bias]
-    totals = tuple(lax.broadcast_in_dim(begin, shape, (0,)) for _ in loops)
+    bias = jnp.zeros(f, x.dtype) if bias is None else bias
 
-    def step(totals: tuple[Array, ...], chunk: tuple[Array, Array]) -> tuple[tuple[Array, ...], None]:
-        return tuple(apart(loop, total, *chunk) for loop, total in zip(loops, totals, strict=True)), None
+    def more(start: Pair, total: Array, x: Array, kernel: Array) -> Array:
+        for i, a, b in product(range(len(x)), range(rows), range(columns)):
+            part = seen(x[i : i + 1], (start[0] + a, start[1] + b), size, stride)[0]
+            total = total + lax.broadcast_in_dim(part, shape, (1, 2, 3)) * per_channel(kernel[i, a, b], total)
+        return total
 
-    return list(lax.scan(step, totals, chunks)[0])
+    def whole(start: Pair, bias: Array, x: Array, kernel: Array) -> Array:
+        return more(start, lax.broadcast_in_dim(bias, shape, (0,)), x, kernel)
+
+    kernels = [look.kernel.transpose(2, 0, 1, 3) for look in looks]
+    most = max(1, _TERMS // (rows * columns))
+    group = max(count for count in range(1, depth + 1) if depth % count == 0 and count <= most)
+    if group == depth:
+        given = zip(looks, kernels, strict=True)
+        return [apart(partial(whole, look.start), bias, x, kernel) for look, kernel in given]
+    # A group of one has no axis of its own in what is looped over: XLA would copy all of it.
+    chunks = [array.reshape(-1, group, *array.shape[1:]) if group > 1 else array for array in (x, *kernels)]
+
+    def step(totals: Sequence[Array], chunk: Sequence[Array]) -> tuple[list[Array], None]:
+        x, *kernels = chunk if group > 1 else [array[None] for array in chunk]
+        given = zip(looks, totals, kernels, strict=True)
+        return [apart(partial(more, look.start), total, x, kernel) for look, total, kernel in given], None
+
+    return lax.scan(step, [lax.broadcast_in_dim(bias, shape, (0,)) for _ in looks], chunks)[0]
 
 
 def seen(x: Array, start: Pair, size: Pair, stride: int) -> Array:
@@ -106,7 +101,8 @@ def shifted(
     x: Float[Array, "d h w n"], shifts: Pair, *, size: Pair, stride: int = 1
 ) -> Float[Array, "all_shifts d rows columns n"]:
     """[shifts[0] * shifts[1], d, *size, n]: x at (row * stride + a, column * stride + b) for every shift (a, b)."""
-    return jnp.stack([seen(x, start, size, stride) for start in product(*map(range, shifts))])
+    starts = list(product(*map(range, shifts)))
+    return apart(lambda x: lax.concatenate([seen(x, start, size, stride)[None] for start in starts], 0), x)
 
 
 def products(x: Float[Array, "*d h w n"], y: Float[Array, "*f h w n"]) -> Array:

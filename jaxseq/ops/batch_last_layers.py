@@ -5,20 +5,23 @@ is one step where that saves work: a convolution and the pooling behind it, whos
 upsampling and the convolution behind it, whose kernel is applied to the small map.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import product
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
 from jax import lax
 
 from jaxseq.ops import batch_last as maps
-from jaxseq.ops.batch_last import Pair, apart
-from jaxseq.ops.picture_layers import Edges, MaxPool, pool_edges
+from jaxseq.ops.batch_last import Look, Pair
+from jaxseq.ops.batch_last_blocks import Activation, Blocks, active, at_number, interleaved
+from jaxseq.ops.loops import apart
+from jaxseq.ops.picture_layers import Edges, MaxPool
 from jaxseq.ops.shapes import Array
 
-Activation = Literal["linear", "relu", "sigmoid"]
+_ROWS = 32
+"""Rows of blocks that one loop may take one after the other."""
 
 
 class Weights(NamedTuple):
@@ -43,61 +46,121 @@ class Step(Protocol):
 
 
 class Convolve(NamedTuple):
-    """A convolution with zeros around x, and perhaps a pooling."""
+    """A convolution with zeros around x."""
 
     edges: Edges
     activation: Activation
-    pool: MaxPool | None = None
 
     def forward(self, weights: Weights, x: Array, which: Array | None) -> tuple[Array, Array | None]:
         kernel, bias = weights
-        size, before = self._size(x, kernel), self.edges[0]
-        if self.pool is None:
-            full = maps.padded(x, (before,) * 2, (self.edges[1],) * 2)
-            (y,) = maps.correlate(full, kernel, bias, size=size)
-            return (y if self.activation == "linear" else apart(partial(_active, self.activation), y)), None
-        blocks = _Blocks.of(size, self.pool)
-        first = tuple(before + cut for cut in blocks.before)
-        needed = [self.pool.window * count + len(kernel) - 1 for count in blocks.counts]
-        behind = tuple(total - n - cut for total, n, cut in zip(needed, x.shape[1:3], first, strict=True))
-        places = maps.correlate(
-            maps.padded(x, first, behind),
-            kernel,
-            bias,
-            size=blocks.counts,
-            stride=self.pool.window,
-            starts=list(blocks.places()),
-        )
+        full = maps.padded(x, (self.edges[0],) * 2, (self.edges[1],) * 2)
+        (y,) = maps.correlate(full, [Look(kernel)], bias, size=_convolved(x, kernel, self.edges))
+        return (y if self.activation == "linear" else apart(partial(active, self.activation), y)), None
+
+    def backward(self, weights: Weights, x: Array, y: Array, which: Array | None, d_y: Array) -> tuple[Array, Weights]:
+        d = _through(self.activation, y, d_y)
+        wide = maps.padded(d, *_around(weights.kernel, self.edges))
         return (
-            apart(lambda *places: _active(self.activation, blocks.largest(places)), *places),
+            _input_gradient(weights.kernel, wide, x),
+            Weights(_kernel_gradient(weights.kernel, wide, x, self.edges), maps.sums(d)),
+        )
+
+
+class ConvolveAndPool(NamedTuple):
+    """A convolution with zeros around x, and a max-pooling. Only what the pooling leaves is written."""
+
+    edges: Edges
+    activation: Activation
+    pool: MaxPool
+
+    def forward(self, weights: Weights, x: Array, which: Array | None) -> tuple[Array, Array | None]:
+        kernel, bias = weights
+        blocks = self._blocks(x, kernel)
+        looks = [Look(kernel, place) for place in blocks.places()]
+        full = self._in_blocks(x, kernel)
+        places = maps.correlate(full, looks, bias, size=blocks.counts, stride=blocks.window)
+        return (
+            apart(lambda *places: active(self.activation, blocks.largest(places)), *places),
             apart(lambda *places: blocks.first(places, self.activation), *places),
         )
 
     def backward(self, weights: Weights, x: Array, y: Array, which: Array | None, d_y: Array) -> tuple[Array, Weights]:
-        kernel = weights.kernel
-        size, around = self._size(x, kernel), len(kernel) - 1
+        kernel, blocks = weights.kernel, self._blocks(x, weights.kernel)
+        assert which is not None
         d = _through(self.activation, y, d_y)
-        before, behind = ((around - edge,) * 2 for edge in self.edges)
-        if which is None or self.pool is None:
-            wide = maps.padded(d, before, behind)
+        before, behind = _around(kernel, self.edges)
+        wide = apart(partial(blocks.spread, before=before, behind=behind), d, which)
+        if len(x) == 1 and blocks.counts[0] <= _ROWS:
+            d_kernel = self._of_one_map(kernel, x, which, d)
         else:
-            spread = _Blocks.of(size, self.pool).spread
-            wide = apart(partial(spread, before=before, behind=behind), d, which)
-        turned = kernel[::-1, ::-1].swapaxes(2, 3)
-        (d_x,) = maps.correlate(wide, turned, size=x.shape[1:3])
-        # What is shifted is copied once for every place of the kernel: let it be the one with fewer channels.
-        shifts = (len(kernel),) * 2
-        if len(x) <= len(d):
-            full = maps.padded(x, (self.edges[0],) * 2, (self.edges[1],) * 2)
-            own = wide[:, before[0] : before[0] + size[0], before[1] : before[1] + size[1]]
-            d_kernel = maps.kernel_gradient(full, own, shifts)
-        else:
-            d_kernel = maps.kernel_gradient(wide, x, shifts)[::-1, ::-1].swapaxes(2, 3)
-        return d_x, Weights(d_kernel, maps.sums(d))
+            d_kernel = _kernel_gradient(kernel, wide, x, self.edges)
+        return _input_gradient(kernel, wide, x), Weights(d_kernel, maps.sums(d))
 
-    def _size(self, x: Array, kernel: Array) -> Pair:
-        """Of the convolution's output."""
-        return tuple(n + sum(self.edges) - len(kernel) + 1 for n in x.shape[1:3])
+    def _of_one_map(self, kernel: Array, x: Array, which: Array, d: Array) -> Array:
+        """The kernel's gradient for x of one map: for each place of the kernel the sum of d times what of x the maximum
+        had there. As a product of matrices, with `wide`, it takes 2.5 times as long."""
+        blocks, full = self._blocks(x, kernel), self._in_blocks(x, kernel)
+
+        def at(place: Pair) -> Callable[..., Array]:
+            def loop(x: Array, which: Array, d: Array) -> Array:
+                total = None
+                for row in range(blocks.counts[0]):
+                    here, own = (lax.slice_in_dim(array, row, row + 1, axis=1) for array in (which, d))
+                    parts = [
+                        maps.seen(
+                            x,
+                            (blocks.window * row + first[0] + place[0], first[1] + place[1]),
+                            (1, blocks.counts[1]),
+                            blocks.window,
+                        )
+                        for first in blocks.places()
+                    ]
+                    parts = [lax.broadcast_in_dim(part[0], own.shape, (1, 2, 3)) for part in parts]
+                    term = at_number(parts, here) * own
+                    total = term if total is None else total + term
+                assert total is not None
+                return total
+
+            return loop
+
+        sides = product(range(len(kernel)), repeat=2)
+        return jnp.stack([maps.sums(apart(at(place), full, which, d)) for place in sides]).reshape(kernel.shape)
+
+    def _blocks(self, x: Array, kernel: Array) -> "Blocks":
+        return Blocks.of(_convolved(x, kernel, self.edges), self.pool)
+
+    def _in_blocks(self, x: Array, kernel: Array) -> Array:
+        """x as the convolution of whole blocks sees it."""
+        blocks = self._blocks(x, kernel)
+        before = tuple(self.edges[0] + outside for outside in blocks.before)
+        sizes = zip(blocks.counts, x.shape[1:3], before, strict=True)
+        behind = tuple(blocks.window * count + len(kernel) - 1 - n - first for count, n, first in sizes)
+        return maps.padded(x, before, behind)
+
+
+def _convolved(x: Array, kernel: Array, edges: Edges) -> Pair:
+    """Size of a convolution's output."""
+    return tuple(n + sum(edges) - len(kernel) + 1 for n in x.shape[1:3])
+
+
+def _around(kernel: Array, edges: Edges) -> tuple[Pair, Pair]:
+    """Zeros before and behind the gradient of a convolution's output, as `_input_gradient` wants them."""
+    before, behind = ((len(kernel) - 1 - edge,) * 2 for edge in edges)
+    return before, behind
+
+
+def _input_gradient(kernel: Array, wide: Array, x: Array) -> Array:
+    turned = kernel[::-1, ::-1].swapaxes(2, 3)
+    return maps.correlate(wide, [Look(turned)], size=x.shape[1:3])[0]
+
+
+def _kernel_gradient(kernel: Array, wide: Array, x: Array, edges: Edges) -> Array:
+    # What is shifted is copied once for every place of the kernel: let it be the one with fewer maps.
+    shifts, (before, _) = (len(kernel),) * 2, _around(kernel, edges)
+    if len(x) > len(wide):
+        return maps.kernel_gradient(wide, x, shifts)[::-1, ::-1].swapaxes(2, 3)
+    own = maps.seen(wide, before, _convolved(x, kernel, edges), 1)
+    return maps.kernel_gradient(maps.padded(x, (edges[0],) * 2, (edges[1],) * 2), own, shifts)
 
 
 class Spread(NamedTuple):
@@ -120,15 +183,16 @@ class Spread(NamedTuple):
         # Place f * i + p of the windows is reached by the `near` places of x up to i, each by another kernel.
         parts = kernel.reshape(near, f, near, f, *kernel.shape[2:])[::-1, :, ::-1]
         full = self._around(x, near)
-        phases = [maps.correlate(full, parts[:, p, :, q], bias, size=count)[0] for p, q in product(range(f), repeat=2)]
+        looks = [Look(parts[:, p, :, q]) for p, q in product(range(f), repeat=2)]
+        phases = maps.correlate(full, looks, bias, size=count)
         skipped = -self._first - f * first
 
         def together(*phases: Array) -> Array:
-            wide = _interleaved(phases, f)
+            wide = interleaved(phases, f)
             cut = lax.slice(
                 wide, (0, skipped, skipped, 0), (len(wide), skipped + size[0], skipped + size[1], wide.shape[-1])
             )
-            return _active(self.activation, cut)
+            return active(self.activation, cut)
 
         return apart(together, *phases), None
 
@@ -140,7 +204,7 @@ class Spread(NamedTuple):
         needed = [f * (n - 1) + reach for n in small]
         behind = tuple(total - n + self._first for total, n in zip(needed, d.shape[1:3], strict=True))
         wide = maps.padded(d, (-self._first,) * 2, behind)
-        (d_x,) = maps.correlate(wide, kernel.swapaxes(2, 3), size=tuple(small), stride=f)
+        (d_x,) = maps.correlate(wide, [Look(kernel.swapaxes(2, 3))], size=tuple(small), stride=f)
         near, (first, count) = reach // f, self._grid(x)
         if near**2 * depth + f**2 * features < reach**2 * features:  # maps to copy
             seen = maps.shifted(self._around(x, near), (near, near), size=count)
@@ -196,14 +260,14 @@ class Pool(NamedTuple):
     pool: MaxPool
 
     def forward(self, weights: None, x: Array, which: Array | None) -> tuple[Array, Array | None]:
-        blocks = _Blocks.of(x.shape[1:3], self.pool)
+        blocks = Blocks.of(x.shape[1:3], self.pool)
         return (
             apart(lambda x: blocks.largest(blocks.cut(x)), x),
             apart(lambda x: blocks.first(blocks.cut(x), "linear"), x),
         )
 
     def backward(self, weights: None, x: Array, y: Array, which: Array | None, d_y: Array) -> tuple[Array, None]:
-        blocks = _Blocks.of(x.shape[1:3], self.pool)
+        blocks = Blocks.of(x.shape[1:3], self.pool)
         assert which is not None
         return apart(blocks.spread, d_y, which), None
 
@@ -217,11 +281,11 @@ class Unpool(NamedTuple):
 
     def forward(self, weights: None, x: Array, which: Array | None) -> tuple[Array, Array | None]:
         assert which is not None
-        return apart(_Blocks.of(self.size, self.pool).spread, x, which), None
+        return apart(Blocks.of(self.size, self.pool).spread, x, which), None
 
     def backward(self, weights: None, x: Array, y: Array, which: Array | None, d_y: Array) -> tuple[Array, None]:
         assert which is not None
-        return apart(_Blocks.of(self.size, self.pool).gathered, d_y, which), None
+        return apart(Blocks.of(self.size, self.pool).gathered, d_y, which), None
 
 
 class Repeat(NamedTuple):
@@ -233,106 +297,12 @@ class Repeat(NamedTuple):
     def forward(self, weights: None, x: Array, which: Array | None) -> tuple[Array, Array | None]:
         rest = jnp.zeros_like(x) if self.nails else x
         phases = [x, *[rest] * (self.factor**2 - 1)]
-        return apart(lambda *phases: _interleaved(phases, self.factor), *phases), None
+        return apart(lambda *phases: interleaved(phases, self.factor), *phases), None
 
     def backward(self, weights: None, x: Array, y: Array, which: Array | None, d_y: Array) -> tuple[Array, None]:
         steps = 1 if self.nails else self.factor
         parts = maps.shifted(d_y, (steps, steps), size=x.shape[1:3], stride=self.factor)
         return apart(lambda *parts: sum(parts[1:], parts[0]), *parts), None
-
-
-class _Blocks(NamedTuple):
-    """A map of `size` in blocks of window x window, as a pooling sees it."""
-
-    size: Pair
-    window: int
-    before: Pair
-    """Rows and columns of the first blocks that lie outside."""
-    counts: Pair
-    """Rows and columns of blocks."""
-
-    @classmethod
-    def of(cls, size: Pair, pool: MaxPool) -> "_Blocks":
-        edges = [pool_edges(n, pool) for n in size]
-        counts = tuple((n + sum(edge)) // pool.window for n, edge in zip(size, edges, strict=True))
-        return cls(size, pool.window, tuple(before for before, _ in edges), counts)
-
-    def places(self) -> product:
-        """(row, column) in a block, in order."""
-        return product(range(self.window), repeat=2)
-
-    def cut(self, x: Array) -> list[Array]:
-        """Of a map, each place of all blocks [d, *counts, n]; anything where that lies outside."""
-        sizes = zip(self.counts, self.size, self.before, strict=True)
-        behind = tuple(self.window * count - n - cut for count, n, cut in sizes)
-        full = maps.with_zeros(x, self.before, behind)
-        return [maps.seen(full, place, self.counts, self.window) for place in self.places()]
-
-    def largest(self, places: Sequence[Array]) -> Array:
-        """The greatest of each block, of `cut`."""
-        inside = [self._inside(x, at) for x, at in zip(places, self.places(), strict=True)]
-        greatest = inside[0]
-        for x in inside[1:]:
-            greatest = lax.max(greatest, x)
-        return greatest
-
-    def first(self, places: Sequence[Array], activation: Activation) -> Array:
-        """The number of the place where the greatest of each block stands after the activation, of equals the first."""
-        dtype = jnp.int8 if self.window**2 < 128 else jnp.int32
-        inside = [self._inside(_active(activation, x), at) for x, at in zip(places, self.places(), strict=True)]
-        greatest, which = inside[0], lax.full(inside[0].shape, 0, dtype)
-        for number, x in enumerate(inside[1:], 1):
-            which = lax.select(lax.gt(x, greatest), lax.full(x.shape, number, dtype), which)
-            greatest = lax.max(greatest, x)
-        return which
-
-    def _inside(self, x: Array, at: Pair) -> Array:
-        """Places outside are no maximum."""
-        for axis in (0, 1):
-            least, size = at[axis] - self.before[axis], self.size[axis]
-            if least < 0 or self.window * (self.counts[axis] - 1) + least >= size:
-                row = self.window * lax.broadcasted_iota(jnp.int32, x.shape, axis + 1) + least
-                inside = lax.ge(row, lax.full_like(row, 0)) & lax.lt(row, lax.full_like(row, size))
-                x = lax.select(inside, x, lax.full_like(x, -jnp.inf))
-        return x
-
-    def spread(self, x: Array, which: Array, before: Pair = (0, 0), behind: Pair = (0, 0)) -> Array:
-        """Each value in its place of its block, zeros elsewhere and in so many rows and columns around."""
-        parts = []
-        for number in range(self.window**2):
-            here = lax.eq(which, lax.full_like(which, number))
-            parts.append(lax.select(here, x, lax.full_like(x, 0)))
-        whole = _interleaved(parts, self.window)
-        first = tuple(more - cut for more, cut in zip(before, self.before, strict=True))
-        sizes = zip(behind, self.size, self.before, self.counts, strict=True)
-        last = tuple(more + n + cut - self.window * count for more, n, cut, count in sizes)
-        return maps.with_zeros(whole, first, last)
-
-    def gathered(self, x: Array, which: Array) -> Array:
-        """Of each block the value in that place."""
-        parts = self.cut(x)
-        found = parts[0]
-        for number, part in enumerate(parts[1:], 1):
-            found = lax.select(lax.eq(which, lax.full_like(which, number)), part, found)
-        return found
-
-
-def _interleaved(phases: Sequence[Array], factor: int) -> Array:
-    """[d, factor * h, factor * w, n] of maps [d, h, w, n], one for each place of blocks of factor x factor."""
-    d, h, w, n = phases[0].shape
-    columns = [phase.reshape(d, h, 1, w, 1, n) for phase in phases]
-    rows = [lax.concatenate(columns[at : at + factor], 4) for at in range(0, factor**2, factor)]
-    return lax.concatenate(rows, 2).reshape(d, factor * h, factor * w, n)
-
-
-def _active(activation: Activation, x: Array) -> Array:
-    match activation:
-        case "relu":
-            return lax.max(x, lax.full_like(x, 0))
-        case "sigmoid":
-            return lax.logistic(x)
-        case _:
-            return x
 
 
 def _through(activation: Activation, y: Array, d_y: Array) -> Array:

@@ -11,7 +11,17 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from jaxseq.ops.batch_last_layers import Convolve, Pool, Repeat, Spread, Step, Unpool, Weights, spread_kernel
+from jaxseq.ops.batch_last_layers import (
+    Convolve,
+    ConvolveAndPool,
+    Pool,
+    Repeat,
+    Spread,
+    Step,
+    Unpool,
+    Weights,
+    spread_kernel,
+)
 from jaxseq.ops.picture_layers import Convolution, Layer, MaxPool, Shape, Upsample, edges, output_shapes
 from jaxseq.ops.shapes import Array
 
@@ -46,16 +56,25 @@ def chunk_size(count: int) -> int:
     return min(sizes, key=lambda size: (-(-count // size) * size, abs(size - 32)))
 
 
-def suits(layers: Sequence[Layer], shape: Sequence[int], dtype: DTypeLike) -> bool:
-    """Whether `run_in_chunks` is the faster way for pictures [n, h, w, c] of a type: there are enough to fill vector
-    registers with, what a layer makes of a chunk of them stays in cache, and there are few maps."""
+def faster_for(layers: Sequence[Layer], shape: Sequence[int], dtype: DTypeLike) -> int:
+    """How many of the first layers `run_in_chunks` is the faster way for, with pictures [n, h, w, c] of a type.
+
+    There must be enough of them to fill vector registers with, few maps, and of a size that a chunk of them stays in
+    cache. If not all layers are of that kind, the last one that is is a pooling, so that little goes over."""
     count, height, width, channels = shape
-    shapes = [(height, width, channels), *output_shapes(layers, (height, width, channels))]
-    largest = max(map(math.prod, shapes)) * 32 * jnp.dtype(dtype).itemsize
-    convolutions = [at for at, layer in enumerate(layers) if isinstance(layer, Convolution)]
-    products = (shapes[at][2] * shapes[at + 1][2] for at in convolutions)
-    few = max(products, default=0) <= _MAPS and largest <= _CACHE
-    return few and count >= _LEAST and dtype in (jnp.float32, jnp.float64)
+    if count < _LEAST or dtype not in (jnp.float32, jnp.float64):
+        return 0
+    picture = height, width, channels
+    shapes, most = [picture, *output_shapes(layers, picture)], _CACHE // (32 * jnp.dtype(dtype).itemsize)
+    found = 0
+    for step, layer, _, end in planned(layers, picture):
+        looks = 0 if layer is None else shapes[layer][2] * shapes[layer + 1][2]
+        if looks > _MAPS or math.prod(shapes[end]) > most:
+            break
+        if isinstance(step, ConvolveAndPool) or end == len(layers):
+            found = end
+    undone = any(isinstance(layer, Upsample) and layer.kind == "unpool" for layer in layers[found:])
+    return 0 if undone else found
 
 
 class Planned(NamedTuple):
@@ -64,8 +83,10 @@ class Planned(NamedTuple):
     step: Step
     layer: int | None
     """Which layer's weights it has."""
-    undoes: int | None = None
+    undoes: int | None
     """Which step's pooling."""
+    end: int
+    """Layers that are done then."""
 
 
 def planned(layers: Sequence[Layer], shape: Shape) -> list[Planned]:
@@ -79,23 +100,22 @@ def planned(layers: Sequence[Layer], shape: Shape) -> list[Planned]:
         match here, following:
             case Convolution(), MaxPool() if here.activation != "sigmoid":
                 pooled.append((len(steps), following, sizes[at + 1]))
-                steps.append(Planned(Convolve(edges(here), here.activation, following), at))
-                at += 1
+                step = Planned(ConvolveAndPool(edges(here), here.activation, following), at, None, at + 2)
             case Convolution(), _:
-                steps.append(Planned(Convolve(edges(here), here.activation), at))
+                step = Planned(Convolve(edges(here), here.activation), at, None, at + 1)
             case MaxPool(), _:
                 pooled.append((len(steps), here, sizes[at]))
-                steps.append(Planned(Pool(here), None))
+                step = Planned(Pool(here), None, None, at + 1)
             case Upsample(kind="unpool"), _:
                 number, pool, (height, width, _) = pooled.pop()
-                steps.append(Planned(Unpool(pool, (height, width)), None, number))
+                step = Planned(Unpool(pool, (height, width)), None, number, at + 1)
             case Upsample(), Convolution():
                 spread = Spread(here.factor, edges(following), following.kernel, following.activation)
-                steps.append(Planned(spread, at + 1))
-                at += 1
+                step = Planned(spread, at + 1, None, at + 2)
             case Upsample(), _:
-                steps.append(Planned(Repeat(here.factor, here.kind == "nails"), None))
-        at += 1
+                step = Planned(Repeat(here.factor, here.kind == "nails"), None, None, at + 1)
+        steps.append(step)
+        at = step.end
     return steps
 
 
@@ -124,7 +144,7 @@ def _forward(
 ) -> tuple[list[Array], list[Array | None]]:
     """x and what each step makes of it, and what poolings remember."""
     found, which = [x], []
-    for (step, _, undoes), own in zip(plan, weights, strict=True):
+    for (step, _, undoes, _), own in zip(plan, weights, strict=True):
         y, place = step.forward(own, found[-1], None if undoes is None else which[undoes])
         found.append(y)
         which.append(place)
@@ -132,8 +152,8 @@ def _forward(
 
 
 def _run_forward(plan: tuple[Planned, ...], weights: Sequence[Weights | None], chunks: Array) -> tuple[Array, Any]:
-    found, which = lax.map(partial(_forward, plan, weights), chunks)
-    return found[-1], (weights, found, which)
+    (_, *found), which = lax.map(partial(_forward, plan, weights), chunks)
+    return found[-1], (weights, [chunks, *found], which)
 
 
 def _run_backward(plan: tuple[Planned, ...], saved: Any, d_y: Array) -> tuple[Any, Array]:

@@ -6,12 +6,13 @@ back; those of a few rows stay where the product finds them. On the way back the
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import DTypeLike
 from jaxtyping import Float, UInt8
 
 from jaxseq.ops.shapes import Array
@@ -19,18 +20,6 @@ from jaxseq.ops.spatial import Windows
 
 _AT_ONCE = 2**19
 """Numbers in the windows of a chunk, at the most."""
-
-
-class PixelScale(NamedTuple):
-    """How pixels of 8 bits become numbers: over 255, less the mean of their channel, over its deviation."""
-
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-
-    def __call__(self, pixels: UInt8[Array, "*n d"]) -> Float[Array, "*n d"]:
-        """float32."""
-        mean, deviation = (jnp.asarray(each, jnp.float32) for each in self)
-        return pixels.astype(jnp.float32) * (1 / (255 * deviation)) - mean / deviation
 
 
 def is_of_blocks(geometry: Windows) -> bool:
@@ -46,43 +35,40 @@ def is_of_blocks(geometry: Windows) -> bool:
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def convolve_blocks(
-    x: Float[Array, "b h w d"] | UInt8[Array, "b h w d"],
-    kernel: Float[Array, "k l d f"],
-    scale: PixelScale | None = None,
+    x: Float[Array, "b h w d"] | UInt8[Array, "b h w d"], kernel: Float[Array, "k l d f"], dtype: DTypeLike
 ) -> Float[Array, "b rows columns f"]:
     """The convolution of x with kernel whose stride is the size of the kernel, without padding; what is left of x
-    behind the last whole window is not seen. Products and result have the type of the kernel.
+    behind the last whole window is not seen. Products and result are of `dtype`.
 
-    Only reverse-mode differentiation is defined; the gradient of the kernel adds up in float32.
-
-    Args:
-        scale: of x where it is of 8 bits; it then has no gradient.
+    Only reverse-mode differentiation is defined; the gradient of the kernel adds up in float32. Pixels of 8 bits, which
+    become numbers of `dtype` chunk by chunk, have none.
     """
-    k, _, d, f = kernel.shape
-    flat = kernel.reshape(-1, f)
+    k, _, _, f = kernel.shape
+    flat = kernel.reshape(-1, f).astype(dtype)
 
     def products(_: None, chunk: Array) -> tuple[None, Array]:
-        return None, _windows(chunk, d, scale, kernel.dtype) @ flat
+        return None, _windows(chunk, dtype) @ flat
 
     chunks = _chunks(x, kernel)
     y = products(None, chunks[0])[1] if len(chunks) == 1 else lax.scan(products, None, chunks)[1]
     return y.reshape(len(x), x.shape[1] // k, -1, f)
 
 
-def _forward(x: Array, kernel: Array, scale: PixelScale | None) -> tuple[Array, tuple[Array, Array]]:
-    return convolve_blocks(x, kernel, scale), (x, kernel)
+def _forward(x: Array, kernel: Array, dtype: DTypeLike) -> tuple[Any, tuple[Array, Array]]:
+    return convolve_blocks(x, kernel, dtype), (x, kernel)
 
 
-def _backward(scale: PixelScale | None, saved: tuple[Array, Array], d_y: Array) -> tuple[Any, Array]:
+def _backward(dtype: DTypeLike, saved: tuple[Array, Array], d_y: Array) -> tuple[Any, Array]:
     x, kernel = saved
     d, f = kernel.shape[2:]
-    flat, chunks = kernel.reshape(-1, f), _chunks(x, kernel)
+    is_pixels = x.dtype == jnp.uint8
+    flat, chunks = kernel.reshape(-1, f).astype(dtype), _chunks(x, kernel)
 
     def step(d_kernel: Array, xs: tuple[Array, Array]) -> tuple[Array, Array | None]:
         chunk, d_y = xs
-        seen = _windows(chunk, d, scale, kernel.dtype)
+        seen = _windows(chunk, dtype)
         more = lax.dot_general(seen, d_y, (((0,), (0,)), ((), ())), preferred_element_type=jnp.float32)
-        return d_kernel + more, None if scale else _rows(d_y @ flat.T, chunk.shape)
+        return d_kernel + more, None if is_pixels else _rows(d_y @ flat.T, chunk.shape)
 
     init = jnp.zeros(flat.shape, jnp.float32)
     d_kernel, d_chunks = lax.scan(step, init, (chunks, d_y.reshape(len(chunks), -1, f)))
@@ -107,16 +93,13 @@ def _chunks(x: Array, kernel: Array) -> Array:
     return x[:, : rows * tall, : columns * wide].reshape(-1, group, tall, columns, wide * d)
 
 
-def _windows(chunk: Array, d: int, scale: PixelScale | None, dtype: Any) -> Array:
+def _windows(chunk: Array, dtype: DTypeLike) -> Array:
     """[windows, k l d]."""
     rows, k, columns, width = chunk.shape
-    seen = chunk.transpose(0, 2, 1, 3)
-    if scale is not None:
-        seen = scale(seen.reshape(-1, d))
-    return seen.astype(dtype).reshape(rows * columns, k * width)
+    return chunk.transpose(0, 2, 1, 3).reshape(rows * columns, k * width).astype(dtype)
 
 
 def _rows(seen: Array, shape: tuple[int, ...]) -> Array:
-    """Inverse of `_windows`, without a scale."""
+    """Inverse of `_windows`."""
     rows, k, columns, width = shape
     return seen.reshape(rows, columns, k, width).transpose(0, 2, 1, 3)

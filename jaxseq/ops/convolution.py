@@ -8,6 +8,8 @@ What is not finite in x makes the outputs not finite that see it, and in the gra
 has, whatever the gradient of those outputs: put zeros in its place first where that must not be.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,10 +17,9 @@ from jax import lax
 from jaxtyping import Float
 
 from jaxseq.ops.block_convolution import convolve_blocks, is_of_blocks
+from jaxseq.ops.loopable_convolution import LAYOUTS, convolve_loopable, convolve_transposed_loopable, spread
 from jaxseq.ops.shapes import Array
-from jaxseq.ops.spatial import Convention, Padding, PerAxis, Windows, span, transposed_windows, windows
-
-_LAYOUTS = {1: ("NHC", "HIO", "NHC"), 2: ("NHWC", "HWIO", "NHWC")}
+from jaxseq.ops.spatial import Convention, Padding, PerAxis, Windows, transposed_windows, windows
 
 
 def convolve(
@@ -32,23 +33,26 @@ def convolve(
 ) -> Float[Array, "b *m f"]:
     """The convolution of x with kernel, plus bias; padding is zeros. Products and result have the type of x.
 
-    On a CPU, where windows of two axes lie side by side, it is `convolve_blocks`, for which only reverse-mode
-    differentiation is defined.
+    On a CPU it is `convolve_blocks` where windows of two axes lie side by side, else `convolve_loopable`; for both only
+    reverse-mode differentiation is defined.
 
     Raises:
         ValueError: x and kernel do not go together, or as `spatial.windows` has it.
     """
     _require_pair(x, kernel)
     geometry = windows(x.shape[1:-1], kernel.shape[:-2], stride, dilation, padding)
-    if jax.default_backend() == "cpu" and x.size and x.ndim == 4 and is_of_blocks(geometry):
-        return _plus(convolve_blocks(x, kernel.astype(x.dtype)), bias)
+    kernel = kernel.astype(x.dtype)
+    if jax.default_backend() == "cpu" and x.size:
+        blocks = x.ndim == 4 and is_of_blocks(geometry)
+        y: Any = convolve_blocks(x, kernel, x.dtype) if blocks else convolve_loopable(x, kernel, geometry)
+        return _plus(y, bias)
     y = lax.conv_general_dilated(
         x,
-        kernel.astype(x.dtype),
+        kernel,
         geometry.stride,
         geometry.padding,
         rhs_dilation=geometry.dilation,
-        dimension_numbers=_LAYOUTS[x.ndim - 2],
+        dimension_numbers=LAYOUTS[x.ndim - 2],
     )
     return _plus(y, bias)
 
@@ -70,7 +74,8 @@ def convolve_transposed(
     That convolution has the kernel [k, f, d], this one with its last axes exchanged: x is multiplied by the transpose
     of its `convolution_matrix`. Several sizes become one by a stride, so which of them is meant may be said; what
     `output_size` and "same" are otherwise `spatial.transposed_windows` says, for Keras's convention and PyTorch's. An
-    `output_padding` of PyTorch is what `output_size` has above the smallest one.
+    `output_padding` of PyTorch is what `output_size` has above the smallest one. On a CPU only reverse-mode
+    differentiation is defined.
 
     Keras stores this kernel as [k, k, f, d], PyTorch as [d, f, k, k].
 
@@ -79,21 +84,9 @@ def convolve_transposed(
     """
     _require_pair(x, kernel)
     geometry = transposed_windows(x.shape[1:-1], kernel.shape[:-2], stride, dilation, padding, output_size, convention)
-    pads = []
-    for n, m, k, s, d, (before, _) in _by_axis(geometry):
-        front = span(k, d) - 1 - before
-        pads.append((front, m - (n - 1) * s - 1 + before))
-    turned = jnp.flip(kernel, tuple(range(kernel.ndim - 2)))
-    y = lax.conv_general_dilated(
-        x,
-        turned.astype(x.dtype),
-        (1,) * len(pads),
-        pads,
-        lhs_dilation=geometry.stride,
-        rhs_dilation=geometry.dilation,
-        dimension_numbers=_LAYOUTS[x.ndim - 2],
-    )
-    return _plus(y, bias)
+    kernel = kernel.astype(x.dtype)
+    form = convolve_transposed_loopable if jax.default_backend() == "cpu" and x.size else spread
+    return _plus(form(x, kernel, geometry), bias)
 
 
 def convolution_matrix(
@@ -160,5 +153,5 @@ def _require_pair(x: Array, kernel: Array) -> None:
 
 
 def _require_axes(axes: int) -> None:
-    if axes not in _LAYOUTS:
+    if axes not in LAYOUTS:
         raise ValueError(f"{axes} axes cannot be convolved: give x [b, t, d] or [b, h, w, d], and kernels of that kind")

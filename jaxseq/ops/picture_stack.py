@@ -1,8 +1,8 @@
 """Run a stack of convolutions, poolings and upsamplings over pictures.
 
 There are two formulations, with the same values and gradients: layer by layer with the operations of `ops.convolution`
-and `ops.spatial_pooling`, and that of `ops.batch_last_stack`, which is faster on a CPU. Which of them runs is decided
-here.
+and `ops.spatial_pooling`, and that of `ops.batch_last_stack`, on a CPU the faster one for layers with few maps. Which
+of them runs is decided here.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import NamedTuple, assert_never
 import jax
 from jaxtyping import Float, Int32
 
-from jaxseq.ops.batch_last_stack import run_in_chunks, suits
+from jaxseq.ops.batch_last_stack import faster_for, run_in_chunks
 from jaxseq.ops.convolution import convolve
 from jaxseq.ops.picture_layers import Convolution, Layer, MaxPool, Upsample, edges, output_shapes
 from jaxseq.ops.shapes import Array
@@ -33,7 +33,7 @@ class Places:
     """Where a MaxPool found its maxima."""
 
     index: Int32[Array, "n h w c"]
-    """[n, h, w, c] int32: row times width plus column in the map that was pooled, of the first of equals."""
+    """Row times width plus column in the map that was pooled, of the first of equals."""
     size: tuple[int, int]
     """Height and width of that map."""
 
@@ -58,13 +58,12 @@ def run_stack(
     Raises:
         ValueError: a picture is too small for a layer, or an unpooling has no pooling to undo.
     """
-    if places or remember or not _runs_in_chunks(layers, x):
-        return run_by_layers(layers, weights, x, places=places, remember=remember)
-    return run_in_chunks(layers, weights, x), ()
-
-
-def _runs_in_chunks(layers: Sequence[Layer], x: Array) -> bool:
-    return jax.default_backend() == "cpu" and suits(layers, x.shape, x.dtype)
+    first = 0
+    if jax.default_backend() == "cpu" and not places and not remember:
+        first = faster_for(layers, x.shape, x.dtype)
+    if first:
+        x = run_in_chunks(layers[:first], weights[:first], x)
+    return run_by_layers(layers[first:], weights[first:], x, places=places, remember=remember)
 
 
 def run_by_layers(

@@ -7,9 +7,26 @@ import pytest
 import small_digits
 
 from benchmarks import check, pictures
-from benchmarks.workers import jaxseq_pictures, jaxseq_worker, keras_pictures, torch_pictures
+from benchmarks.workers import (
+    jaxseq_pictures,
+    jaxseq_worker,
+    keras_captions,
+    keras_pictures,
+    torch_captions,
+    torch_pictures,
+)
 from benchmarks.works import WORKS, Work
-from jaxseq.config import AdamConfig, DetectorConfig, ExperimentConfig, HandsConfig, RecognitionConfig, TrainConfig
+from jaxseq.config import (
+    AdamConfig,
+    CaptionerConfig,
+    CaptioningConfig,
+    DetectorConfig,
+    DigitScenesConfig,
+    ExperimentConfig,
+    HandsConfig,
+    RecognitionConfig,
+    TrainConfig,
+)
 from jaxseq.data.digits import read_digits
 
 TRAINING = Work("", "train", experiment="small", pictures=True, optimizer="own")
@@ -38,6 +55,31 @@ def test_the_same_weights_give_the_same_losses_update_after_update(form, monkeyp
     assert len({job.parameters for job in everybody.values()}) == 1
     found = {name: {"losses": job.losses(5)} for name, job in everybody.items()}
     assert len(set(found["torch"]["losses"])) == 5
+    for one in found.values():
+        np.testing.assert_allclose(one["losses"], found["jaxseq"]["losses"], rtol=1e-4)
+    assert check.drifts(found) == []
+
+
+def test_captioners_with_the_same_weights_have_the_same_losses(monkeypatch, tmp_path):
+    work = Work("", "train", experiment="digit_scenes", pictures=True)
+    digits = small_digits.write_digits(tmp_path / "digits", train=200, test=200, side=28)
+    config = ExperimentConfig(
+        task=CaptioningConfig(longest=16),
+        data=DigitScenesConfig(source=str(digits), digits=1, examples=40, held_out=8, batch_size=8),
+        model=CaptionerConfig(filters=(4, 6), poolings=2, features=8, embedding=5, cell="gru"),
+        optimizer=AdamConfig(learning_rate=1e-3),
+        train=TrainConfig(devices=1, metric="exact"),
+    )
+    small(monkeypatch, tmp_path, work, config)
+    ours = jaxseq_worker.Training(work, tmp_path, "cpu")
+    plain, last = (
+        torch_captions.Training(work, tmp_path, "cpu", compiled=False, channels_last=last) for last in (False, True)
+    )
+    theirs = keras_captions.Training(tmp_path)
+    everybody = {"jaxseq": ours, "torch": plain, "torch-channels-last": last, "keras": theirs}
+    assert {job.units_per_call for job in everybody.values()} == {3}
+    found = {name: {"losses": job.losses(4)} for name, job in everybody.items()}
+    assert len(set(found["torch"]["losses"])) == 4
     for one in found.values():
         np.testing.assert_allclose(one["losses"], found["jaxseq"]["losses"], rtol=1e-4)
     assert check.drifts(found) == []
@@ -95,5 +137,5 @@ def test_digits_are_made_up_where_none_are_found(monkeypatch, tmp_path):
 
 def test_every_work_with_pictures_names_its_configuration():
     named = {name: work for name, work in WORKS.items() if work.pictures}
-    assert named.keys() == {"mnist-autoencoder", "mnist-autoencoder-transposed", "hand-detector"}
+    assert named.keys() == {"mnist-autoencoder", "mnist-autoencoder-transposed", "digit-scenes", "hand-detector"}
     assert all(work.experiment and work.target for work in named.values())

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from jaxseq.models import Detector
-from jaxseq.ops.block_convolution import PixelScale
 from jaxseq.ops.logistic_loss import logistic_loss
+from jaxseq.ops.pixel_convolution import PixelScale
 
 SCALE = PixelScale((0.45, 0.5, 0.55), (0.3, 0.25, 0.2))
 FORMS = {

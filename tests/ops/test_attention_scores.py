@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxseq.ops import attention_scores
 from jaxseq.ops.attention_scores import additive_scores, dot_scores, weighted
 
 keras = pytest.importorskip("keras")
@@ -14,8 +15,16 @@ MASK = np.array([[1, 1, 0, 1], [0, 1, 1, 0]], bool)
 
 
 @pytest.mark.parametrize("use_scale", [False, True])
-@pytest.mark.parametrize(("ours", "layer"), [(dot_scores, "Attention"), (additive_scores, "AdditiveAttention")])
-def test_scores_are_kerass(ours, layer, use_scale):
+@pytest.mark.parametrize(
+    ("ours", "layer", "row"),
+    [
+        (dot_scores, "Attention", 0),
+        (additive_scores, "AdditiveAttention", 0),
+        (additive_scores, "AdditiveAttention", 61),
+    ],
+)
+def test_scores_are_kerass(ours, layer, row, use_scale, monkeypatch):
+    monkeypatch.setattr(attention_scores, "_ROW", row)  # a row has 60 numbers
     theirs = getattr(keras.layers, layer)(use_scale=use_scale)
     theirs.build([QUERY.shape, VALUE.shape, KEY.shape])
     scales = [RNG.normal(size=v.shape).astype(np.float32) for v in theirs.trainable_variables]

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jaxseq.ops import picture_stack
-from jaxseq.ops.batch_last_stack import chunk_size, run_in_chunks, suits
+from jaxseq.ops.batch_last_stack import chunk_size, faster_for, run_in_chunks
 from jaxseq.ops.picture_layers import Convolution, MaxPool, Upsample, output_shapes
 from jaxseq.ops.picture_stack import ConvolutionWeights, run_by_layers, run_stack
 from jaxseq.sharding import REPLICATED, SHARDED, DataParallel
@@ -224,23 +224,32 @@ def test_places_go_from_one_stack_to_the_next():
 
 def test_the_backend_chooses_the_formulation(monkeypatch):
     seen = []
-    layers, x = (Convolution(2),), pictures(32, 5, 5, 1)
-    monkeypatch.setattr(picture_stack, "run_in_chunks", lambda *given: seen.append("chunks") or x)
-    monkeypatch.setattr(picture_stack, "run_by_layers", lambda *given, **how: seen.append("layers") or (x, ()))
-    for backend in ("cpu", "gpu", "tpu"):
+    layers, x = (Convolution(16), MaxPool(), Convolution(32)), pictures(32, 6, 6, 1)
+    for name in ("run_in_chunks", "run_by_layers"):
+        real = getattr(picture_stack, name)
+        monkeypatch.setattr(
+            picture_stack, name, lambda *given, real=real, **how: seen.append(given[0]) or real(*given, **how)
+        )
+    weights, found = drawn(layers, 1), []
+    for backend in ("gpu", "tpu", "cpu"):
         monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
-        run_stack(layers, drawn(layers, 1), x)
-    assert seen == ["chunks", "layers", "layers"]
+        found.append(run_stack(layers, weights, x)[0])
+    assert seen == [layers, layers, layers[:2], layers[2:]]
+    for y in found[1:]:
+        np.testing.assert_allclose(y, found[0], rtol=1e-5, atol=1e-6)
 
 
 def test_few_pictures_large_or_many_maps_and_short_floats_go_by_layers():
-    layers = STACKS["nearest"]
-    assert suits(layers, (256, 28, 28, 1), jnp.float32)
-    assert not suits(layers, (8, 28, 28, 1), jnp.float32)
-    assert not suits(layers, (256, 280, 280, 1), jnp.float32)
-    assert not suits(layers, (256, 28, 28, 1), jnp.bfloat16)
-    assert suits((Convolution(16), Convolution(8)), (256, 7, 7, 1), jnp.float32)
-    assert not suits((Convolution(16), Convolution(16)), (256, 7, 7, 1), jnp.float32)
+    layers, shape = STACKS["nearest"], (256, 28, 28, 1)
+    assert faster_for(layers, shape, jnp.float32) == len(layers)
+    assert faster_for(layers, (8, 28, 28, 1), jnp.float32) == 0
+    assert faster_for(layers, (256, 400, 400, 1), jnp.float32) == 0
+    assert faster_for(layers, shape, jnp.bfloat16) == 0
+    few, many = Convolution(16), Convolution(32)
+    assert faster_for((few, Convolution(8)), shape, jnp.float32) == 2
+    assert faster_for((few, many), shape, jnp.float32) == 0
+    assert faster_for((few, MaxPool(), Convolution(8), many, MaxPool()), shape, jnp.float32) == 2
+    assert faster_for((few, MaxPool(), many, Convolution(16), Upsample("unpool")), shape, jnp.float32) == 0
 
 
 @given(st.integers(1, 2000))

@@ -80,8 +80,14 @@ ANYTHING = {
 }
 
 
-INSIDE = ("jaxseq.ops.batch_last.", "jaxseq.ops.batch_last_layers.", "jaxseq.ops.batch_last_stack.")
-"""What one formulation of `jaxseq.ops.picture_stack` is made of, on maps [d, h, w, n] of a chunk."""
+INSIDE = (
+    "jaxseq.ops.batch_last.",
+    "jaxseq.ops.batch_last_blocks.",
+    "jaxseq.ops.batch_last_layers.",
+    "jaxseq.ops.batch_last_stack.",
+    "jaxseq.ops.loops.",
+)
+"""What one formulation of `jaxseq.ops.picture_stack` is made of, on maps [d, h, w, n] of a chunk; and loops."""
 ARRAYS = (jax.Array, np.ndarray)
 CALLS = ("__call__", "step", "decode_step", "loss", "vectors", "mean", "cross_entropy")
 

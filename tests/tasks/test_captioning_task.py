@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,6 +25,9 @@ from jaxseq.config import AdamConfig, CaptionsConfig, CorpusConfig, LanguageMode
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.metrics.translation import translation_scores
 from jaxseq.ops.objective import LossContext
+from jaxseq.ops.picture_stack import ConvolutionWeights, run_by_layers
+from jaxseq.reporting.multiply_adds import multiply_adds
+from jaxseq.reporting.summary import layers_of
 from jaxseq.runs import train_model
 from jaxseq.runs.evaluation import SplitEvaluator
 from jaxseq.tasks import Captioning
@@ -303,8 +307,24 @@ def test_the_overview_the_table_of_layers_and_the_memory_are_told(task):
     assert "36 train" in task.overview() or " train, " in task.overview()
     assert "pictures of 8 x 8 x 3, read as 4 x 4 cells" in task.overview()
     assert "(english, korean) of " in task.overview()
-    assert {"encoder", "decoder", "embedding", "head"} <= set(task.layer_outputs().shapes)
     assert [part.size > 0 for part in task.training_memory(batches=3)] == [True, True, True]
+
+
+def test_every_layer_of_the_encoder_has_its_row_with_the_products_of_the_plain_formulation(task, variables):
+    shapes, outputs, kinds, products = task.layer_outputs()
+    assert products is not None
+    layers = {layer.name: layer for layer in layers_of(shapes, outputs, kinds, products())}
+    stack = [name for name in layers if name.startswith("encoder/stack/")]
+    assert stack == ["encoder/stack/conv_0", "encoder/stack/pool_0"]
+    rows = task.training_loader.batch_size
+    assert layers["encoder/stack/conv_0"].output == f"({rows}, 8, 8, 6)"
+    assert layers["encoder/stack/pool_0"].output == f"({rows}, 4, 4, 6)"
+    assert layers["embedding"].kind == "Embedding"
+    stacked = task.model.encoder.picture_layers
+    kernel = variables["params"]["encoder"]["stack"]["conv_0"]
+    weights = ConvolutionWeights(kernel["kernel"], kernel["bias"]), None
+    plain = jax.make_jaxpr(lambda x: run_by_layers(stacked, weights, x))(jnp.zeros((1, *task.form.shape)))
+    assert layers["encoder/stack/conv_0"].multiply_adds == sum(multiply_adds(plain).values()) == 8 * 8 * 9 * 3 * 6
 
 
 def test_sections_that_do_not_fit_and_artifacts_that_were_changed_are_told(task, folder):

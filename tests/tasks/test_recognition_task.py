@@ -19,6 +19,7 @@ from jaxseq.config import (
     TrainConfig,
     load_config,
 )
+from jaxseq.data import make_rectangles
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.ops.objective import EVALUATION
 from jaxseq.reporting.recognition import SHOWCASE_FILES
@@ -73,16 +74,20 @@ def test_the_second_form_fails_without_an_activation():
     assert accuracy(with_sections(RECTANGLES, model={"activation": "none"}), steps=1_000) < 0.6
 
 
-def test_moved_rectangles_need_a_bias():
+def test_moved_rectangles_need_a_bias_without_which_heights_alone_are_seen():
     moved = with_sections(RECTANGLES, data={"shift": 3.0})
-    assert accuracy(moved, steps=6_000) < 0.93
+    corners, labels = make_rectangles("test", 50_000, seed=0)
+    heights = np.ptp(corners[..., 1], axis=1)
+    best = max(((heights < limit) == labels).mean() for limit in np.linspace(0.5, 2, 151))
+    assert best == pytest.approx(0.84, abs=0.005)
+    assert best - 0.05 < accuracy(moved, steps=6_000) < best + 0.05
     assert accuracy(with_sections(moved, model={"bias": True}), steps=6_000) > 0.99
 
 
 def test_a_detector_learns_the_colour_of_hands_and_not_their_shape():
     more = with_sections(HANDS, data={"examples": 1_600, "held_out": 400, "batch_size": 16})
-    assert accuracy(more, steps=300) > 0.8
-    assert accuracy(with_sections(more, data={"alike": 1.0}), steps=150) < 0.6
+    assert accuracy(more, steps=200) > 0.75
+    assert accuracy(with_sections(more, data={"alike": 1.0}), steps=100) < 0.6
 
 
 @pytest.mark.parametrize("experiment", [RECTANGLES, HANDS], ids=["rectangles", "hands"])
@@ -180,9 +185,7 @@ def test_sections_that_do_not_go_together_are_refused(experiment, changed, told)
 
 
 def test_pictures_too_small_for_a_kernel_are_refused():
-    with pytest.raises(
-        InputError, match=r"pictures of 36 x 64 x 3 do not fit the model: a kernel of 40 .*; change data"
-    ):
+    with pytest.raises(InputError, match=r"pictures of 36 x 64 x 3 do not fit the model: a kernel of 40 .*; change "):
         Recognition.create(with_sections(HANDS, model={"kernel": 40}), Workspace())
 
 

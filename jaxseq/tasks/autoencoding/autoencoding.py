@@ -27,9 +27,9 @@ from jaxseq.reporting.pictures import is_picture
 from jaxseq.reporting.reconstructions import RECONSTRUCTIONS, reconstructions_picture
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.autoencoding.coder import ROWS, Coder
-from jaxseq.tasks.autoencoding.layer_rows import layer_rows
 from jaxseq.tasks.capabilities import Export
 from jaxseq.tasks.layer_table import LayerOutputs
+from jaxseq.tasks.stack_rows import with_stack
 from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
 
 PICTURES = "pictures.json"
@@ -207,7 +207,12 @@ class Autoencoding(TaskDefaults):
 
     def layer_outputs(self) -> LayerOutputs:
         """For a training batch."""
-        return layer_rows(self.model, self.init, self.shape, rows=self.data.batch_size)
+        shapes = jax.eval_shape(self.init, jax.random.key(0))["params"]
+        found = LayerOutputs({name: shapes[name] for name in ("encoder", "decoder")}, {}, {})
+        down, up = self.model.shapes(self.shape.height, self.shape.width)
+        rows = self.data.batch_size
+        found = with_stack(found, "encoder", self.model.encoder_layers, [self.shape, *down], rows=rows)
+        return with_stack(found, "decoder", self.model.decoder_layers, [down[-1], *up], rows=rows)
 
     def training_memory(self, *, batches: int) -> list[Part]:
         """`batches` batches, and what the layers make of one."""

@@ -47,8 +47,9 @@ from jaxseq.tasks.captioning.picture_captioner import SEARCH, PictureCaptioner
 from jaxseq.tasks.captioning.scene_attention import ATTENTION_METRICS
 from jaxseq.tasks.captioning.shown import drawing_of, report_of
 from jaxseq.tasks.captioning.written import attention_of, write_captions
-from jaxseq.tasks.layer_table import LayerOutputs, traced_layers
+from jaxseq.tasks.layer_table import LayerOutputs, traced_layers, with_tables
 from jaxseq.tasks.picture_form import PICTURES, PictureForm
+from jaxseq.tasks.stack_rows import with_stack
 from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.tasks.text_tokenizers import make_sentence_tokenizer
 from jaxseq.text.caption_tokenizer import CaptionTokenizer
@@ -300,9 +301,12 @@ class Captioning(TaskDefaults):
         """For a training batch of the longest captions."""
         loader = self.training_loader
         pictures = jax.ShapeDtypeStruct((loader.batch_size, *self.form.shape), jnp.uint8)
-        return traced_layers(
-            self.model, pictures, jax.ShapeDtypeStruct((loader.batch_size, loader.lengths[-1]), jnp.int32)
-        )
+        rows, t = loader.batch_size, loader.lengths[-1]
+        found = traced_layers(self.model, pictures, jax.ShapeDtypeStruct((rows, t), jnp.int32))
+        layers = self.model.encoder.picture_layers
+        shapes = [self.form.shape, *output_shapes(layers, self.form.shape)]
+        found = with_stack(found, "encoder/stack", layers, shapes, rows=rows)
+        return with_tables(found, {"embedding": (rows, t)})
 
     def training_memory(self, *, batches: int) -> list[Part]:
         """`batches` batches, and what the layers make of one."""

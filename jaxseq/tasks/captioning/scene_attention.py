@@ -1,12 +1,13 @@
 """Where a model looks while it names the digits of made scenes, which are known to lie where they lie.
 
 The cells of a digit are those of the grid whose centre lies in the box around its ink, and the one that the centre of
-this box lies in, so that every digit has one, a narrow one too. For each word that names a digit ("small" is part of
-its name) two things are asked: what share of its attention lies on the cells of that digit, and whether the cell with
-the largest weight is one of them.
+this box lies in, so that every digit has one, a narrow one too. For each numeral, the word that names a digit, two
+things are asked: what share of its attention lies on the cells of that digit, and whether the cell with the largest
+weight is one of them. ("small" before it tells of the digit too, and is not asked: which digit comes next is known
+then, and no look at it is needed.)
 
-Captions are those that the model wrote by itself. A word counts where the caption has the very word at its place; where
-it has another, or none, nothing of its attention was on the digit.
+Captions are those that the model wrote by itself. A numeral counts where the caption has the very word at its place;
+where it has another, or none, nothing of its attention was on the digit.
 """
 
 from collections.abc import Sequence
@@ -27,12 +28,12 @@ ATTENTION_METRICS = (
 
 
 class SceneAttention(NamedTuple):
-    """Over all words that name a digit, in percent."""
+    """Over all numerals, in percent."""
 
     mass: float
-    """Mean share of a word's attention that lies on the digit it names."""
+    """Mean share of a numeral's attention that lies on the digit it names."""
     hits: float
-    """Share of words whose largest weight does."""
+    """Share of numerals whose largest weight does."""
 
     def summary(self) -> dict[str, float]:
         """The numbers by the names of `ATTENTION_METRICS`."""
@@ -71,7 +72,7 @@ def measure_attention(
         number = next(at for at, (language, _) in enumerate(captions) if language == one.language)
         words, names = captions[number][1].split(), scenes.named[one.picture][number]
         for at, (word, digit) in enumerate(zip(words, names, strict=True)):
-            if digit < 0:
+            if digit < 0 or names[at + 1 : at + 2] == [digit]:
                 continue
             mass, hit = 0.0, False
             if text.split()[at : at + 1] == [word]:

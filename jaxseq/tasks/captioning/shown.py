@@ -49,8 +49,8 @@ def _scored(
 ) -> PartScores:
     scores, pictures = written.scores(captioner.section), len(part.captioned.names)
     more = [
-        f"{count:,} distinct captions{f' in {language}' if language else ''} of {pictures:,} pictures; those of people "
-        f"are {there:,}"
+        f"{count:,} distinct captions{f' in {language}' if language else ''} of {pictures:,} pictures; "
+        f"their references have {there:,}"
         for language, (count, there) in scores.distinct.items()
     ]
     if len(scores.by_language) > 1:
@@ -58,7 +58,7 @@ def _scored(
     if attention := attention_of(captioner, variables, part, written, poll=poll):
         more.append(
             f"while a digit is named {attention.mass:.2f} % of the attention lies on it, and the largest weight for "
-            f"{attention.hits:.2f} % of words"
+            f"{attention.hits:.2f} % of numerals"
         )
     return PartScores(scores.by_language, more)
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from jaxseq.config import CornersConfig, DetectorConfig
 from jaxseq.data.example_batches import NumberedLoader
 from jaxseq.models import Corners, Detector
-from jaxseq.ops.block_convolution import PixelScale
 from jaxseq.ops.logistic_loss import logistic_loss
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
+from jaxseq.ops.pixel_convolution import PixelScale
 from jaxseq.sharding import REPLICATED, SHARDED, DataParallel
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.picture_form import PictureForm
