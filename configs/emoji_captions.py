@@ -22,6 +22,7 @@ config = ExperimentConfig(
         source="data/emoji_captions/images.zip",
         captions="data/emoji_captions/captions.tsv",
         languages=("english", "korean"),
+        splitter="whitespace",
         combinations="english",
         split=(0.8, 0.1, 0.1),
         batch_size=64,

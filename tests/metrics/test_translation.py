@@ -120,7 +120,12 @@ def test_the_signature_says_how_it_was_measured():
     assert bleu(hypotheses=["A b c d"], references=["a b c d"]).value < 80
     assert "case:mixed" in str(chrf(hypotheses=["a"], references=["a"]))
     assert "|nw:2|" in chrf(hypotheses=["a"], references=["a"], word_order=2).signature
-    assert exact_match(hypotheses=["A"], references=["a"], lowercase=True) == ("exact", 100, "nrefs:1|case:lc", "")
+    assert exact_match(hypotheses=["A"], references=["a"], lowercase=True) == (
+        "exact",
+        100,
+        "nrefs:1|case:lc|space:no",
+        "",
+    )
 
 
 def test_sentences_may_have_different_numbers_of_references():
@@ -128,6 +133,13 @@ def test_sentences_may_have_different_numbers_of_references():
     assert score.value == pytest.approx(100)
     assert score.signature.startswith("nrefs:var|")
     assert exact_match(hypotheses=["b"], references=[["a", "b"]]).value == 100
+
+
+def test_words_that_a_tokenizer_joined_by_spaces_match_exactly_and_other_letters_do_not():
+    references = ["santa claus: medium-dark skin tone", "산타클로스: 진한 갈색 피부"]
+    joined = ["santa claus : medium - dark skin tone", "산타클로스 : 진한 갈색 피부"]
+    assert exact_match(hypotheses=joined, references=references).value == 100
+    assert exact_match(hypotheses=[joined[0], "산타클로스 : 갈색 피부"], references=references).value == 50
 
 
 def test_a_language_has_its_tokenization_and_the_result_says_it():

@@ -4,12 +4,13 @@ None of these figures is one of words that were predicted with the right ones be
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from jaxseq.config.tasks import Tokenization
 from jaxseq.data.captions import Captioned
 from jaxseq.metrics.metric import Metric
-from jaxseq.metrics.translation import TranslationScores, tokenization_for, translation_scores
+from jaxseq.metrics.translation import TranslationScores, letters, tokenization_for, translation_scores
 
 _FREE = "free-running"
 EXACT = Metric("exact", f"% of captions, {_FREE}", better="higher", form=".2f")
@@ -40,7 +41,7 @@ class CaptionScores(NamedTuple):
     distinct: Mapping[str, tuple[int, int]]
     """By language, how many different captions there are, and how many there are among the references."""
     exact: float
-    """Share of captions that are one of their references to the letter, in percent."""
+    """Share of captions that are one of their references to the letter, white space aside, in percent."""
     right: float
     """The same of pictures of which all captions are."""
 
@@ -90,7 +91,7 @@ def caption_scores(
     Raises:
         InputError: as `jaxseq.metrics.translation.bleu`.
     """
-    fold = str.lower if lowercase else str
+    fold = partial(letters, lowercase=lowercase)
     by_language, distinct = {}, {}
     for language in dict.fromkeys(one.language for one in asked):
         pairs = [(text, one.references) for one, text in zip(asked, written, strict=True) if one.language == language]
