@@ -3,7 +3,16 @@
     python3 train.py configs/emoji_captions.py
 
 3,786 pictures with both captions, in data/emoji_captions/; combinations of a gesture and a tone of skin that training
-never sees together are measured by themselves ("unseen"), beside some that it has seen. Not measured to its end yet.
+never sees together are measured by themselves ("unseen"), beside some that it has seen. 20 epochs take 6 min 30 s of one
+core. Free-running, beam 5, seed 0, of 191 pictures each:
+
+| | chrF | exact | exact in English, Korean | distinct captions | both exact |
+|---|---|---|---|---|---|
+| unseen | 81.7 | 49.0 % | 42.9, 55.0 % | 179, 181 | 36.6 % |
+| seen | 91.7 | 73.0 % | 66.5, 79.6 % | 183, 186 | 59.2 % |
+
+Among its mistakes are tones of skin for those beside them, and a man for a woman. Words split at white space alone,
+`--data.splitter whitespace`, are worse on validation: chrF 77.5 where these have 81.1.
 """
 
 from jaxseq.config import (
@@ -22,7 +31,6 @@ config = ExperimentConfig(
         source="data/emoji_captions/images.zip",
         captions="data/emoji_captions/captions.tsv",
         languages=("english", "korean"),
-        splitter="whitespace",
         combinations="english",
         split=(0.8, 0.1, 0.1),
         batch_size=64,

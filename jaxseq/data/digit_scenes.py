@@ -183,12 +183,15 @@ def _clear(boxes: np.ndarray, small: np.ndarray) -> np.ndarray:
 def _drawn(tiles: np.ndarray, corners: np.ndarray, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Tiles [n, k, h, w] with their first pixels at `corners` [n, k, 2], which may lie outside: [n, *size, 1]."""
     n, k, h, w = tiles.shape
-    canvas = np.zeros((n, size[0] + 2 * h, size[1] + 2 * w), np.uint8)  # with a margin that is cut off
+    drawn = np.empty((n, *size, 1), np.uint8)
     rows, columns = np.arange(h)[:, None], np.arange(w)
     for start in range(0, n, _AT_ONCE):
-        scenes = np.arange(start, min(start + _AT_ONCE, n))
+        some = slice(start, min(start + _AT_ONCE, n))
+        count = some.stop - start
+        canvas = np.zeros((count, size[0] + 2 * h, size[1] + 2 * w), np.uint8)  # with a margin that is cut off
         for digit in range(k):
-            top, left = (corners[scenes, digit, axis][:, None, None] for axis in (0, 1))
-            at = scenes[:, None, None], top + h + rows, left + w + columns
-            canvas[at] = np.maximum(canvas[at], tiles[scenes, digit])
-    return np.ascontiguousarray(canvas[:, h:-h, w:-w, None])
+            top, left = (corners[some, digit, axis][:, None, None] for axis in (0, 1))
+            at = np.arange(count)[:, None, None], top + h + rows, left + w + columns
+            canvas[at] = np.maximum(canvas[at], tiles[some, digit])
+        drawn[some] = canvas[:, h:-h, w:-w, None]
+    return drawn
