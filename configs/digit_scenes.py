@@ -4,9 +4,9 @@
 
 Two digits of MNIST, in data/mnist/, in a picture of 48 x 48; a convolutional encoder to 12 x 12 cells, a GRU with
 additive attention over them (Xu et al. 2015). 25,000 steps take 9 min of one core. 2,000 scenes of digits that no
-training has seen, free-running, beam 3, over seeds 0 to 2: 97.2 ± 0.5 % of English captions and 97.3 ± 0.4 % of Korean
-ones are right to the letter, both for 96.7 ± 0.6 % of the scenes. Where each digit lies is known: while one is named
-86.3 ± 2.3 % of the attention lies on it, and the largest weight for 92.3 ± 1.7 % of numerals.
+training has seen, free-running, beam 3, over seeds 0 to 2: 97.2 ± 0.5 % of English captions and 97.3 ± 0.4 % of
+Korean ones are right to the letter, both for 96.7 ± 0.6 % of the scenes. Where each digit lies is known: while one is
+named 86.3 ± 2.3 % of the attention lies on it, and the largest weight for 92.3 ± 1.7 % of numerals.
 """
 
 from jaxseq.config import (

@@ -3,8 +3,8 @@
     python3 train.py configs/emoji_captions.py
 
 3,786 pictures with both captions, in data/emoji_captions/; combinations of a gesture and a tone of skin that training
-never sees together are measured by themselves ("unseen"), beside some that it has seen. 20 epochs take 6 min 30 s of one
-core. Free-running, beam 5, seed 0, of 191 pictures each:
+never sees together are measured by themselves ("unseen"), beside some that it has seen. 20 epochs take 6 min 30 s of
+one core. Free-running, beam 5, seed 0, of 191 pictures each:
 
 | | chrF | exact | exact in English, Korean | distinct captions | both exact |
 |---|---|---|---|---|---|

@@ -2,10 +2,10 @@
 
     python3 train.py configs/hand_detector.py
 
-A convolution of 16 filters of 5 x 5 with stride 5 and no bias has 1,200 parameters, the unit behind its 216 x 384 x 16
-numbers 1,327,104 (`jaxseq summary configs/hand_detector.py`). 4,000 made-up pictures, drawn as they are needed, take 2 min
-30 s of one core. Of 400 others 89.3 ± 1.8 % are told right, over seeds 0 to 2: by colour, for no filter sees more than 5 x 5
-pixels. What other forms cost: docs/convolution-costs.md.
+A convolution of 16 filters of 5 x 5 with stride 5 and no bias has 1,200 parameters, the unit behind its 216 x 384 x
+16 numbers 1,327,104 (`jaxseq summary configs/hand_detector.py`). 4,000 made-up pictures, drawn as they are needed,
+take 2 min 30 s of one core. Of 400 others 89.3 ± 1.8 % are told right, over seeds 0 to 2: by colour, for no filter
+sees more than 5 x 5 pixels. What other forms cost: docs/convolution-costs.md.
 """
 
 from jaxseq.config import (
