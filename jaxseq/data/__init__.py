@@ -7,6 +7,7 @@ from jaxseq.data.captions import Captioned, read_captions
 from jaxseq.data.corpus import SPLITS, Corpus, TokenChunk, join_chunks, require_ids, take_split, with_splits
 from jaxseq.data.digit_scenes import Scenes, captioned_scenes, make_scene_splits, make_scenes
 from jaxseq.data.digits import Digits, digits_fingerprint, read_digits, split_digits
+from jaxseq.data.documents import Documents, encode_documents, split_documents
 from jaxseq.data.example_batches import ClassBatch, NumberedLoader
 from jaxseq.data.examples import ExampleLoader, LabelledBatch, Sequences, join_sequences
 from jaxseq.data.hands import make_hands
@@ -17,6 +18,9 @@ from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
 from jaxseq.data.line_loader import LineLoader
 from jaxseq.data.loader import RowLoader, WindowLoader
 from jaxseq.data.made_up import make_up
+from jaxseq.data.masked_batches import MaskedBatch, MaskedLoader
+from jaxseq.data.masking import Masked, Masking, mask_tokens
+from jaxseq.data.next_sentences import SentencePairs, SingleTexts, Texts
 from jaxseq.data.padding import pad_sequences, padding_mask
 from jaxseq.data.pair_batches import PairBatch, PairLoader
 from jaxseq.data.pair_shapes import PairShape, choose_shapes, with_room
@@ -56,12 +60,17 @@ __all__ = [
     "Corpus",
     "DamagedTokenFileError",
     "Digits",
+    "Documents",
     "ExampleLoader",
     "Labelled",
     "LabelledBatch",
     "LengthReport",
     "LineLoader",
     "Loader",
+    "Masked",
+    "MaskedBatch",
+    "MaskedLoader",
+    "Masking",
     "NumberedLoader",
     "PairBatch",
     "PairLoader",
@@ -76,9 +85,12 @@ __all__ = [
     "RowLoader",
     "SPLITS",
     "Scenes",
+    "SentencePairs",
     "Sequences",
+    "SingleTexts",
     "StaleTokenFileError",
     "TextPiece",
+    "Texts",
     "TokenChunk",
     "WindowLoader",
     "WordBatch",
@@ -92,6 +104,7 @@ __all__ = [
     "decode_picture",
     "digits_fingerprint",
     "encode_captions",
+    "encode_documents",
     "encode_pairs",
     "find_classes",
     "forecast_windows",
@@ -108,6 +121,7 @@ __all__ = [
     "make_scene_splits",
     "make_scenes",
     "make_up",
+    "mask_tokens",
     "next_token_windows",
     "open_records",
     "open_token_file",
@@ -136,6 +150,7 @@ __all__ = [
     "split_captioned",
     "split_combinations",
     "split_digits",
+    "split_documents",
     "split_off",
     "split_pairs",
     "take_captioned",

@@ -54,7 +54,7 @@ def _feistel(positions: np.ndarray, count: int, keys: tuple[np.uint64, ...]) -> 
         right, left = np.divmod(numbers, np.uint64(low))
         radix, other = np.uint64(low), np.uint64(high)
         for key in keys:
-            left, right = right, (left + _mix(right ^ key) % radix) % radix
+            left, right = right, (left + mix(right ^ key) % radix) % radix
             radix, other = other, radix
         return left + right * np.uint64(low)
 
@@ -65,7 +65,9 @@ def _feistel(positions: np.ndarray, count: int, keys: tuple[np.uint64, ...]) -> 
     return numbers.astype(np.int64)
 
 
-def _mix(x: np.ndarray) -> np.ndarray:
+def mix(x: np.ndarray) -> np.ndarray:
+    """A permutation of the numbers of 64 bits, uint64 of any shape, in which each bit depends on all: what SplitMix64
+    makes of its counter."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

@@ -56,7 +56,7 @@ class DecoderBlock(ResidualBlock):
             initial_scale=self.input_scale,
             dtype=self.dtype,
         )
-        self.cross_attention_norm = LayerNorm(self.bias)
+        self.cross_attention_norm = LayerNorm(self.bias, self.epsilon)
 
     def project(self, source: Float[Array, "b s d"], *, guard: bool = True) -> KeyValues:
         """Keys and values of a source, the same for all its targets."""

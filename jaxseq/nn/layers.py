@@ -7,7 +7,7 @@ from jaxtyping import Float, Float32
 
 from jaxseq.ops.finite import product
 from jaxseq.ops.linear import linear
-from jaxseq.ops.normalization import layer_norm
+from jaxseq.ops.normalization import EPSILON, layer_norm
 from jaxseq.ops.shapes import Array
 
 WEIGHT_SCALE = 0.02
@@ -15,17 +15,18 @@ WEIGHT_SCALE = 0.02
 
 
 class LayerNorm(nn.Module):
-    """Layer normalisation of vectors; parameters scale [d] and, with `bias`, bias [d]."""
+    """Layer normalisation of vectors; parameters scale [d] and, with `bias`, bias [d]. `epsilon` is added to the
+    variance."""
 
     bias: bool = True
+    epsilon: float = EPSILON
 
     @nn.compact
     def __call__(self, x: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
         shape = x.shape[-1:]
         scale = self.param("scale", nn.initializers.ones, shape, jnp.float32)
-        return layer_norm(
-            x, scale, self.param("bias", nn.initializers.zeros, shape, jnp.float32) if self.bias else None
-        )
+        bias = self.param("bias", nn.initializers.zeros, shape, jnp.float32) if self.bias else None
+        return layer_norm(x, scale, bias, self.epsilon)
 
 
 class Linear(nn.Module):

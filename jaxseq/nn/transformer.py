@@ -14,6 +14,7 @@ from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm, Linear
 from jaxseq.ops.activations import gelu
 from jaxseq.ops.dropout import dropout
 from jaxseq.ops.finite import finite_rows, poison
+from jaxseq.ops.normalization import EPSILON
 from jaxseq.ops.positions import Rotation, rotary_factors, sinusoidal
 from jaxseq.ops.ring_cache import KeyValues, Placement
 from jaxseq.ops.shapes import Array
@@ -58,6 +59,7 @@ class ResidualBlock(nn.Module):
         heads: Of the attention.
         width: Of the feed-forward layer.
         norm: "pre" is x + branch(norm(x)) (Xiong et al. 2020), "post" is norm(x + branch(x)) (Vaswani et al. 2017).
+        epsilon: What norms add to a variance.
         activation: Of the feed-forward layer.
         dropout: Rate, on the branches.
         attention_dropout: Whether the attention weights have it too.
@@ -67,6 +69,7 @@ class ResidualBlock(nn.Module):
     heads: int
     width: int
     norm: Literal["pre", "post"] = "pre"
+    epsilon: float = EPSILON
     bias: bool = True
     activation: Callable[[Array], Array] = gelu
     dropout: float = 0.0
@@ -83,9 +86,9 @@ class ResidualBlock(nn.Module):
             "dtype": self.dtype,
         }
         self.attention = SelfAttention(self.heads, dropout=self._attention_rate, **common)
-        self.attention_norm = LayerNorm(self.bias)
+        self.attention_norm = LayerNorm(self.bias, self.epsilon)
         self.feed_forward = FeedForward(self.width, activation=self.activation, **common)
-        self.feed_forward_norm = LayerNorm(self.bias)
+        self.feed_forward_norm = LayerNorm(self.bias, self.epsilon)
 
     @property
     def _attention_rate(self) -> float:
@@ -151,9 +154,12 @@ def stack_blocks(
     bias: bool,
     dropout: float,
     dtype: DTypeLike,
+    norm: Literal["pre", "post"] = "pre",
+    epsilon: float = EPSILON,
 ) -> list[Block]:
-    """Blocks "block_0" and so on of the module in whose `setup` it is called, `features` wide. Their projections back
-    to the residual stream start at 0.02 / sqrt(2 layers), as GPT-2's.
+    """Blocks "block_0" and so on of the module in whose `setup` it is called, `features` wide. Projections back to the
+    residual stream start at 0.02 / sqrt(2 layers), as GPT-2's, or at 0.02 where each branch is normalised after it, as
+    BERT's.
 
     Raises:
         ConfigError: the heads cannot share the width, or rotary positions cannot turn their parts.
@@ -165,8 +171,9 @@ def stack_blocks(
         raise ConfigError(
             f"model.features / model.heads is {width}: rotary positions turn pairs, make it even or choose others"
         )
-    scale = WEIGHT_SCALE / (2 * layers) ** 0.5
-    common = {"bias": bias, "dropout": dropout, "output_scale": scale, "dtype": dtype}
+    scale = WEIGHT_SCALE if norm == "post" else WEIGHT_SCALE / (2 * layers) ** 0.5
+    common: dict[str, Any] = {"norm": norm, "epsilon": epsilon, "bias": bias, "dropout": dropout}
+    common |= {"output_scale": scale, "dtype": dtype}
     return [Block(heads=heads, width=mlp_ratio * features, name=f"block_{i}", **common) for i in range(layers)]
 
 

@@ -11,6 +11,7 @@ from jaxseq.text.morphemes import Morpheme, tag, tag_texts
 from jaxseq.text.normalize import NORMALIZERS
 from jaxseq.text.pair_tokenizers import PairTokenizers
 from jaxseq.text.sentencepieces import SentencePieceTokenizer
+from jaxseq.text.sentences import split_sentences
 from jaxseq.text.splitters import FILTERS, SPLITTERS
 from jaxseq.text.streaming import HoldBackDecoder, StreamDecoder
 from jaxseq.text.tagged import read_tagged, tagged_line
@@ -56,6 +57,7 @@ __all__ = [
     "read_keras_json",
     "read_tagged",
     "read_tokenizers_json",
+    "split_sentences",
     "tag",
     "tag_texts",
     "tagged_line",

@@ -17,6 +17,7 @@ MODELS = {
     "rotary": TransformerEncoder(**SIZE),
     "learned": TransformerEncoder(**{**SIZE, "layers": 1}, positions="learned", context=6, bias=False),
     "sinusoidal": TransformerEncoder(**{**SIZE, "layers": 1}, positions="sinusoidal"),
+    "post": TransformerEncoder(**{**SIZE, "layers": 1}, positions="learned", context=6, segments=2, norm="post"),
 }
 SUBJECTS = {
     name: noncausal_laws.of_body(name, model, table=("embedding",), scale=0.2) for name, model in MODELS.items()
@@ -28,7 +29,7 @@ def test_the_laws_hold(law):
     law(SUBJECTS["rotary"])
 
 
-@pytest.mark.parametrize("name", ["learned", "sinusoidal"])
+@pytest.mark.parametrize("name", ["learned", "sinusoidal", "post"])
 def test_padding_reaches_nothing_whatever_tells_the_positions(name):
     noncausal_laws.mask_and_reset(SUBJECTS[name])
 
@@ -47,42 +48,47 @@ def test_every_token_sees_every_other_of_its_text_and_knows_their_order(name):
         assert (change(other)[mask[0]] > 1e-4).all()
 
 
-def test_with_padding_it_equals_pytorchs_encoder_on_values_and_gradients():
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_with_padding_it_equals_pytorchs_encoder_on_values_and_gradients(norm):
     torch = pytest.importorskip("torch")
-    model = TransformerEncoder(vocabulary_size=11, features=16, heads=4, layers=2, context=9, positions="learned")
+    size = {"vocabulary_size": 11, "features": 16, "heads": 4, "layers": 2, "context": 9}
+    model = TransformerEncoder(**size, positions="learned", segments=2, norm=norm, epsilon=1e-3)
     tokens = np.random.default_rng(0).integers(0, 11, (3, 9), dtype=np.int32)
     mask = np.arange(9) < np.array([9, 5, 1])[:, None]
+    segments = np.random.default_rng(2).integers(0, 2, tokens.shape, dtype=np.int32)
     d = np.random.default_rng(1).normal(size=(3, 9, 16)).astype(np.float32) * mask[..., None]
     params = subjects.perturbed(jax.jit(model.init)(jax.random.key(0), tokens)["params"], 0.1)
 
     def objective(params):
-        features, _ = model.apply({"params": params}, tokens, mask=mask)
+        features, _ = model.apply({"params": params}, tokens, segments=np.where(mask, segments, 99), mask=mask)
         return (features * d).sum(), features
 
     gradient, features = jax.jit(jax.grad(objective, has_aux=True))(params)
     assert not np.asarray(features)[~mask].any()
 
     layers = [
-        torch.nn.TransformerEncoderLayer(16, 4, 64, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
+        torch.nn.TransformerEncoderLayer(
+            16, 4, 64, 0.0, "gelu", layer_norm_eps=1e-3, batch_first=True, norm_first=norm == "pre"
+        )
         for _ in range(2)
     ]
-    peer = torch.nn.ModuleDict({"blocks": torch.nn.ModuleList(layers), "norm": torch.nn.LayerNorm(16)})
-    embedding, positions = (
-        torch.tensor(np.asarray(params[n]), requires_grad=True) for n in ("embedding", "position_table")
-    )
+    peer = torch.nn.ModuleDict({"blocks": torch.nn.ModuleList(layers), "norm": torch.nn.LayerNorm(16, 1e-3)})
+    tables = {
+        name: torch.tensor(np.asarray(params[name]), requires_grad=True)
+        for name in ("embedding", "position_table", "segment_table")
+    }
     peer.load_state_dict(as_torch(torch, params))
-    x = embedding[torch.tensor(tokens, dtype=torch.long)] + positions
+    words, parts = (torch.tensor(ids, dtype=torch.long) for ids in (tokens, segments))
+    x = tables["embedding"][words] + tables["position_table"] + tables["segment_table"][parts]
+    x = peer["norm"](x) if norm == "post" else x
     for layer in layers:
         x = layer(x, src_key_padding_mask=torch.tensor(~mask))
-    x = peer["norm"](x)
+    x = peer["norm"](x) if norm == "pre" else x
     (x * torch.tensor(d)).sum().backward()
     np.testing.assert_allclose(np.asarray(features)[mask], x.detach().numpy()[mask], atol=1e-5)
     slopes = as_torch(torch, gradient)
     pairs = [(name, slopes[name], p.grad.numpy()) for name, p in peer.named_parameters()]
-    pairs += [
-        ("embedding", gradient["embedding"], embedding.grad.numpy()),
-        ("positions", gradient["position_table"], positions.grad.numpy()),
-    ]
+    pairs += [(name, gradient[name], table.grad.numpy()) for name, table in tables.items()]
     for name, mine, theirs in pairs:
         scale = np.abs(theirs).max()
         np.testing.assert_allclose(np.asarray(mine) / scale, theirs / scale, atol=2e-5, err_msg=name)
@@ -134,6 +140,17 @@ def test_what_it_gives_has_the_compute_type_and_parameters_are_float32():
     params = jax.eval_shape(model.init, jax.random.key(0), tokens)
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype(jnp.float32)}
     assert jax.eval_shape(model.apply, params, tokens)[0].dtype == jnp.bfloat16
+
+
+def test_without_segments_all_is_of_the_first_one():
+    model = TransformerEncoder(**SIZE, segments=2, norm="post")
+    tokens = np.array([[1, 2, 3]], np.int32)
+    params = subjects.perturbed(jax.jit(model.init)(jax.random.key(0), tokens)["params"], 0.1)
+    run = jax.jit(lambda **given: model.apply({"params": params}, tokens, **given)[0])
+    np.testing.assert_allclose(run(), run(segments=np.zeros_like(tokens)), rtol=1e-5, atol=1e-6)
+    assert np.abs(run() - run(segments=np.ones_like(tokens))).max() > 1e-3
+    with pytest.raises(ValueError, match="segments are given to an encoder without"):
+        jax.eval_shape(MODELS["rotary"].init, jax.random.key(0), tokens, segments=tokens)
 
 
 @pytest.mark.usefixtures("unchecked")
