@@ -33,7 +33,7 @@ WHOLES = {
     "models": {"errors", "nn", "ops"},
     "metrics": {"errors", "ops"},
     "storage": {"config", "errors", "opening"},
-    "interop": {"data", "errors"},
+    "interop": {"data", "errors", "opening", "storage"},
     "reporting": {"console", "errors", "metrics", "opening", "storage"},
     "training": {"config", "errors", "metrics", "ops", "reporting", "sharding", "signals", "storage"},
 }
