@@ -95,10 +95,10 @@ def run_by_layers(
                 x = max_unpool(x, before.index, before.size)
             case Upsample(kind="nails"):
                 x = bed_of_nails(x, layer.factor)
-            case Upsample():
+            case Upsample(kind="nearest"):
                 x = nearest(x, layer.factor)
             case _:
-                assert_never(layer)
+                raise ValueError(f"{layer} is no layer of a stack: see jaxseq.ops.picture_layers")
     return x, tuple(kept) if remember else ()
 
 
@@ -110,5 +110,7 @@ def _convolved(layer: Convolution, kernel: Array, bias: Array, x: Array) -> Arra
             return jax.nn.relu(y)
         case "sigmoid":
             return jax.nn.sigmoid(y)
-        case _:
+        case "linear":
             return y
+        case _:
+            assert_never(layer.activation)

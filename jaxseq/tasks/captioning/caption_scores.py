@@ -5,12 +5,15 @@ None of these figures is one of words that were predicted with the right ones be
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from jaxseq.config.tasks import Tokenization
 from jaxseq.data.captions import Captioned
 from jaxseq.metrics.metric import Metric
 from jaxseq.metrics.translation import TranslationScores, letters, tokenization_for, translation_scores
+
+Tokenizing = Literal["by language"] | Tokenization
+"""How BLEU cuts texts: `tokenization_for` their language, or all alike."""
 
 _FREE = "free-running"
 EXACT = Metric("exact", f"% of captions, {_FREE}", better="higher", form=".2f")
@@ -81,7 +84,7 @@ def asked_of(captioned: Captioned) -> list[Asked]:
 
 
 def caption_scores(
-    asked: Sequence[Asked], written: Sequence[str], *, tokenize: Tokenization | str, lowercase: bool = False
+    asked: Sequence[Asked], written: Sequence[str], *, tokenize: Tokenizing, lowercase: bool = False
 ) -> CaptionScores:
     """Scores of what was written for each of `asked`.
 
@@ -108,6 +111,6 @@ def caption_scores(
     return CaptionScores(by_language, distinct, *shares)
 
 
-def tokenization(tokenize: Tokenization | str, language: str) -> Tokenization:
+def tokenization(tokenize: Tokenizing, language: str) -> Tokenization:
     """How BLEU cuts texts in a language."""
-    return tokenization_for(language) if tokenize == "by language" else tokenize  # type: ignore[return-value]
+    return tokenization_for(language) if tokenize == "by language" else tokenize
