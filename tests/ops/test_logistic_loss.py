@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jaxseq.ops.logistic_loss import logistic_loss
@@ -13,6 +13,7 @@ from jaxseq.ops.logistic_loss import logistic_loss
 logit = st.integers(-1_000_000, 1_000_000).map(lambda number: number / 100)
 
 
+@example(pairs=[(x, False) for x in (-6.33, -6.34, -6.34, -6.36, -6.36, -12.93)])  # XLA's log1p is off by 2e-7
 @given(pairs=st.lists(st.tuples(logit, st.booleans()), min_size=6, max_size=6))
 def test_loss_and_gradient_are_pytorch_s_and_hits_those_above_zero(pairs):
     logits, labels = np.float32([x for x, _ in pairs]), np.int32([y for _, y in pairs])
@@ -23,7 +24,7 @@ def test_loss_and_gradient_are_pytorch_s_and_hits_those_above_zero(pairs):
     expected = F.binary_cross_entropy_with_logits(theirs, torch.tensor(labels, dtype=torch.float32), reduction="sum")
     expected.backward()
     assert theirs.grad is not None
-    np.testing.assert_allclose(total, expected.detach().numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(total, expected.detach().numpy(), rtol=1e-5, atol=1e-6 * len(pairs))
     np.testing.assert_allclose(gradient, theirs.grad.numpy(), atol=1e-6)
     assert hits == sum((x > 0) == y for x, y in pairs)
 
