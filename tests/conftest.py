@@ -48,8 +48,9 @@ with contextlib.suppress(RuntimeError):  # too late where something has used JAX
     jax.config.update("jax_num_cpu_devices", int(os.environ["JAX_NUM_CPU_DEVICES"]))
 
 
-# No example fails by the clock: the machine may do other work.
-hypothesis.settings.register_profile("jaxseq", deadline=None)
+# No example fails by the clock: the machine may do other work. Where a change is let in (CI is set there) examples are
+# the same each time, so that none is refused for what another brought; at a desk new ones are looked for in every run.
+hypothesis.settings.register_profile("jaxseq", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("jaxseq")
 
 # Doctests are looked for in every module; conftest.py is a name that several folders have, what lies in endurance/

@@ -6,6 +6,7 @@ state_dict are followed. What can be called is in one table, and stands for a va
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -170,7 +171,9 @@ def read_pickle(place: str, content: bytes) -> Any:
         InputError: they name anything else, or make no sense. Nothing of them has been run.
     """
     try:
-        return _Machine(place).run(content)
+        with warnings.catch_warnings():  # of escapes that a text of protocol 0 must not have, before it is refused
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return _Machine(place).run(content)
     except _Unusable as error:
         raise InputError(f"{place} is damaged, or no state_dict ({shown(error)}): save it again") from error
     except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:

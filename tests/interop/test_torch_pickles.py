@@ -138,6 +138,7 @@ TRICKS = {
     "no instruction": b"\x80\x02\xff.",
     "nothing": b"",
     "text instructions": b"(dp0\nS'w'\nI1\ns.",
+    "an escape that is none": b"S'\\o'\n.",
 }
 
 
