@@ -41,7 +41,7 @@ SHARED = "jaxseq-2-devices"
 _MODELS = ("w1", "w2", "w3", "w4", "w5", "w5gpu", "birnn", "predict", "w6", "words-full", "words-generate")
 _PAIRS = ("multi30k-transformer", "seq2seq-attention")
 _PICTURES = ("mnist", "digit", "hand")
-_OURS = (*_MODELS, *_PAIRS, *_PICTURES, "beam", "words", "w7", "pieces", "ngrams", "vectors")
+_OURS = (*_MODELS, "gpt2", *_PAIRS, *_PICTURES, "beam", "words", "w7", "pieces", "ngrams", "vectors")
 PEERS: dict[str, Peer] = {
     OURS: Peer("jaxseq_worker", ("jax", "flax", "optax"), _OURS, own_setup=True),
     BEFORE: Peer("jaxseq_worker", ("jax", "flax", "optax"), _OURS, own_setup=True),
@@ -50,13 +50,16 @@ PEERS: dict[str, Peer] = {
     ),
     "torch": Peer("torch_worker", ("torch",), (*_MODELS, *_PAIRS, *_PICTURES, "beam", "words", "w7-windows")),
     "torch-channels-last": Peer("torch_worker", ("torch",), _PICTURES, {"JAXSEQ_BENCH_CHANNELS_LAST": "1"}),
-    "torch-bfloat16": Peer("torch_worker", ("torch",), ("words-bfloat16",), {"JAXSEQ_BENCH_AUTOCAST": "1"}),
+    "torch-bfloat16": Peer("torch_worker", ("torch",), ("words-bfloat16", "gpt2"), {"JAXSEQ_BENCH_AUTOCAST": "1"}),
     # It leaves nn.LSTM and nn.GRU as they are.
     "torch-compile": Peer(
         "torch_worker",
         ("torch",),
         ("w5", "w5gpu", "w6", *_PAIRS, *_PICTURES),
         {"JAXSEQ_BENCH_COMPILE": "1", "JAXSEQ_BENCH_CHANNELS_LAST": "1"},
+    ),
+    "torch-compile-bfloat16": Peer(
+        "torch_worker", ("torch",), ("gpt2",), {"JAXSEQ_BENCH_COMPILE": "1", "JAXSEQ_BENCH_AUTOCAST": "1"}
     ),
     "keras-tensorflow": Peer(
         "keras_worker",

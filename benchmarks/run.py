@@ -11,7 +11,8 @@
 an environment of their own: `--peer-python .venv-peers/bin/python`.
 
 What is measured. W1, W2 and W3 are training steps of configs/jamo_lstm.py, configs/shakespeare_gru.py and
-configs/lyrics_lstm.py, W5 of the Transformer (w5gpu: its GPU setting), W4 and birnn of classifiers of padded texts,
+configs/lyrics_lstm.py, W5 of the Transformer (w5gpu: its GPU setting, gpt2: of
+GPT-2's size, in bfloat16), W4 and birnn of classifiers of padded texts,
 with a GRU and with an LSTM in both directions, words of configs/wikitext2_words.py with all 33,278 words, in bfloat16,
 and with 1,000 drawn; predict is prediction with the bidirectional LSTM, W6 the generation of 1,000 characters with the
 models of W1 and W2, words-generate that of 1,000 words; W7 is tokenization and windows, pieces are subwords by ours and
@@ -72,7 +73,7 @@ _BY_DEFAULT = {
         *_PAIRS,
         *_PICTURES,
     ),
-    "gpu": ("w1", "w2", "w3", "w4", "w5", "w5gpu", "words", "birnn", "predict", "w6", *_PAIRS, *_PICTURES),
+    "gpu": ("w1", "w2", "w3", "w4", "w5", "w5gpu", "gpt2", "words", "birnn", "predict", "w6", *_PAIRS, *_PICTURES),
 }
 
 
@@ -81,8 +82,8 @@ class Arguments:
     """Times jaxseq against its peers on the same work; `benchmarks/run.py` begins with what is measured and how."""
 
     work: tuple[str, ...] = ()
-    """Works: w1 w2 w3 w4 w5 w5gpu words birnn predict w6 w7 pieces ngrams vectors multi30k seq2seq beam mnist digit
-    hand, or some of a group (w6-lstm-1); by default those of the device."""
+    """Works: w1 w2 w3 w4 w5 w5gpu gpt2 words birnn predict w6 w7 pieces ngrams vectors multi30k seq2seq beam mnist
+    digit hand, or some of a group (w6-lstm-1); by default those of the device."""
     peers: tuple[str, ...] = tuple(name for name in PEERS if name != BEFORE)
     """Contestants."""
     before: Path | None = None

@@ -156,6 +156,7 @@ GRU_CLASSIFIER = Model("gru", vocabulary=11_000, features=128, layers=2, embeddi
 BOTH_WAYS = Model("lstm", vocabulary=10_000, features=64, layers=1, embedding=128, directions=2, label=True)
 NANO_CPU = Model("transformer", vocabulary=65, features=128, layers=4, heads=4, context=64)
 NANO_GPU = Model("transformer", vocabulary=65, features=384, layers=6, heads=6, context=256, dropout=0.2)
+GPT2 = Model("transformer", vocabulary=50_257, features=768, layers=12, heads=12, context=1024)
 WIKITEXT2: dict[str, Any] = {
     "kind": "train",
     "batch": 20,
@@ -174,6 +175,7 @@ WORKS: dict[str, Work] = {
     ),
     "w5": Work("Training step of the Transformer, CPU setting", "train", 12, 64, NANO_CPU, target=1.0),
     "w5gpu": Work("Training step of the Transformer, GPU setting", "train", 64, 256, NANO_GPU),
+    "gpt2": Work("Training step of a Transformer of GPT-2's size, bfloat16", "train", 16, 1024, GPT2, dtype="bfloat16"),
     "words-full": Work(
         "Training step of wikitext2_words without dropout, the softmax over all 33,278 words",
         **WIKITEXT2,

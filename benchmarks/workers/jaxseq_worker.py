@@ -24,7 +24,7 @@ from benchmarks.pictures import LAP
 from benchmarks.workers import jaxseq_pairs, jaxseq_pictures, subword_worker
 from benchmarks.workers.jaxseq_models import Classifier, Texts, classifier_loss, loaded, restored
 from benchmarks.workers.serve import Job, serve
-from benchmarks.works import JAMO_LSTM, LYRICS_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, WIKITEXT2_LSTM, Work
+from benchmarks.works import GPT2, JAMO_LSTM, LYRICS_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, WIKITEXT2_LSTM, Work
 from jaxseq import runtime
 from jaxseq.config import AdamConfig, ExperimentConfig, SGDConfig, TrainConfig, load_config
 from jaxseq.data import RowLoader, WindowLoader
@@ -52,6 +52,7 @@ CONFIGS = {
     WIKITEXT2_LSTM: "wikitext2_words",
     NANO_CPU: "shakespeare_transformer",
     NANO_GPU: "shakespeare_transformer_gpu",
+    GPT2: "shakespeare_transformer_gpu",
 }
 ENDLESS = 10**9
 OPTIMIZERS = {"adam": AdamConfig(learning_rate=1e-3), "sgd": SGDConfig(learning_rate=1.0, clip_norm=0.25)}
@@ -64,13 +65,14 @@ def training(work: Work, config: TrainConfig | None = None) -> TrainConfig:
 
 
 def experiment(work: Work) -> ExperimentConfig:
-    """The shipped experiment, made the same work as the peers': a plain optimizer, learned positions, the dropouts of
-    the work."""
+    """The shipped experiment, made the same work as the peers': a plain optimizer, learned positions, sizes and
+    dropouts of the work."""
     assert work.model is not None
     config, _ = load_config(Path(__file__).parents[2] / "configs" / f"{CONFIGS[work.model]}.py")
     model = config.model
     if work.model.family == "transformer":
-        model = dataclasses.replace(model, positions="learned")
+        sizes = {name: getattr(work.model, name) for name in ("features", "layers", "heads", "context", "dropout")}
+        model = dataclasses.replace(model, positions="learned", **sizes)
     if work.model.tied:
         model = dataclasses.replace(model, input_dropout=0.0, dropout=0.0, output_dropout=0.0)
     objective = {"objective": "sampled", "samples": work.samples} if work.samples else {"objective": "full"}

@@ -15,6 +15,7 @@ from benchmarks.summary import fastest_peer, figure, lines, our_label, ratio_bet
 from benchmarks.workers.serve import peak_bytes
 from benchmarks.works import (
     BOTH_WAYS,
+    GPT2,
     GRU_CLASSIFIER,
     JAMO_LSTM,
     LYRICS_LSTM,
@@ -60,6 +61,7 @@ def _page(name: str, result: dict) -> str:
         (LYRICS_LSTM, 7_001 * 256 + 5_246_976 + 8_392_704 + 1_025 * 7_001),  # Keras: LSTM(1024) on 256, LSTM(1024)
         (WIKITEXT2_LSTM, 33_278 * 200 + 2 * 320_800),  # Keras: LSTM(200) on 200 twice, and the table again
         (NANO_CPU, 804_096),  # nanoGPT prints 0.80M
+        (GPT2, 124_337_664),  # GPT-2 small has 124,439,808, biases of blocks and norms counted in
         (NANO_GPU, 10_745_088),  # nanoGPT prints 10.65M, without the 98,304 of the positions
     ],
 )
