@@ -56,6 +56,22 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     return dict(sorted((tensors | tied).items()))
 
 
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The texts by name that go with the arrays of a .safetensors, the names of tied arrays among them.
+
+    Raises:
+        InputError: as `read_safetensors`.
+    """
+    path, library = Path(path), _library()
+    with reading(path), open_regular(path):
+        pass
+    try:
+        with library.safe_open(path, framework="numpy") as file:
+            return dict(file.metadata() or {})
+    except (library.SafetensorError, OSError) as error:
+        raise InputError(f"{shown(path)} is damaged, or no .safetensors ({shown(error)}): fetch it again") from error
+
+
 def write_safetensors(
     path: str | os.PathLike[str], tensors: Mapping[str, NDArray[Any]], *, metadata: Mapping[str, str] | None = None
 ) -> None:

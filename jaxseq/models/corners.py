@@ -36,7 +36,7 @@ class Corners(nn.Module):
             if at == 0 or at < len(self.points) - 1:
                 x = self._activated(x)
         figure = Linear(1, self.bias, initial_scale=None, dtype=self.dtype, name="figure")
-        return figure(x.reshape(len(x), -1))[:, 0].astype(jnp.float32)
+        return figure(x.reshape(x.shape[0], -1))[:, 0].astype(jnp.float32)
 
     def _activated(self, x: Array) -> Array:
         if self.activation == "none":

@@ -75,7 +75,7 @@ class Detector(nn.Module):
         x = self.maps(pictures)
         if self.places != "each":
             x = x.mean(axis=(1, 2)) if self.places == "mean" else x.max(axis=(1, 2))
-        return self.unit(x.reshape(len(x), -1))[:, 0].astype(jnp.float32)
+        return self.unit(x.reshape(x.shape[0], -1))[:, 0].astype(jnp.float32)
 
     def maps(self, pictures: UInt8[Array, "b h w d"]) -> Float[Array, "b rows columns f"]:
         """The last map, or the scaled picture where there is no convolution."""

@@ -147,7 +147,7 @@ class RecurrentTargetDecoder(_Stack):
         guard: bool = True,
     ) -> tuple[AttentionMemory | None, DecoderState]:
         """What targets look at, None without attention, and the state before the first token."""
-        fed = jnp.zeros((len(source), self.features), jnp.float32) if self.input_feeding else None
+        fed = jnp.zeros((source.shape[0], self.features), jnp.float32) if self.input_feeding else None
         memory = None
         if self.attention != "none":
             keys = self.look.keys(self.look.weights(source.shape[-1]), source)
@@ -197,7 +197,7 @@ class RecurrentTargetDecoder(_Stack):
         """Attentional vectors of outputs h [n, t, f], all at once."""
         _, by, scale = self.look.weights(memory.source.shape[-1])
         query: Any = h if by is None else linear(h.astype(self.dtype), by)
-        query = query.reshape(len(memory.keys), -1, self.features)
+        query = query.reshape(memory.keys.shape[0], -1, self.features)
         gathered, weights = self.look.gather(scale, query, memory.keys, memory.source, memory.visible)
         self._sow(weights)
         both = jnp.concatenate([gathered.reshape(*h.shape[:2], -1), h], axis=-1)
@@ -235,9 +235,9 @@ class RecurrentTargetDecoder(_Stack):
                 states.append(carry(*after))
                 h = after[0]
             assert h is not None
-            query = (times("query", h) if "query" in names else h).reshape(len(keys), -1, h.shape[-1])
+            query = (times("query", h) if "query" in names else h).reshape(keys.shape[0], -1, h.shape[-1])
             gathered, looked = look.gather(scale, query, keys, source, None if shown is None else shown > 0)
-            both = jnp.concatenate([gathered.reshape(len(h), -1), h], axis=-1)
+            both = jnp.concatenate([gathered.reshape(h.shape[0], -1), h], axis=-1)
             after = DecoderState(tuple(states), jnp.tanh(times("combine", both)))
             if mask is not None:
                 after = jax.tree.map(lambda new, old: jnp.where(mask, new, old), after, before)

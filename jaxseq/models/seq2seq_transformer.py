@@ -140,7 +140,7 @@ class TransformerTargetDecoder(_Stack):
         if state is None:
             sizes = {"slots": self.context, "heads": self.heads, "width": self.features // self.heads}
             state = StepState.first(rows, blocks=self.layers, **sizes, dtype=self.dtype)
-        here = step_on(state.places, state.position, siblings=rows // len(memory.layers[0].keys))
+        here = step_on(state.places, state.position, siblings=rows // memory.layers[0].keys.shape[0])
         x, pasts = self._embed(tokens, state.position[:, None], None, False), []
         for block, seen, past in zip(self.blocks, memory.layers, state.past.tree, strict=True):
             x, past = block(x, here, seen, past, visible=memory.visible, guard=False)

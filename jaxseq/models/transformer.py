@@ -53,6 +53,7 @@ class Transformer(nn.Module):
     context: int = 64
     positions: Literal["learned", "sinusoidal", "rotary"] = "rotary"
     mlp_ratio: int = 4
+    activation: Literal["gelu", "gelu_tanh"] = "gelu"
     bias: bool = False
     dropout: float = 0.0
     dtype: DTypeLike = jnp.float32
@@ -70,6 +71,7 @@ class Transformer(nn.Module):
             heads=self.heads,
             mlp_ratio=self.mlp_ratio,
             positions=self.positions,
+            activation=self.activation,
             bias=self.bias,
             dropout=self.dropout,
             dtype=self.dtype,

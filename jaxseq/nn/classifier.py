@@ -45,9 +45,16 @@ class Classifier(nn.Module):
         self, tokens: Int[Array, "b t"], *, mask: Bool[Array, "b t"] | None = None, train: bool = False
     ) -> Float32[Array, "b {self.classes}"]:
         """Logits; those of a row that is all padding follow from the biases."""
-        return self.head(self._pooled(tokens, mask, train).astype(self.dtype), train=train)
+        return self.from_pooled(self.pooled(tokens, mask=mask, train=train), train=train)
 
-    def _pooled(self, tokens: Array, mask: Array | None, train: bool) -> Float[Array, "b d"]:
+    def from_pooled(self, pooled: Float[Array, "b d"], *, train: bool = False) -> Float32[Array, "b {self.classes}"]:
+        """The same logits, of what `pooled` gives."""
+        return self.head(pooled.astype(self.dtype), train=train)
+
+    def pooled(
+        self, tokens: Int[Array, "b t"], *, mask: Bool[Array, "b t"] | None = None, train: bool = False
+    ) -> Float[Array, "b d"]:
+        """What the head sees of texts."""
         if self.pooling == ("mean",) and hasattr(self.body, "mean"):  # without the vectors in memory
             return self.body.mean(tokens, mask=mask)
         features, _ = self.body(tokens, mask=mask, train=train)

@@ -86,7 +86,7 @@ class MultiHeadAttention(nn.Module):
     ) -> Float[Array, "n t {self.features}"]:
         """What each query gathers from `seen`, of whose b rows each is for n / b rows of queries, side by side."""
         heads = self._heads(self.query, query, guard)
-        heads = heads.reshape(len(seen.keys), -1, *heads.shape[2:])
+        heads = heads.reshape(seen.keys.shape[0], -1, *heads.shape[2:])
         sow_weights(self, heads, seen.keys, visible)
         factors = None
         if train and self.dropout > 0:

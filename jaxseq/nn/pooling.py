@@ -64,7 +64,7 @@ class Flatten(nn.Module):
             raise ValueError(f"texts of {x.shape[1]} tokens do not go into the {self.length} places there are for them")
         kept = x if mask is None else jnp.where(mask[:, :, None], x, 0)
         filled = (missing, 0) if self.padding == "pre" else (0, missing)
-        return jnp.pad(kept, ((0, 0), filled, (0, 0))).reshape(len(x), -1)
+        return jnp.pad(kept, ((0, 0), filled, (0, 0))).reshape(x.shape[0], -1)
 
 
 POOLINGS: Mapping[str, Callable[..., nn.Module]] = {

@@ -199,10 +199,10 @@ class TargetModel(nn.Module):
 
         begin: What the target of each source begins with; by default `start_token`.
         """
-        weights = self._decoding_weights(params)
+        weights = self.decoding_weights(params)
         begun: Any = self.apply({"params": params}, source, mask, method="_begin")
         memory, state = begun
-        tokens = jnp.full(len(source), self.start_token, jnp.int32) if begin is None else begin
+        tokens = jnp.full(source.shape[0], self.start_token, jnp.int32) if begin is None else begin
         logits, carry = self.decode_step(weights, tokens, Conditioned(memory, state, None))
         return weights, logits, carry
 
@@ -216,7 +216,7 @@ class TargetModel(nn.Module):
         )
         (features, state), sown = result
         attention = self.attention_in(sown.get("intermediates", {}))
-        attention = None if attention is None else attention.reshape(len(tokens), -1)
+        attention = None if attention is None else attention.reshape(tokens.shape[0], -1)
         return self.head.step(weights.head, features), Conditioned(carry.memory, state, attention)
 
     def _begin(self, source: Array, mask: Array | None) -> tuple[Any, Any]:
@@ -227,7 +227,9 @@ class TargetModel(nn.Module):
         return features[:, 0], state
 
     @nn.nowrap
-    def _decoding_weights(self, params: Mapping[str, Any]) -> DecodingWeights:
+    def decoding_weights(self, params: Mapping[str, Any]) -> DecodingWeights:
+        """The parameters as `decode_step` wants them, made once before many steps."""
+
         def narrowed(path: Any, leaf: Array) -> Array:  # the rest is float32 in the products too
             return jnp.asarray(leaf, self.dtype if path[-1].key == "kernel" else jnp.float32)
 

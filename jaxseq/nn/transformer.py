@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from jaxseq.errors import ConfigError
 from jaxseq.nn.attention import SelfAttention
 from jaxseq.nn.layers import WEIGHT_SCALE, LayerNorm, Linear
-from jaxseq.ops.activations import gelu
+from jaxseq.ops.activations import ACTIVATIONS, gelu
 from jaxseq.ops.dropout import dropout
 from jaxseq.ops.finite import finite_rows, poison
 from jaxseq.ops.normalization import EPSILON
@@ -156,6 +156,7 @@ def stack_blocks(
     dtype: DTypeLike,
     norm: Literal["pre", "post"] = "pre",
     epsilon: float = EPSILON,
+    activation: str = "gelu",
 ) -> list[Block]:
     """Blocks "block_0" and so on of the module in whose `setup` it is called, `features` wide. Projections back to the
     residual stream start at 0.02 / sqrt(2 layers), as GPT-2's, or at 0.02 where each branch is normalised after it, as
@@ -173,7 +174,7 @@ def stack_blocks(
         )
     scale = WEIGHT_SCALE if norm == "post" else WEIGHT_SCALE / (2 * layers) ** 0.5
     common: dict[str, Any] = {"norm": norm, "epsilon": epsilon, "bias": bias, "dropout": dropout}
-    common |= {"output_scale": scale, "dtype": dtype}
+    common |= {"output_scale": scale, "dtype": dtype, "activation": ACTIVATIONS[activation]}
     return [Block(heads=heads, width=mlp_ratio * features, name=f"block_{i}", **common) for i in range(layers)]
 
 

@@ -75,7 +75,7 @@ def attention_weights(
 ) -> Float32[Array, "b h t s"]:
     """The weights that `attend` without `factors` gives the values: to be shown, or counted. They have no gradient."""
     if not key.shape[1]:
-        return jnp.zeros((len(query), query.shape[2], query.shape[1], 0), jnp.float32)
+        return jnp.zeros((query.shape[0], query.shape[2], query.shape[1], 0), jnp.float32)
     return jax.lax.stop_gradient(_weights(query, key, visible))
 
 

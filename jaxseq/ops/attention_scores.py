@@ -4,6 +4,7 @@ Without parameters of their own the scores are those of Keras's `Attention` and 
 learned too.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ from jaxtyping import Bool, Float, Float32
 
 from jaxseq.ops.attention import masked_softmax
 from jaxseq.ops.loops import apart
-from jaxseq.ops.shapes import Array
+from jaxseq.ops.shapes import Array, is_open
 
 _ROW = 2**16
 """Numbers of a row from which on rows are gone through one by one."""
@@ -33,7 +34,8 @@ def additive_scores(
     """The sum of scale * tanh(query + key) (Bahdanau et al. 2015).
 
     Only reverse-mode differentiation is defined."""
-    if jax.default_backend() == "cpu" and query.shape[1] * key.shape[1] * key.shape[2] >= _ROW:
+    sizes = query.shape[1], key.shape[1], key.shape[2]
+    if jax.default_backend() == "cpu" and not is_open(*sizes) and math.prod(sizes) >= _ROW:
         scale = jnp.ones(key.shape[-1], jnp.float32) if scale is None else scale
         scores: Any = _scores_by_rows(query.astype(jnp.float32), key.astype(jnp.float32), scale.astype(jnp.float32))
         return scores

@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from jaxseq.ops.block_convolution import convolve_blocks, is_of_blocks
 from jaxseq.ops.loopable_convolution import LAYOUTS, convolve_loopable, convolve_transposed_loopable, spread
-from jaxseq.ops.shapes import Array
+from jaxseq.ops.shapes import Array, is_open
 from jaxseq.ops.spatial import Convention, Padding, PerAxis, Windows, transposed_windows, windows
 
 
@@ -42,7 +42,7 @@ def convolve(
     _require_pair(x, kernel)
     geometry = windows(x.shape[1:-1], kernel.shape[:-2], stride, dilation, padding)
     kernel = kernel.astype(x.dtype)
-    if jax.default_backend() == "cpu" and x.size:
+    if jax.default_backend() == "cpu" and not is_open(*x.shape) and x.size:
         blocks = x.ndim == 4 and is_of_blocks(geometry)
         y: Any = convolve_blocks(x, kernel, x.dtype) if blocks else convolve_loopable(x, kernel, geometry)
         return _plus(y, bias)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int
 
 from jaxseq.ops.row_tables import RowTable
-from jaxseq.ops.shapes import Array
+from jaxseq.ops.shapes import Array, is_open
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=("ids", "table", "scale"), meta_fields=("depth",))
@@ -39,9 +39,11 @@ class Lookup:
     @property
     def is_narrow(self) -> bool:
         """Whether the product of the whole table is cheaper than that of the vectors, and may be taken."""
-        if isinstance(self.table, RowTable):
+        if self.table is None:
+            return True
+        if isinstance(self.table, RowTable) or is_open(*self.ids.shape):
             return False
-        return self.table is None or (len(self.table) <= self.ids.size and self.ids.shape[1] > 1)
+        return len(self.table) <= self.ids.size and self.ids.shape[1] > 1
 
     def vectors(self, mask: Bool[Array, "b t"] | None = None) -> Float[Array, "b t {self.depth}"]:
         """The vectors themselves; row 0 where the mask is False."""

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int32
 from jaxseq.ops.batch_last_stack import faster_for, run_in_chunks
 from jaxseq.ops.convolution import convolve
 from jaxseq.ops.picture_layers import Convolution, Layer, MaxPool, Upsample, edges, output_shapes
-from jaxseq.ops.shapes import Array
+from jaxseq.ops.shapes import Array, is_open
 from jaxseq.ops.spatial_pooling import bed_of_nails, max_pool, max_pool_places, max_unpool, nearest
 
 
@@ -59,7 +59,7 @@ def run_stack(
         ValueError: a picture is too small for a layer, or an unpooling has no pooling to undo.
     """
     first = 0
-    if jax.default_backend() == "cpu" and not places and not remember:
+    if jax.default_backend() == "cpu" and not places and not remember and not is_open(x.shape[0]):
         first = faster_for(layers, x.shape, x.dtype)
     if first:
         x = run_in_chunks(layers[:first], weights[:first], x)

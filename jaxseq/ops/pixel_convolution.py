@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 
 from jaxseq.ops.block_convolution import convolve_blocks, is_of_blocks
 from jaxseq.ops.convolution import convolve
-from jaxseq.ops.shapes import Array
+from jaxseq.ops.shapes import Array, is_open
 from jaxseq.ops.spatial import Padding, PerAxis, windows
 
 
@@ -49,7 +49,7 @@ def convolve_pixels(
         ValueError: as `spatial.windows` has it.
     """
     geometry = windows(pixels.shape[1:-1], kernel.shape[:-2], stride, 1, padding)
-    if jax.default_backend() != "cpu" or not is_of_blocks(geometry):
+    if jax.default_backend() != "cpu" or is_open(pixels.shape[0]) or not is_of_blocks(geometry):
         return convolve(scale(pixels).astype(dtype), kernel, bias, stride=stride, padding=padding)
     mean, factor = scale.arrays()
     y: Any = convolve_blocks(pixels, kernel * factor[:, None], dtype)

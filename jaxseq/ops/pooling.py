@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from jaxseq.ops.finite import finite_rows, poison
 from jaxseq.ops.lookup import Lookup
 from jaxseq.ops.row_tables import RowTable
-from jaxseq.ops.shapes import Array
+from jaxseq.ops.shapes import Array, is_open
 
 TOGETHER = 4096
 """Tokens looked up at a time: their vectors stay in cache."""
@@ -96,7 +96,7 @@ def attention(
 
 
 def _sum_of_rows(x: Lookup, mask: Array | None) -> Array:
-    if x.table is None or isinstance(x.table, RowTable) or not x.ids.size:
+    if x.table is None or isinstance(x.table, RowTable) or is_open(*x.ids.shape) or not x.ids.size:
         return _kept(x.vectors(mask), mask).sum(axis=1)
     # Past the table's end: nothing is added there.
     ids = x.ids if mask is None else jnp.where(mask, x.ids, len(x.table))
@@ -104,7 +104,8 @@ def _sum_of_rows(x: Lookup, mask: Array | None) -> Array:
     length = min(steps, max(1, TOGETHER // rows))
     padded = jnp.pad(ids, ((0, 0), (0, -steps % length)), constant_values=len(x.table))
     scale = None if x.scale is None else jnp.pad(x.scale, ((0, 0), (0, -steps % length)))
-    return _sum_in_pieces(x.table, *(None if part is None else _pieces(part, length) for part in (padded, scale)))
+    pieces = (None if part is None else _pieces(part, length) for part in (padded, scale))
+    return _sum_in_pieces(jnp.asarray(x.table), *pieces)  # NumPy's, as a checkpoint has them, know no tracers
 
 
 def _pieces(x: Array, length: int) -> Array:

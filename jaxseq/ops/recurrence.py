@@ -21,7 +21,7 @@ from jax import lax
 from jaxtyping import Bool, Float, Float32, Int
 
 from jaxseq.ops.cells import Cell, RecurrentWeights, State
-from jaxseq.ops.shapes import Array
+from jaxseq.ops.shapes import Array, is_open
 
 CHUNK = 10
 """Steps per chunk; 5 to 20 measured alike."""
@@ -101,7 +101,7 @@ class _Chunks(NamedTuple):
     whole: Any = None
     """Leaves [t // chunk, chunk, ...]; None where there is not one chunk."""
     rest: Any = None
-    """Leaves [t % chunk, ...], the last steps; None where none are left over."""
+    """Leaves [t % chunk, ...], the last steps, all of them where t is open; None where none are left over."""
 
 
 class _DenseSource(NamedTuple):
@@ -169,7 +169,9 @@ def _in_chunks(tree: Any, chunk: int) -> _Chunks:
         n = len(x) // chunk
         return x[: n * chunk].reshape(n, chunk, *x.shape[1:])
 
-    length = len(jax.tree.leaves(tree)[0])
+    length = jax.tree.leaves(tree)[0].shape[0]
+    if is_open(length):
+        return _Chunks(rest=tree)
     return _Chunks(
         jax.tree.map(whole, tree) if length >= chunk else None,
         jax.tree.map(lambda x: x[len(x) - len(x) % chunk :], tree) if length % chunk else None,

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Bool, Float, Int
 
-from jaxseq.ops.shapes import Array
+from jaxseq.ops.shapes import Array, is_open
 
 
 class KeyValues(NamedTuple):
@@ -72,7 +72,7 @@ def place(
         seen, last = seen & (segment[:, :, None] == segment[:, None]), segment == segment[:, -1:]
     if mask is not None:
         seen, last = seen & mask[:, None], last & mask
-    if length > context:
+    if is_open(length) or length > context:
         seen = seen & (positions[:, None] > positions[:, :, None] - context)
 
     next_position = positions[:, -1] + (1 if mask is None else mask[:, -1])
@@ -85,7 +85,7 @@ def place(
     else:
         old = _held(start, context)[:, None]
         in_ring = (old >= 0) & (old > positions[:, :, None] - context) & is_old[:, :, None]
-        visible = jnp.concatenate([in_ring, jnp.broadcast_to(seen, (len(in_ring), length, length))], axis=-1)
+        visible = jnp.concatenate([in_ring, jnp.broadcast_to(seen, (in_ring.shape[0], length, length))], axis=-1)
     return Placement(
         positions=positions,
         visible=visible,
@@ -153,8 +153,8 @@ def _store(old: Array | None, new: Array, placement: Placement) -> Array:
         empty = (len(new), placement.is_taken.shape[1], *new.shape[2:])
         return jnp.zeros(empty, new.dtype) if old is None else old.astype(new.dtype)
     taken = new
-    if new.shape[1] > 1:
-        source = jnp.broadcast_to(placement.source, (len(new), placement.source.shape[1]))
+    if is_open(new.shape[1]) or new.shape[1] > 1:
+        source = jnp.broadcast_to(placement.source, (new.shape[0], placement.source.shape[1]))
         taken = jnp.take_along_axis(new, per_slot(source), axis=1)
     if old is None:
         return jnp.where(per_slot(placement.is_taken), taken, 0)

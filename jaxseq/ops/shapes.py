@@ -26,6 +26,7 @@ shapes too and are not checked, for JAX puts other things there on its way throu
 from typing import TYPE_CHECKING
 
 import jax
+import jax.export
 import numpy as np
 
 if TYPE_CHECKING:
@@ -34,4 +35,12 @@ else:
     # Outside of jit NumPy's arrays come in as they are, and where nothing is to be done go out so.
     Array = jax.Array | np.ndarray
 
-__all__ = ["Array"]
+__all__ = ["Array", "is_open"]
+
+
+def is_open(*sizes: int) -> bool:
+    """Whether any of the sizes is a symbol of `jax.export`, which stands for all sizes from 1 on.
+
+    Where a size decides how something is computed, an open one takes the way that is right for all.
+    """
+    return any(map(jax.export.is_symbolic_dim, sizes))

@@ -53,7 +53,7 @@ def step_on(places: Int[Array, "n c"], position: Int[Array, " n"], *, siblings: 
     rows, slots = places.shape
     among = jnp.arange(siblings, dtype=places.dtype)
     itself = jnp.tile(among, rows // siblings)[:, None]
-    places = lax.dynamic_update_slice(places, itself, (0, position[0] % slots))
+    places = lax.dynamic_update_slice_in_dim(places, itself, position[0] % slots, axis=1)
     own = places[:, :, None] == among
     return Step(position[0], places, own.reshape(-1, siblings, slots * siblings))
 
@@ -70,10 +70,10 @@ def attend_to_past(
     The rows of a source ask together, each of all their tokens, of which it sees its own.
     """
     sources, heads, slots, siblings, _ = past.keys.shape
-    start = (0, 0, step.position % slots, 0, 0)
+    slot = step.position % slots
     grouped, *new = (x.reshape(sources, siblings, *x.shape[2:]) for x in (query, key, value))
     new = (jnp.swapaxes(x, 1, 2)[:, :, None] for x in new)
-    past = Past(*(lax.dynamic_update_slice(old, x, start) for old, x in zip(past, new, strict=True)))
+    past = Past(*(lax.dynamic_update_slice_in_dim(old, x, slot, axis=2) for old, x in zip(past, new, strict=True)))
 
     def look(size: int) -> Callable[[Array, Past, Array], Array]:
         def gather(query: Array, past: Past, own: Array) -> Array:

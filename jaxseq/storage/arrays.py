@@ -51,15 +51,16 @@ def spec_of(leaf: Any) -> Spec:
     return Spec((), jnp.result_type(leaf).name)
 
 
-def named_leaves(tree: PyTree) -> dict[str, Any]:
-    """The leaves of `tree` by name: keys, fields and positions joined by "/"; None and empty containers have none.
+def named_leaves(tree: PyTree, *, separator: str = "/") -> dict[str, Any]:
+    """The leaves of `tree` by name: keys, fields and positions joined by `separator`; None and empty containers have
+    none.
 
     Raises:
         ValueError: two leaves come to the same name.
     """
     named: dict[str, Any] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        name = jax.tree_util.keystr(path, simple=True, separator=separator)
         if name in named:
             raise ValueError(f"two leaves of the tree are called {name!r}: rename one of the keys")
         named[name] = leaf
@@ -106,7 +107,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     with (
         _quiet_orbax(path),
         _spelled_plainly(path) as place,
-        ocp.PyTreeCheckpointer(use_ocdbt=True, use_compression=False) as checkpointer,
+        _checkpointer(ocp, use_compression=False) as checkpointer,
     ):
         checkpointer.save(place, args=ocp.args.PyTreeSave(stored))
 
@@ -142,12 +143,20 @@ def load_orbax() -> Any:
     return ocp
 
 
+def _checkpointer(ocp: Any, **options: Any) -> Any:
+    """Orbax's checkpointer for this process alone, which waits for no other that JAX knows of."""
+    own = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
+    handler = ocp.PyTreeCheckpointHandler(use_ocdbt=True, multiprocessing_options=alone, **options)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+
 def _restored(path: Path, specs: Mapping[str, Spec]) -> dict[str, Any]:
     ocp = load_orbax()
     wanted = {name: jax.ShapeDtypeStruct(spec.shape, jnp.dtype(spec.dtype)) for name, spec in specs.items()}
     how = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in specs}
     _quiet_late_errors()
-    with _spelled_plainly(path) as place, ocp.PyTreeCheckpointer(use_ocdbt=True) as checkpointer:
+    with _spelled_plainly(path) as place, _checkpointer(ocp) as checkpointer:
         return checkpointer.restore(place, args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True))
 
 

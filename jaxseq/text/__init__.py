@@ -6,6 +6,7 @@ from jaxseq.text.characters import CharTokenizer
 from jaxseq.text.jamo import JamoTokenizer
 from jaxseq.text.keras_tokenizer import fit_keras_tokenizer, keras_json, read_keras_json
 from jaxseq.text.lined import LineTokenizer
+from jaxseq.text.masked_tokenizer import MaskedTokenizer
 from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
 from jaxseq.text.morphemes import Morpheme, tag, tag_texts
 from jaxseq.text.normalize import NORMALIZERS
@@ -35,6 +36,7 @@ __all__ = [
     "HoldBackDecoder",
     "JamoTokenizer",
     "LineTokenizer",
+    "MaskedTokenizer",
     "Morpheme",
     "MorphemeTokenizer",
     "NORMALIZERS",

@@ -59,9 +59,14 @@ class SymbolTokenizer(ABC):
         return len(self.vocabulary)
 
     @property
+    def unknown_id(self) -> int | None:
+        """The id of every symbol that the vocabulary lacks; None where such symbols are refused."""
+        return self.vocabulary.id_of(UNKNOWN) if UNKNOWN in self.vocabulary.specials else None
+
+    @property
     def loses(self) -> tuple[str, ...]:
         """What of a text does not come back, see `Tokenizer.loses`."""
-        unknown = ("unknown symbols",) if UNKNOWN in self.vocabulary.specials else ()
+        unknown = () if self.unknown_id is None else ("unknown symbols",)
         return (*losses(self.normalizers), *unknown)
 
     @abstractmethod
@@ -126,7 +131,7 @@ class SymbolTokenizer(ABC):
         """Ids over code points; the last entry is for all beyond. What is unknown has the id of "<unk>", or -1."""
         vocabulary = self.vocabulary
         codes = code_points("".join(vocabulary.ranked))
-        unknown = vocabulary.id_of(UNKNOWN) if UNKNOWN in vocabulary.specials else -1
+        unknown = -1 if self.unknown_id is None else self.unknown_id
         narrow = np.int16 if len(vocabulary) <= np.iinfo(np.int16).max else np.int32
         table = np.full(codes.max(initial=0) + 2, unknown, narrow)
         table[codes] = len(vocabulary.specials) + np.arange(len(codes))

@@ -127,6 +127,11 @@ class MorphemeTokenizer:
         return self._words.silent_ids
 
     @property
+    def unknown_id(self) -> int | None:
+        """The id of all morphemes that are not known; None where there is no such."""
+        return self._words.unknown_id
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """A name for every id, for people to read."""
         return self._words.vocabulary

@@ -123,6 +123,11 @@ class SentencePieceTokenizer(SubwordTokenizer):
         frequent = tuple((before, after, count) for (before, after), count in changes.most_common(most))
         return Changes(sum(len(before) * count for (before, _), count in changes.items()), frequent)
 
+    @property
+    def unknown_id(self) -> int:
+        """The id of what is unknown, which a model with bytes never gives a text."""
+        return self.padding + self._roles.index("unknown")
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict from which `from_json` makes an equal tokenizer; the model in base64."""
         return {**self._head(), "model": base64.b64encode(self.model).decode("ascii")}

@@ -125,6 +125,11 @@ class UnigramTokenizer(ChunkedTokenizer):
         text = self._normalizer(text)
         return text.removeprefix(" ") if self.prefix else text
 
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of what is unknown; None where that is read as bytes."""
+        return None if self.unknown is None else self.padding + self.unknown
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict from which `from_json` makes an equal tokenizer."""
         return {

@@ -135,6 +135,11 @@ class WordPieceTokenizer(ChunkedTokenizer):
         model.train_from_iterator((f" {chunk}" * count for chunk, count in counts.items()), trainer)
         return cls(learned(model)["pieces"], padding=padding, normalizers=tuple(normalize))
 
+    @property
+    def unknown_id(self) -> int:
+        """The id of words that cannot be made of pieces."""
+        return self.padding + self.unknown
+
     def normalize(self, text: str) -> str:
         """What comes back of `text` where all its words are known: these, with a space between two."""
         return " ".join(self.split(text))

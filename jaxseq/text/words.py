@@ -109,6 +109,11 @@ class WordTokenizer:
         return (0,) if self.options.padding else ()
 
     @property
+    def unknown_id(self) -> int | None:
+        """The id of all words that are not known; None where there is no such."""
+        return int(self.options.padding) if self.options.unknown == "unk" else None
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """A name for every id, for people to read; that of a special has more brackets where it is a word too."""
         return self._names

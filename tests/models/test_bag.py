@@ -42,6 +42,14 @@ def test_its_mean_is_that_of_its_features_on_values_and_gradients():
 
 
 @pytest.mark.usefixtures("unchecked")
+def test_parameters_of_numpy_as_a_checkpoint_has_them_give_the_same():
+    model, tokens = Bag(7, 4), np.array([[3, 1, 1, 6]], np.int32)
+    params = model.init(jax.random.key(0), tokens)
+    own = model.apply(jax.tree.map(np.asarray, params), tokens, method="mean")
+    np.testing.assert_array_equal(own, model.apply(params, tokens, method="mean"))
+
+
+@pytest.mark.usefixtures("unchecked")
 def test_a_carry_is_refused():
     with pytest.raises(ValueError, match="Bag reads every text at once and keeps no carry"):
         SUBJECT.run(SUBJECT.params, np.zeros((1, 2), np.int32), np.zeros((1, 2)), None, None)
