@@ -61,7 +61,7 @@ def size_of(tree: Any) -> int:
 
 def _device_limit() -> int | None:
     """Bytes of the first device; None where it is the host, or does not tell."""
-    device = jax.devices()[0]
+    device = jax.local_devices()[0]
     if device.platform == "cpu":
         return None
     limit = (device.memory_stats() or {}).get("bytes_limit")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from jaxseq.errors import InputError
+from jaxseq.processes import Group
 
 # Parameters of mallopt, from glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -23,15 +24,18 @@ _CONTAINER_SHARE = Path("/sys/fs/cgroup/cpu.max")
 """Microseconds of all cores, or "max", and the period they are for (Linux, cgroup 2)."""
 
 
-def configure(*, devices: int = 0, allocator: Literal["tuned", "default"] = "tuned") -> None:
+def configure(
+    *, devices: int = 0, allocator: Literal["tuned", "default"] = "tuned", group: Group | None = None
+) -> None:
     """Sets up allocator, CPU devices and compilation cache. To be called before anything runs on a JAX device.
 
     Args:
         devices: CPU devices JAX shall have, 0 for one a core, see `use_cpu_devices`.
         allocator: "tuned" keeps freed memory in the process, see `tune_allocator`.
+        group: the processes to join; None works alone.
 
     Raises:
-        InputError: the environment asks JAX for what it does not have.
+        InputError: the environment asks JAX for what it does not have, or there is no such group.
     """
     if allocator == "tuned":
         tune_allocator()
@@ -43,6 +47,8 @@ def configure(*, devices: int = 0, allocator: Literal["tuned", "default"] = "tun
         ) from error
     use_cpu_devices(devices)
     use_compilation_cache()
+    if group is not None:
+        group.join()
     try:
         jax.devices()
     except (RuntimeError, AssertionError, AttributeError) as error:  # the latter two for a platform without its plugin

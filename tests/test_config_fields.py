@@ -29,6 +29,7 @@ from jaxseq.config import (
     DetectorConfig,
     DigitScenesConfig,
     DigitsConfig,
+    DocumentsConfig,
     EncoderConfig,
     ExperimentConfig,
     HandsConfig,
@@ -36,6 +37,7 @@ from jaxseq.config import (
     LanguageModelingConfig,
     LinesConfig,
     MadeUpConfig,
+    MaskedLanguageModelingConfig,
     NBSVMConfig,
     NGramConfig,
     PairsConfig,
@@ -67,6 +69,7 @@ READ_BY_RUNS = (
     *(AutoencodingConfig, DigitsConfig),
     *(CaptioningConfig, CaptionsConfig, DigitScenesConfig, CaptionerConfig),
     *(RecognitionConfig, RectanglesConfig, CornersConfig, HandsConfig, DetectorConfig),
+    *(MaskedLanguageModelingConfig, DocumentsConfig),
     *kinds_of("optimizer").values(),
 )
 BODIES = {RNNConfig: Recurrent, TransformerConfig: Transformer, BagConfig: Bag, EncoderConfig: TransformerEncoder}
@@ -109,8 +112,8 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
         assert train.main([*source, *more, "--name", more[-1], *BAG], program="train.py") == 0
     lines = ["--data.kind", "lines", "--data.tokenizer", "word", "--data.layout", "packed"]
     assert train.main([*source, *lines, *COUNTED, "--name", "lines"], program="train.py") == 0
-    own = ["--data.split", "1", "0", "0", "--data.validation-source", "a.txt", "--data.test-source", "a.txt"]
-    assert train.main([*source, *lines[2:4], *own, *COUNTED, "--name", "words"], program="train.py") == 0
+    own_texts = ["--data.split", "1", "0", "0", "--data.validation-source", "a.txt", "--data.test-source", "a.txt"]
+    assert train.main([*source, *lines[2:4], *own_texts, *COUNTED, "--name", "words"], program="train.py") == 0
     (tmp_path / "a.model").write_bytes(sentencepiece_model())
     given = ["--data.tokenizer", "sentencepiece", "--data.tokenizer-file", "a.model"]
     for kind in ("corpus", "lines"):
@@ -204,7 +207,11 @@ def test_a_run_reads_every_field(tmp_path, monkeypatch, capsys, reads):
     squares = ["--data.kind", "captions", "--data.source", "squares", "--data.split", "1", "0", "0", *own]
     languages = ["--data.languages", "english", "--task.examples", "0", "--name", "squares"]
     assert train.main([*caption, *squares, *few, *languages], program="train.py") == 0
-    for section in (CaptionsConfig, DigitScenesConfig):
+    hidden = ["--task.kind", "masked_language_modeling", "--data.kind", "documents", "--model.kind", "encoder"]
+    hidden += ["--data.form", "lines", "--data.tokenizer", "word", "--data.length", "8", "--data.batch-size", "4"]
+    small = [*small_layers, "--model.heads", "1", "--train.devices", "1", "--task.examples", "0", "--name", "hidden"]
+    assert train.main([*source, *hidden, *own_texts, *small], program="train.py") == 0
+    for section in (CaptionsConfig, DigitScenesConfig, DocumentsConfig):
         for options in ({"tokenizer": "bpe", "pieces": 300}, {"tokenizer": given[1], "tokenizer_file": given[3]}):
             make_sentence_tokenizer(section(**options), ["the quick brown fox"])
     tell = ["--task.kind", "recognition", "--train.steps", "2", "--train.devices", "1", "--data.examples", "9"]

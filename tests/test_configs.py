@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from shipped_tasks import task_without_data
 
 from jaxseq.config import (
     SECTIONS,
@@ -20,6 +21,7 @@ from jaxseq.config import (
     DataConfig,
     ExperimentConfig,
     LanguageModelingConfig,
+    MaskedLanguageModelingConfig,
     NGramConfig,
     OptimizerConfig,
     RecognitionConfig,
@@ -101,6 +103,8 @@ def test_it_loads_and_its_model_and_optimizer_are_built(file):
         form = {"height": 1080, "width": 1920, "channels": 3, "mean": scale, "deviation": scale}
         task = Recognition.restore(config, {"pictures.json": json.dumps(form).encode()})
         params = jax.eval_shape(task.init, jax.random.key(0))["params"]
+    elif isinstance(config.task, MaskedLanguageModelingConfig):
+        params = jax.eval_shape(task_without_data(config).init, jax.random.key(0))["params"]
     else:
         assert isinstance(config.task, LanguageModelingConfig)
         model = build_model(config.model, vocabulary_size=65, predict=config.task.predict, dtype=dtype)

@@ -17,7 +17,8 @@ GROUND = {
     "signals": set(),
     "paths": {"errors"},
     "console": {"errors", "signals"},
-    "runtime": {"errors"},
+    "processes": {"errors", "signals"},
+    "runtime": {"errors", "processes"},
     "memory": {"errors", "runtime"},
     "sharding": set(),
 }
@@ -35,7 +36,7 @@ WHOLES = {
     "storage": {"config", "errors", "opening"},
     "interop": {"data", "errors", "opening", "storage"},
     "reporting": {"console", "errors", "metrics", "opening", "storage"},
-    "training": {"config", "errors", "metrics", "ops", "reporting", "sharding", "signals", "storage"},
+    "training": {"config", "errors", "metrics", "ops", "processes", "reporting", "sharding", "signals", "storage"},
 }
 TASKS = {
     "tasks": {

@@ -14,7 +14,8 @@ from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig
 from jaxseq.nn import GRU, LSTM, POOLINGS, Bidirectional, Embedding
 from jaxseq.ops.losses import Tally
 from jaxseq.ops.objective import LossFn, LossOutput
-from jaxseq.tasks.classification.classification import CLASSES, TOKENIZER, Classification
+from jaxseq.tasks.classification.classification import Classification
+from jaxseq.tasks.classification.remembered import CLASSES, TOKENIZER
 from jaxseq.text import WordTokenizer
 
 

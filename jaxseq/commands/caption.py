@@ -16,7 +16,7 @@ from jaxseq.paths import expanded, run_path
 from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
 
 if TYPE_CHECKING:
-    from jaxseq.tasks.capabilities import Described
+    from jaxseq.tasks.described import Described
 
 
 def _of_the_run(metavar: str) -> Any:

@@ -11,11 +11,13 @@ COMMANDS = {
     "sample": "sample text from a trained model",
     "evaluate": "measure a trained model on a split",
     "predict": "say what a trained model makes of texts",
+    "embed": "give texts their vectors by a trained model",
     "translate": "translate texts by a trained model",
     "caption": "say what a trained model sees in pictures",
     "tag": "find the morphemes of Korean texts",
     "mix": "measure several language models as one",
-    "export": "write what a model has learned to a file that others read",
+    "import": "make a run of weights from Keras, PyTorch or a .safetensors",
+    "export": "write what a model has learned for other programs: weights, functions, vectors",
     "nearest": "find the words nearest to a word, by their vectors",
     "analogy": "find what is to a word as a second one is to a first",
     "score": "hold word vectors against what people say of pairs and analogies",
@@ -23,12 +25,15 @@ COMMANDS = {
     "draw": "draw the codes of positions",
     "compare": "what several runs have measured, and what differs between them",
 }
+_MODULES = {"import": "import_weights"}
+"""Of commands that Python's words are called like."""
 _FEWER = "cut the file of vectors to its first lines, those of the most frequent words"
 _SMALLER = {
     "train": "lower --data.batch-size, --data.length or the size of the model; --data.memory-map is for large texts",
     "sample": "lower --num-samples",
     "evaluate": "lower --rows, or give a shorter text as --source",
     "predict": "give fewer texts at a time",
+    "embed": "give fewer texts at a time",
     "translate": "lower --beam, or give fewer texts at a time",
     "caption": "lower --beam, or give fewer pictures at a time",
     "draw": "lower --length or --features",
@@ -106,7 +111,7 @@ def _function(command: str | None, program: str) -> Callable[..., int]:
 
     if command is None:
         return lambda argv, stop: _list_commands(argv, program)
-    module = import_module(f"jaxseq.commands.{command}")
+    module = import_module(f"jaxseq.commands.{_MODULES.get(command, command)}")
     return lambda argv, stop: module.main(argv, program=program, stop=stop)
 
 

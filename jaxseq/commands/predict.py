@@ -5,6 +5,7 @@ import dataclasses
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from jaxseq import console, runtime
@@ -14,14 +15,17 @@ from jaxseq.paths import run_path
 from jaxseq.signals import StopRequest
 
 if TYPE_CHECKING:
-    from jaxseq.tasks.capabilities import Prediction
+    from jaxseq.tasks.capabilities import FilledMask, Prediction
+
+_SHOWN = 5
+"""Tokens that people are shown for a [MASK]; the other formats have all that the model gives."""
 
 
 @dataclass(frozen=True)
 class PredictArguments(TextsArguments):
     """The class of each text, with its probabilities and the words that the model does not know; its vector and the
-    nearest of the texts trained on, where the model gives texts vectors. A record comes out for every text that goes
-    in, in the same order."""
+    nearest of the texts trained on, where the model gives texts vectors; what each [MASK] in it stands for, where the
+    model finds hidden tokens. A record comes out for every text that goes in, in the same order."""
 
     format: Literal["text", "csv", "jsonl"] = "text"
     """What to print: lines for people, comma-separated values with a header, or a JSON object on each line."""
@@ -58,12 +62,42 @@ def _as_text(predictions: Iterable["Prediction"]) -> Iterator[str]:
         yield f"{said}{unknown}"
         if made.has_no_vector:
             yield "  no vector: no word of it is known"
+        if made.note:
+            yield f"  {made.note}"
+        for mask in made.masks or ():
+            yield f"  {_listed(mask)}"
         for near in made.nearest:
             label = f"{near.label}  " if near.label else ""
             yield f"  {near.similarity:.4f}  {console.escaped_line(label + near.begin)}"
 
 
+def _listed(mask: "FilledMask") -> str:
+    best = list(mask.probabilities.items())[:_SHOWN]
+    return ", ".join(f"{console.escaped_line(token)} {probability:.4f}" for token, probability in best)
+
+
 def _as_csv(predictions: Iterable["Prediction"]) -> Iterator[str]:
+    remaining = iter(predictions)
+    first = next(remaining, None)
+    if first is None:
+        return
+    rows = _rows_of_texts if first.masks is None else _rows_of_masks
+    yield from map(_row, rows(chain([first], remaining)))
+
+
+def _rows_of_masks(predictions: Iterable["Prediction"]) -> Iterator[list[str]]:
+    """A row for each token that a [MASK] may stand for, or one for a text without any; all counted from 1."""
+    yield ["text", "mask", "rank", "token", "probability", "note"]
+    for number, made in enumerate(predictions, 1):
+        rows = [
+            [str(number), str(at), str(rank), token, f"{probability:.6f}", made.note]
+            for at, mask in enumerate(made.masks or (), 1)
+            for rank, (token, probability) in enumerate(mask.probabilities.items(), 1)
+        ]
+        yield from rows or [[str(number), "", "", "", "", made.note]]
+
+
+def _rows_of_texts(predictions: Iterable["Prediction"]) -> Iterator[list[str]]:
     names: list[str] | None = None
     for made in predictions:
         vector = () if made.vector is None else made.vector.tolist()
@@ -71,10 +105,10 @@ def _as_csv(predictions: Iterable["Prediction"]) -> Iterator[str]:
             names = list(made.probabilities)
             classes = ["label", *(f"probability of {name}" for name in names)] if names else []
             numbers = ["has a vector", *(f"vector {at}" for at in range(len(vector)))] if len(vector) else []
-            yield _row([*classes, "unknown words", *numbers])
+            yield [*classes, "unknown words", *numbers]
         values = [made.label, *(f"{made.probabilities[name]:.6f}" for name in names)] if names else []
         numbers = [str(not made.has_no_vector).lower(), *map(str, vector)] if len(vector) else []
-        yield _row([*values, " ".join(made.unknown), *numbers])
+        yield [*values, " ".join(made.unknown), *numbers]
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -92,4 +126,12 @@ def _as_json(predictions: Iterable["Prediction"]) -> Iterator[str]:
         if made.vector is not None:
             near = [{**each._asdict(), "similarity": round(each.similarity, 6)} for each in made.nearest]
             tree |= {"has_vector": not made.has_no_vector, "vector": made.vector.tolist(), "nearest": near}
+        if made.masks is not None:
+            tree["masks"] = [[_scored(*pair) for pair in mask.probabilities.items()] for mask in made.masks]
+        if made.note:
+            tree["note"] = made.note
         yield console.json_line(tree).rstrip("\n")
+
+
+def _scored(token: str, probability: float) -> dict[str, Any]:
+    return {"token": token, "probability": round(probability, 6)}

@@ -35,6 +35,7 @@ from jaxseq.config.optimizers import (
 )
 from jaxseq.config.paired import PairedConfig
 from jaxseq.config.pairs import PairsConfig
+from jaxseq.config.pretraining import DocumentsConfig, MaskedLanguageModelingConfig
 from jaxseq.config.recognition import CornersConfig, DetectorConfig, RecognitionConfig
 from jaxseq.config.rectangles import RectanglesConfig
 from jaxseq.config.running_text import RunningTextConfig
@@ -79,6 +80,7 @@ __all__ = [
     "DetectorConfig",
     "DigitScenesConfig",
     "DigitsConfig",
+    "DocumentsConfig",
     "EncoderConfig",
     "ExperimentConfig",
     "HandsConfig",
@@ -86,6 +88,7 @@ __all__ = [
     "LanguageModelingConfig",
     "LinesConfig",
     "MadeUpConfig",
+    "MaskedLanguageModelingConfig",
     "ModelConfig",
     "NBSVMConfig",
     "NGramConfig",

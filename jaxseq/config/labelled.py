@@ -50,6 +50,9 @@ class LabelledConfig(TextConfig):
     """Ids that the n-grams share by a hash."""
     distinct: Annotated[bool, FIXED] = False
     """Read each token of a text once, n-grams too, where it stands first."""
+    delimit: Annotated[bool, FIXED] = False
+    """Put [CLS] before each text and [SEP] behind it, where a longer text is cut as well, as encoders of BERT's kind
+    know texts."""
     length: Annotated[Length, FIXED] = 400
     """Tokens that are read of a text, n-grams not counted."""
     lengths: Annotated[int, Bounds(1, 64), FIXED] = 1
@@ -70,6 +73,12 @@ class LabelledConfig(TextConfig):
         if self.unknown == "drop" and (self.buckets or self.tokenizer not in ("word", "morpheme")):
             why = "they have buckets" if self.buckets else f"the tokenizer {self.tokenizer} has no words"
             raise refuse("data.unknown", self.unknown, f"{why}, leave it at unk")
+        if self.delimit:
+            if self.ngrams > 1 or self.distinct:
+                name = "ngrams" if self.ngrams > 1 else "distinct"
+                raise refuse(f"data.{name}", getattr(self, name), "data.delimit is for texts in order, leave it out")
+            if self.length < 3:
+                raise refuse("data.length", self.length, "data.delimit takes two of them, give 3 or more")
 
     @property
     def has_validation(self) -> bool:

@@ -66,6 +66,8 @@ class TransformerConfig(ModelConfig):
     """How positions enter."""
     mlp_ratio: Annotated[int, Bounds(1, 256), FIXED] = 4
     """Width of the feed-forward layer, as a multiple of `features`."""
+    activation: Annotated[Literal["gelu", "gelu_tanh"], FIXED] = "gelu"
+    """Of the feed-forward layer: GELU as it is, or its approximation by tanh, as GPT-2 has it."""
     bias: Annotated[bool, FIXED] = False
     """Biases in linear layers and layer norms."""
     tie_embedding: Annotated[bool, FIXED] = True
@@ -148,7 +150,7 @@ class NBSVMConfig(ModelConfig):
 @register("model")
 @dataclass(frozen=True)
 class EncoderConfig(ModelConfig):
-    """A Transformer, pre-norm, whose tokens see all of their text."""
+    """A Transformer whose tokens see all of their text."""
 
     kind: ClassVar[str] = "encoder"
 
@@ -162,6 +164,12 @@ class EncoderConfig(ModelConfig):
     """Rows of the table of positions (positions "learned"); no text may be longer."""
     positions: Annotated[Literal["learned", "sinusoidal", "rotary"], FIXED] = "rotary"
     """How positions enter."""
+    segments: Annotated[int, Bounds(0, 16), FIXED] = 0
+    """Parts of a text that are told apart by a vector of their own, 2 for pairs of texts; 0 tells none apart."""
+    norm: Annotated[Literal["pre", "post"], FIXED] = "pre"
+    """Normalise what a branch reads, or what it leaves, as BERT does."""
+    epsilon: Annotated[float, Bounds(1e-12, 1), FIXED] = 1e-5
+    """What norms add to a variance; BERT adds 1e-12."""
     mlp_ratio: Annotated[int, Bounds(1, 256), FIXED] = 4
     """Width of the feed-forward layer, as a multiple of `features`."""
     bias: Annotated[bool, FIXED] = True

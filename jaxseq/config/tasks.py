@@ -76,6 +76,12 @@ class ClassificationConfig(TaskConfig):
     or the one furthest from all of them (against their mean direction, as long as they are on average)."""
     freeze_vectors: Annotated[bool, FIXED] = False
     """Leave the embedding as it starts: vectors that are given, and those drawn for words without one."""
+    weights: Annotated[str, Text(4096, file=True), FIXED] = ""
+    """Folder, or .safetensors in it, of a pretrained encoder that the model starts with: BERT's kind as Hugging Face
+    writes it, or what `jaxseq export RUN FOLDER/` wrote of masked language modelling. Its tokenizer reads the texts."""
+    freeze_weights: Annotated[bool, FIXED] = False
+    """Leave that encoder as it is, and train the head alone. What it makes of the texts is then worked out once and
+    kept beside the run."""
     positive: Annotated[str, Text(1000), FREE] = ""
     """Of two classes, the one whose F1 is told; by default the second."""
 
@@ -91,6 +97,21 @@ class ClassificationConfig(TaskConfig):
             raise refuse("task.unknown_vectors", self.unknown_vectors, "give task.vectors, or leave it at drawn")
         if self.vocabulary == "vectors" and not self.vectors:
             raise refuse("task.vocabulary", self.vocabulary, "give task.vectors, the file that has the words")
+        if self.weights and self.vectors:
+            raise refuse("task.weights", self.weights, "the embedding is in them, leave task.vectors out")
+        if self.freeze_weights:
+            self._require_kept()
+
+    def _require_kept(self) -> None:
+        """Refuses what has no part in training, or would want the features of every token."""
+        if not self.weights:
+            raise refuse("task.freeze_weights", True, "give task.weights, or leave it at false")
+        for name in ("attention", "flatten"):
+            if name in self.pooling:
+                raise refuse("task.pooling", self.pooling, f"of a frozen encoder single vectors are kept, not {name}")
+        if not self.mask or self.word_dropout or self.freeze_vectors:
+            name = "mask" if not self.mask else "word_dropout" if self.word_dropout else "freeze_vectors"
+            raise refuse(f"task.{name}", getattr(self, name), "a frozen encoder reads each text once, leave it out")
 
 
 @register("task")

@@ -34,7 +34,8 @@ class TextConfig(DataConfig):
     WordPiece, Unigram, or as a SentencePiece model has them), or Korean morphemes."""
     tokenizer_file: Annotated[str, Text(4096, file=True), FIXED] = ""
     """A tokenizer to take as it is, instead of one that is trained on the text: a SentencePiece model, a tokenizer.json
-    of the library tokenizers, one of a run, or the words of an ARPA file (tokenizer "word")."""
+    of the library tokenizers, one of a run, a Keras Tokenizer in JSON or the words of an ARPA file (tokenizer
+    "word"), or characters in JSON, a list in the order of their ids or an object of ids (tokenizer "char")."""
     file_normalization: Annotated[bool, FIXED] = True
     """Do to a text first what a SentencePiece model does by itself, as NFKC; without it a text is read as it is, white
     space too."""

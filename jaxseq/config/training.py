@@ -30,7 +30,17 @@ class TrainConfig:
     steps_per_dispatch: Annotated[Count, FREE] = 10
     """Steps run by one call of the compiled function."""
     devices: Annotated[int, Bounds(0, 1024), FIXED] = 0
-    """Devices that share a batch; 0 takes all. On CPU each core is one, on a GPU machine each GPU."""
+    """Devices that share a batch, of each process; 0 takes all. On CPU each core is one, on a GPU machine each GPU."""
+    model_devices: Annotated[int, Bounds(1, 1024), FIXED] = 1
+    """Of these devices, so many share the parameters and the optimizer's state of one copy of the model."""
+    processes: Annotated[int, Bounds(1, 65_536), FIXED] = 1
+    """Processes that train together, each started with this command and reading its own rows of every batch."""
+    process: Annotated[int, Bounds(-1, 65_535), FREE] = -1
+    """Which of them this one is, from 0 on; -1 asks the cluster (Slurm, a TPU pod, Kubernetes)."""
+    coordinator: Annotated[str, Text(300), FREE] = ""
+    """HOST:PORT of process 0, at which the others find it; empty asks the cluster."""
+    process_timeout: Annotated[int, Bounds(10, 86_400), FREE] = 120
+    """Seconds that processes wait for one that does not come, or is not heard of any more."""
     allocator: Annotated[Literal["tuned", "default"], FREE] = "tuned"
     """CPU: keep freed memory in the process instead of handing it back to the system after every step."""
     compute_dtype: Annotated[Literal["float32", "bfloat16"], FIXED] = "float32"
@@ -50,5 +60,22 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_fields(self, "train")
+        self._check_processes()
         if self.epochs == self.steps == 0:
             raise refuse("train.epochs", 0, "give train.epochs or train.steps")
+
+    def _check_processes(self) -> None:
+        if self.devices and self.devices % self.model_devices:
+            remedy = f"choose a divisor of train.devices, {self.devices}"
+            raise refuse("train.model_devices", self.model_devices, remedy)
+        if self.process >= self.processes:
+            raise refuse("train.process", self.process, f"give one from 0 to {self.processes - 1} (train.processes)")
+        if self.processes == 1:
+            if self.coordinator:
+                raise refuse("train.coordinator", self.coordinator, "give train.processes too")
+        elif bool(self.coordinator) != (self.process >= 0):
+            given, other = ("coordinator", "process") if self.coordinator else ("process", "coordinator")
+            raise refuse(f"train.{given}", getattr(self, given), f"give train.{other} too, or neither in a cluster")
+        host, colon, port = self.coordinator.rpartition(":")
+        if self.coordinator and not (host and colon and port.isdecimal() and 0 < int(port) < 65_536):
+            raise refuse("train.coordinator", self.coordinator, "give a host and a port, as 10.0.0.1:12345")

@@ -13,6 +13,8 @@ from jaxseq.data.shuffling import shuffled
 from jaxseq.data.windows import require_corpus, require_positive, row_bounds, sliding_windows
 from jaxseq.errors import InputError
 
+_ALL = slice(None)
+
 
 class WindowLoader:
     """Overlapping windows, each read from the initial carry: `loader(step)` is a `Batch` of [batch_size, length].
@@ -67,6 +69,10 @@ class WindowLoader:
         self._reset = _constant(np.arange(length) == 0, batch_size)
 
     def __call__(self, step: int) -> Batch:
+        return self.part(step, _ALL)
+
+    def part(self, step: int, rows: slice) -> Batch:
+        """Those `rows` of a batch: no others are read."""
         epoch, index = _locate(step, self.steps_per_epoch)
         first = index * self.batch_size
         windows = np.arange(first, min(first + self.batch_size, self.windows))
@@ -75,9 +81,9 @@ class WindowLoader:
         starts = windows * self._shift
         missing = self.batch_size - len(starts)
         if missing == 0:
-            return self._cutter.batch(starts, self._reset)
+            return self._cutter.batch(starts[rows], _of(self._reset, rows))
         mask = np.repeat(np.arange(self.batch_size) < len(starts), self.length).reshape(self.batch_size, self.length)
-        return self._cutter.batch(np.pad(starts, (0, missing)), self._reset & mask, mask)
+        return self._cutter.batch(np.pad(starts, (0, missing))[rows], (self._reset & mask)[rows], mask[rows])
 
     @property
     def left_out(self) -> str:
@@ -154,12 +160,16 @@ class RowLoader:
         self._first_reset = _constant(np.arange(length) == 0, batch_size)
 
     def __call__(self, step: int) -> Batch:
+        return self.part(step, _ALL)
+
+    def part(self, step: int, rows: slice) -> Batch:
+        """Those `rows` of a batch: no others are read."""
         _, index = _locate(step, self.steps_per_epoch)
-        starts = self._bounds[:-1] + index * self.length
-        reset = self._first_reset if index == 0 else self._no_reset
+        starts = (self._bounds[:-1] + index * self.length)[rows]
+        reset = _of(self._first_reset if index == 0 else self._no_reset, rows)
         if not self.masked or index < self.steps_per_epoch - 1:
             return self._cutter.batch(starts, reset)
-        return self._cutter.batch(starts, reset, np.arange(self.length) < (self._bounds[1:] - starts)[:, None])
+        return self._cutter.batch(starts, reset, np.arange(self.length) < (self._bounds[1:][rows] - starts)[:, None])
 
     @property
     def left_out(self) -> str:
@@ -187,7 +197,7 @@ class _Cutter:
     def batch(self, starts: np.ndarray, reset: np.ndarray, mask: np.ndarray | None = None) -> Batch:
         """The batch whose rows begin at `starts` [b]; `reset` and `mask` are [b, t], no mask means all True."""
         if mask is None:
-            mask = self._all
+            mask = self._all if len(starts) == len(self._all) else self._all[: len(starts)]
             windows = self._windows[starts]
             inputs, targets = windows[:, :-1].astype(np.int32), windows[:, 1:].astype(np.int32)
         else:
@@ -217,6 +227,11 @@ def _locate(step: int, steps_per_epoch: int) -> tuple[int, int]:
     if step < 0:
         raise ValueError(f"step is {step}: steps count from 0")
     return divmod(step, steps_per_epoch)
+
+
+def _of(array: np.ndarray, rows: slice) -> np.ndarray:
+    """Those rows of an array; all of them are the array itself, which batches share."""
+    return array if rows == _ALL else array[rows]
 
 
 def _constant(row: np.ndarray, rows: int) -> np.ndarray:

@@ -10,12 +10,12 @@ from jaxseq.config import ExperimentConfig, SGDConfig
 from jaxseq.metrics.metric import choose_metric
 from jaxseq.reporting.reporter import Reporter
 from jaxseq.runs.evaluation import Validation
-from jaxseq.signals import StopRequest
 from jaxseq.storage.metrics_file import METRICS_CSV, MetricsFile
 from jaxseq.training.loop import DEVICES, Result, Storage
 from jaxseq.training.optim import make_optimizer
 from jaxseq.training.run_record import RunRecord
 from jaxseq.training.state import init_state
+from jaxseq.training.stopping import StopTogether
 
 
 def fit_at_once(
@@ -24,7 +24,7 @@ def fit_at_once(
     task: Any,
     evaluate: Validation | None,
     reporter: Reporter,
-    stop: StopRequest,
+    stop: StopTogether,
 ) -> Result:
     """Fits the model of `task`, a `FitsAtOnce`, measures it on the validation split and saves it as step 1. A run that
     is there already is left as it is, but for a metrics.csv that was lost.

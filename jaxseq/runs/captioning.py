@@ -15,7 +15,8 @@ from jaxseq.runs.drawing import require_place
 from jaxseq.runs.prediction import run_that
 from jaxseq.signals import Poll, never
 from jaxseq.storage.atomic import write_atomic
-from jaxseq.tasks.capabilities import CaptionOptions, Captions, Described, Picture, PictureSize
+from jaxseq.tasks.capabilities import CaptionOptions, Captions
+from jaxseq.tasks.described import Described, Picture, PictureSize
 from jaxseq.tasks.looked import looked_in
 
 _PATTERN = "*?["

@@ -13,7 +13,7 @@ from jaxseq.runs.load import Run, load_run
 from jaxseq.runs.scratch import scratch_directory
 from jaxseq.signals import Poll, StopRequest, never, own_unless
 from jaxseq.tasks.task import Evaluation, Task, Workspace, task_of
-from jaxseq.training.devices import choose_devices
+from jaxseq.training.devices import evaluation_devices
 from jaxseq.training.evaluate import Evaluator
 
 SplitName = Literal["train", "validation", "test"]
@@ -22,9 +22,9 @@ SplitName = Literal["train", "validation", "test"]
 class SplitEvaluator:
     """Makes a task's evaluation; compiled once."""
 
-    def __init__(self, evaluation: Evaluation, *, devices: int = 0) -> None:
+    def __init__(self, evaluation: Evaluation, *, devices: int = 0, model_devices: int = 1) -> None:
         self._evaluation = evaluation
-        parallel, _ = choose_devices(devices, evaluation.loader.batch_size)
+        parallel = evaluation_devices(devices, evaluation.loader.batch_size, model=model_devices)
         self._evaluator = Evaluator(
             evaluation.loss,
             parallel=parallel,

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxseq.config import read_config
+from jaxseq.data.vector_file import is_vector_file
 from jaxseq.errors import InputError
 from jaxseq.opening import open_regular, read_bytes
 from jaxseq.reporting.curves import is_curves
@@ -20,7 +21,7 @@ from jaxseq.storage.lock import is_lock
 from jaxseq.tasks.task import is_of_showcase, showcase_names
 from jaxseq.text.tokenizers import tokenizer_from_text
 
-CONFIG, TOKENS, LOCK = "config.json", "tokens.npy", "lock"
+CONFIG, TOKENS, VECTORS, LOCK = "config.json", "tokens.npy", "vectors.npz", "lock"
 _FIRST_OF_CONFIGS = (b'{\n  "format": 2,\n  "name": "', b'{\n  "name": "')  # of this version, of the first
 
 
@@ -108,6 +109,8 @@ _LEFT_IN_THE_FIRST_SECOND: dict[str, Callable[[Path], bool]] = {
     LOCK: _is_lock,
     TOKENS: is_token_file,
     f"{TOKENS}.partial": _is_partial,
+    VECTORS: is_vector_file,
+    f"{VECTORS}.partial": is_vector_file,
     f".{CONFIG}.tmp": _is_first_temporary,
 }
 
@@ -118,15 +121,16 @@ def _ours() -> dict[str, Callable[[Path], bool]]:
 
 
 def written(run_dir: Path) -> Iterator[Path]:
-    """The files that a run has made in `run_dir`: but for its configuration, its lock, its token file and its
-    checkpoints."""
+    """The files that a run has made in `run_dir`: but for its configuration, its lock, its files of tokens and of
+    vectors, and its checkpoints."""
     return (path for path in sorted(run_dir.iterdir()) if _is_written(path))
 
 
 def kept(run_dir: Path) -> Iterator[Path]:
     """What outlives a fresh start: the configuration, which says whose the directory is until another one takes its
-    place, the lock, and the token file, which says by itself whether it still fits."""
-    for name, is_ours in ((CONFIG, _is_config), (LOCK, _is_lock), (TOKENS, is_token_file)):
+    place, the lock, and the files of tokens and of vectors, which say by themselves whether they still fit."""
+    own = ((CONFIG, _is_config), (LOCK, _is_lock), (TOKENS, is_token_file), (VECTORS, is_vector_file))
+    for name, is_ours in own:
         if is_ours(run_dir / name):
             yield run_dir / name
 
@@ -162,6 +166,8 @@ def _is_written(path: Path) -> bool:
         return is_event_file(path)
     if path.name == f"{TOKENS}.partial":
         return _is_partial(path)
+    if path.name == f"{VECTORS}.partial":
+        return is_vector_file(path)
     is_ours = known.get(path.name)
     return is_ours is not None and is_ours(path)
 

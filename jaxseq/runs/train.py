@@ -1,5 +1,6 @@
 """From a configuration to a trained model and what it shows: the place where a training is put together."""
 
+import contextlib
 import shlex
 import shutil
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 import jax
 
-from jaxseq import console
+from jaxseq import console, processes
 from jaxseq.config import ExperimentConfig, to_json
 from jaxseq.data.batching import Loader
 from jaxseq.errors import CheckpointError, InputError, UnknownSymbolError
@@ -23,9 +24,16 @@ from jaxseq.runs.at_once import fit_at_once
 from jaxseq.runs.evaluation import SplitEvaluator, Validation
 from jaxseq.runs.load import DATA, artifacts_of, load_run
 from jaxseq.runs.memory import training_parts
-from jaxseq.runs.ownership import CONFIG, TOKENS
+from jaxseq.runs.ownership import CONFIG, TOKENS, VECTORS
 from jaxseq.runs.resuming import require_end, require_same
 from jaxseq.runs.scratch import scratch_directory
+from jaxseq.runs.several import (
+    first_place,
+    remembered,
+    require_one_device,
+    require_same_everywhere,
+    require_same_parts,
+)
 from jaxseq.signals import PATIENCE, Stopped, StopRequest, own_unless
 from jaxseq.storage.atomic import write_atomic
 from jaxseq.storage.checkpoint import CheckpointStore
@@ -39,6 +47,7 @@ from jaxseq.training.loop import Result, Storage, Training, fit
 from jaxseq.training.optim import Optimizer, make_optimizer
 from jaxseq.training.row_updates import require_lookups
 from jaxseq.training.state import init_state
+from jaxseq.training.stopping import StopTogether
 
 
 class _Parts(NamedTuple):
@@ -60,6 +69,9 @@ def train_run(
 ) -> Result:
     """Trains `config` in `run_dir`, or goes on there; how it ended.
 
+    Of several processes (`jaxseq.processes`) each calls this; process 0 holds the directory and writes, the others read
+    there.
+
     What it prints is a courtesy: where it can no longer be printed, the run goes on without. The process is set up
     beforehand, by `jaxseq.runtime.configure`, or trains on what JAX has.
 
@@ -72,27 +84,36 @@ def train_run(
         InputError: the directory belongs to another configuration or process, or something given cannot be used.
         Stopped: a signal came before there was anything to save.
     """
-    with console.courtesy(), own_unless(stop) as stop:
-        directory.check(run_dir, config, fresh=fresh)
+    with console.courtesy(), own_unless(stop) as stop, contextlib.ExitStack() as stack:
+        processes.require_count(config.train.processes)
+        require_same_everywhere(config)
+        writes = processes.writes()
+        processes.together(lambda: directory.check(run_dir, config, fresh=fresh))
         if config.train.debug_nonfinite:
             return _search(config, run_dir, fresh=fresh, stop=stop)
-        stop.poll()
-        with directory.held(run_dir):
-            going_on = not fresh and directory.has_begun(run_dir)
-            parts = _parts(config, run_dir, going_on=going_on, fresh=fresh, stop=stop)
-            if fresh:
-                directory.clear(run_dir)
+        processes.together(stop.poll)
+        if writes:
+            processes.together(lambda: stack.enter_context(directory.held(run_dir)))
+        else:
+            processes.together(lambda: None)
+        going_on = processes.of_first(not fresh and directory.has_begun(run_dir))
+        stopping = StopTogether(stop)
+        parts = _parts_everywhere(config, run_dir, going_on=going_on, fresh=fresh, stop=stop, stopping=stopping)
+        if writes and fresh:
+            directory.clear(run_dir)
+        if writes:
             for line in directory.make_way(run_dir):
                 console.tell(line)
-            result = _train(config, run_dir, parts, stop)
-            if result.stopped != "signal":
-                try:
-                    _finish(config, run_dir, parts.task, result, program, stop)
-                except Stopped as stopped:
-                    console.tell(
-                        "stopped at what a run ends with, and all of the training is saved: the same command makes it"
-                    )
-                    result = result._replace(stopped="signal", signal=stopped.signal)
+        processes.together(stop.poll)
+        result = _train(config, run_dir, parts, stopping)
+        if result.stopped != "signal" and writes:
+            try:
+                _finish(config, run_dir, parts.task, result, program, stop)
+            except Stopped as stopped:
+                console.tell(
+                    "stopped at what a run ends with, and all of the training is saved: the same command makes it"
+                )
+                result = result._replace(stopped="signal", signal=stopped.signal)
         return result
 
 
@@ -112,18 +133,44 @@ def _search(config: ExperimentConfig, run_dir: Path, *, fresh: bool, stop: StopR
             CheckpointStore(run_dir / "checkpoints").read(
                 lambda found: shutil.copytree(found.path, to / f"{found.step:08d}", dirs_exist_ok=True)
             )
-            if (run_dir / TOKENS).exists():  # it is replaced, never written in place
-                (copy / TOKENS).symlink_to((run_dir / TOKENS).absolute())
+            for name in (TOKENS, VECTORS):
+                if (run_dir / name).exists():  # it is replaced, never written in place
+                    (copy / name).symlink_to((run_dir / name).absolute())
             if (run_dir / "metrics.csv").is_file():
                 shutil.copy(run_dir / "metrics.csv", copy)
-        result = _train(config, copy, _parts(config, copy, going_on=going_on, stop=stop), stop)
+        stopping = StopTogether(stop)
+        parts = _parts(config, copy, going_on=going_on, stop=stop, stopping=stopping)
+        result = _train(config, copy, parts, stopping)
     if result.stopped != "signal":
         console.show(f"every loss and gradient up to step {result.step} was finite")
     return result
 
 
+def _parts_everywhere(
+    config: ExperimentConfig, run_dir: Path, *, going_on: bool, fresh: bool, stop: StopRequest, stopping: StopTogether
+) -> _Parts:
+    """As `_parts`, in every process, of which all have the same."""
+
+    def parts(fresh: bool) -> _Parts:
+        return _parts(config, run_dir, going_on=going_on, fresh=fresh, stop=stop, stopping=stopping)
+
+    if not (getattr(config.data, "memory_map", False) or getattr(config.task, "freeze_weights", False)):
+        made = processes.together(lambda: parts(fresh))
+    else:  # process 0 writes the file of tokens or of vectors, and the others find it
+        first = processes.together(lambda: parts(fresh) if processes.writes() else None)
+        made = processes.together(lambda: first or parts(False))
+    require_same_parts(made.task)
+    return made
+
+
 def _parts(
-    config: ExperimentConfig, run_dir: Path, *, going_on: bool, fresh: bool = False, stop: StopRequest
+    config: ExperimentConfig,
+    run_dir: Path,
+    *,
+    going_on: bool,
+    fresh: bool = False,
+    stop: StopRequest,
+    stopping: StopTogether,
 ) -> _Parts:
     """What `config` describes, which fits the run where one is gone on with; writes nothing but what is made of data.
 
@@ -136,14 +183,16 @@ def _parts(
         require_same(run_dir, config, checkpoint)
     task = _create(config, run_dir, checkpoint, fresh=fresh, stop=stop)
     loader = task.loader("train", train=True)
-    choose_devices(config.train.devices, loader.batch_size)  # complains here, before anything is written
+    devices, model_devices = config.train.devices, config.train.model_devices
+    choose_devices(devices, loader.batch_size, model=model_devices)  # complains here, before anything is written
     evaluation, evaluate = task.validation(), None
     if evaluation is not None:
-        evaluator = SplitEvaluator(evaluation, devices=config.train.devices)
-        evaluate = Validation(evaluator, config.train.evaluate_batches, stop.poll)
+        evaluator = SplitEvaluator(evaluation, devices=devices, model_devices=model_devices)
+        evaluate = Validation(evaluator, config.train.evaluate_batches, stopping.poll)
     choose_metric(task.metrics, config.train.metric)
     optimizer = make_optimizer(config.optimizer, steps=total_steps(config.train, loader.steps_per_epoch))
     _require_lookups(task, loader, optimizer)
+    require_one_device(config, task)
     require_memory("training", training_parts(config, task, optimizer))
     task.require_showcase_memory()
     if checkpoint is not None:
@@ -206,12 +255,13 @@ def _require_lookups(task: Task, loader: Loader, optimizer: Optimizer) -> None:
         require_lookups(task.loss, variables, carry, loader(0), optimizer=optimizer)
 
 
-def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopRequest) -> Result:
+def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopTogether) -> Result:
     """Shows what is trained, and trains it."""
     task, loader, evaluate, optimizer = parts
     stop.poll()
-    described = to_json(config).encode()
-    write_atomic(run_dir / CONFIG, described)
+    described = to_json(remembered(config)).encode()
+    if processes.writes():
+        write_atomic(run_dir / CONFIG, described)
 
     console.show(f"{config.name}: {task.overview()}")
     if loader.left_out and not fits_at_once(task):
@@ -220,14 +270,16 @@ def _train(config: ExperimentConfig, run_dir: Path, parts: _Parts, stop: StopReq
         console.show(f"left out of the validation: {evaluate.evaluator.left_out}")
     store = CheckpointStore(run_dir / "checkpoints", keep=config.train.keep)
     storage = Storage(run_dir, store, {DATA: task.fingerprint()}, {CONFIG: described, **task.artifacts()})
-    reporter = Reporters(Console(task.metrics, counted=task.counted), TensorBoard(run_dir))
+    told = [Console(task.metrics, counted=task.counted), TensorBoard(run_dir)] if processes.writes() else []
+    reporter = Reporters(*told)
     if fits_at_once(task):
         return fit_at_once(config, storage, task, evaluate, reporter, stop)
     console.show(format_table(layers_of(*task.layer_outputs()[:3])))
     # Different keys for parameters and for the draws while training.
     key = jax.random.key(config.train.seed)
     carry = task.initial_carry(loader.batch_size)
-    state = init_state(task.init(key), optimizer, key=jax.random.fold_in(key, 1), carry=carry)
+    with jax.default_device(first_place(config)):
+        state = init_state(task.init(key), optimizer, key=jax.random.fold_in(key, 1), carry=carry)
     stop.poll()  # from here on there is something to save
     training = Training(task.loss, state, loader, optimizer, evaluate, task.metrics)
     return fit(training, storage, config.train, reporter=reporter, stop=stop)

@@ -4,9 +4,11 @@ from jaxseq.tasks.autoencoding.autoencoding import Autoencoding
 from jaxseq.tasks.captioning.captioners import build_captioner, caption_loss
 from jaxseq.tasks.captioning.captioning import Captioning
 from jaxseq.tasks.classification.classification import Classification
+from jaxseq.tasks.classification.classifiers import build_classifier
 from jaxseq.tasks.language.language_model import build_model, init_params, make_loss_fn
 from jaxseq.tasks.language.language_modeling import LanguageModeling
 from jaxseq.tasks.picture_form import PictureForm
+from jaxseq.tasks.pretraining.masked_language_modeling import MaskedLanguageModeling
 from jaxseq.tasks.recognition.recognition import Recognition
 from jaxseq.tasks.task import Evaluation, Showcase, Task, Workspace, register_task, task_of
 from jaxseq.tasks.translation.encoder_decoders import build_encoder_decoder
@@ -21,6 +23,7 @@ __all__ = [
     "Classification",
     "Evaluation",
     "LanguageModeling",
+    "MaskedLanguageModeling",
     "PictureForm",
     "Recognition",
     "Showcase",
@@ -30,6 +33,7 @@ __all__ = [
     "WordVectorLearning",
     "Workspace",
     "build_captioner",
+    "build_classifier",
     "build_encoder_decoder",
     "build_model",
     "caption_loss",

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from jaxseq.decoding.filters import Sampling
 from jaxseq.decoding.protocol import AutoregressiveModel
 from jaxseq.errors import InputError
+from jaxseq.interop.exported import ExportedFunction
 from jaxseq.interop.word_vectors import WordVectors
 from jaxseq.memory import Part
 from jaxseq.signals import Poll, never
+from jaxseq.tasks.described import Described, Picture, PictureSize
 from jaxseq.text.tokenizers import Tokenizer
 
 
@@ -70,6 +72,13 @@ class NearText(NamedTuple):
     """The cosine between the vectors of both."""
 
 
+class FilledMask(NamedTuple):
+    """What a model puts in place of a hidden token."""
+
+    probabilities: Mapping[str, float]
+    """Of the most probable tokens, by their names, the best first."""
+
+
 class Prediction(NamedTuple):
     """What a model says of a text."""
 
@@ -84,6 +93,10 @@ class Prediction(NamedTuple):
     """Of the text [d], where the model gives it one; zeros where none of its words is known."""
     nearest: Sequence[NearText] = ()
     """By their vectors, the nearest first."""
+    masks: Sequence[FilledMask] | None = None
+    """One for each [MASK] of the text, in order; None where the model fills none."""
+    note: str = ""
+    """What else there is to say of the answer: why there is none, or of what it is not made."""
 
     @property
     def has_no_vector(self) -> bool:
@@ -99,6 +112,17 @@ class Predicts(Protocol):
         self, variables: Mapping[str, Any], texts: Iterable[str], *, poll: Poll = never
     ) -> Iterator[Prediction]:
         """A prediction for every text, in order."""
+        ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """Gives each text a vector."""
+
+    def embed(
+        self, variables: Mapping[str, Any], texts: Iterable[str], *, poll: Poll = never
+    ) -> Iterator[NDArray[np.float32]]:
+        """That [d] of every text, in order."""
         ...
 
 
@@ -226,50 +250,6 @@ class CaptionOptions:
             raise InputError(f"n-best is {self.n_best}, above the beam of {self.beam}: lower it, or widen the beam")
 
 
-class Picture(NamedTuple):
-    """A picture, and what it is called."""
-
-    name: str
-    pixels: NDArray[np.uint8]
-    """[h, w, c]."""
-
-
-class Caption(NamedTuple):
-    """What a model says of a picture, one of several."""
-
-    text: str
-    score: float
-    """What captions are ranked by, the highest first."""
-    log_probability: float
-    """In nats, of all its tokens, that of its end included."""
-    certified: bool
-    """Whether nothing that the search did not look at can beat it."""
-    attention: NDArray[np.float32] | None = None
-    """[words, rows, columns]: where each word of the text, part between spaces, looked when it was written, as weights
-    of the cells of a grid over the picture; None where nobody asks, or where the model has no attention."""
-
-
-class Described(NamedTuple):
-    """What a model says of a picture."""
-
-    picture: Picture
-    captions: Mapping[str, Sequence[Caption]]
-    """By language, best first."""
-    side: int
-    """Pixels of the side of a cell of the grid that words look at."""
-
-
-class PictureSize(NamedTuple):
-    """Of what form pictures are read."""
-
-    height: int
-    width: int
-    channels: int
-    """3 for colour, 1 for grey."""
-    resize: bool
-    """Whether those of another size are brought to this one, as those were that were trained on."""
-
-
 @runtime_checkable
 class Captions(Protocol):
     """Says what pictures show."""
@@ -359,9 +339,19 @@ class Exports(Protocol):
         ...
 
 
+@runtime_checkable
+class ExportsFunctions(Protocol):
+    """Computes what a program with JAX alone can be given to compute."""
+
+    def functions(self) -> Mapping[str, ExportedFunction]:
+        """By name, functions whose weights are all variables of the model; none where it has none of that kind."""
+        ...
+
+
 COMMANDS: dict[type, tuple[str, str]] = {
     Generates: ("sample", "generates no text"),
     Predicts: ("predict", "predicts nothing of a text"),
+    Embeds: ("embed", "gives no text a vector"),
     Translates: ("translate", "translates nothing"),
     Captions: ("caption", "captions no picture"),
     ScoresTokens: ("mix", "gives no token a probability"),

@@ -15,7 +15,8 @@ from jaxseq.data.lengths import LengthReport, choose_lengths, length_report
 from jaxseq.data.ngrams import with_ngrams
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.tasks.text_tokenizers import make_open_tokenizer
-from jaxseq.text.tokenizers import Tokenizer, encode_each
+from jaxseq.text.delimiting import AnyTokenizer, Delimiters, delimiters_of, encode_all
+from jaxseq.text.tokenizers import Tokenizer
 from jaxseq.text.vocab import UNKNOWN
 from jaxseq.text.word_options import WordOptions
 from jaxseq.text.words import PADDING, WordTokenizer
@@ -121,21 +122,39 @@ def shorten(text: str, config: LabelledConfig) -> str:
     return text[: config.characters] if config.characters else text
 
 
-def table_size(config: LabelledConfig, tokenizer: Tokenizer) -> int:
+def table_size(config: LabelledConfig, tokenizer: AnyTokenizer) -> int:
     """Rows of the embedding: ids of tokens and of n-grams."""
     return tokenizer.vocabulary_size + (config.ngram_buckets if config.ngrams > 1 else 0)
 
 
-def encode(config: LabelledConfig, tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Sequences, LengthReport]:
-    """The token ids of texts, truncated, with their n-grams behind them; each once where the configuration says so."""
+def encode(config: LabelledConfig, tokenizer: AnyTokenizer, texts: Sequence[str]) -> tuple[Sequences, LengthReport]:
+    """The token ids of texts, truncated, with their delimiters, or their n-grams behind them; each once where the
+    configuration says so.
+
+    Raises:
+        ValueError: there are to be delimiters, and the tokenizer has none.
+    """
     shortened = (shorten(text, config) for text in texts)
-    encoded = list(encode_each(tokenizer, shortened))
-    report = length_report(np.array([len(ids) for ids in encoded], np.int64), config.length)
-    kept = slice(-config.length, None) if config.truncating == "pre" else slice(config.length)
-    sequences = join_sequences(ids[kept] for ids in encoded)
+    encoded = list(encode_all(tokenizer, shortened))
+    ends = _delimiters(tokenizer) if config.delimit else ()
+    around, own = len(ends), config.length - len(ends)
+    report = length_report(np.array([len(ids) + around for ids in encoded], np.int64), config.length)
+    kept = slice(-own, None) if config.truncating == "pre" else slice(own)
+    parts = (ids[kept] for ids in encoded)
+    if ends:
+        before, behind = (np.array([end], np.int32) for end in ends)
+        parts = (np.concatenate([before, ids, behind]) for ids in parts)
+    sequences = join_sequences(parts)
     first = tokenizer.vocabulary_size
     sequences = with_ngrams(sequences, most=config.ngrams, first_id=first, buckets=config.ngram_buckets)
     return distinct_tokens(sequences) if config.distinct else sequences, report
+
+
+def _delimiters(tokenizer: AnyTokenizer) -> Delimiters:
+    found = delimiters_of(tokenizer)
+    if found is None:
+        raise ValueError("this tokenizer has no delimiters: make it with jaxseq.text.delimiting.delimited")
+    return found
 
 
 def longest(config: LabelledConfig) -> int:

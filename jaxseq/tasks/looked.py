@@ -1,7 +1,7 @@
 """From what a model says of a picture to what is drawn of it."""
 
 from jaxseq.reporting.caption_pictures import Looked
-from jaxseq.tasks.capabilities import Described
+from jaxseq.tasks.described import Described
 
 
 def looked_in(made: Described) -> list[Looked]:

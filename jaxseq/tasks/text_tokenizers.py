@@ -14,12 +14,15 @@ from jaxseq.interop.arpa import UNKNOWN, is_arpa, read_arpa_unigrams
 from jaxseq.opening import open_regular
 from jaxseq.paths import expanded
 from jaxseq.text.characters import CharTokenizer
+from jaxseq.text.delimiting import any_tokenizer_from_text, base_of
 from jaxseq.text.jamo import JamoTokenizer
+from jaxseq.text.keras_tokenizer import read_keras_json
 from jaxseq.text.morpheme_tokenizer import MorphemeTokenizer
 from jaxseq.text.sentencepieces import SentencePieceTokenizer
-from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer, tokenizer_from_text
+from jaxseq.text.tokenizers import TOKENIZERS, Tokenizer
 from jaxseq.text.tokenizers_json import read_tokenizers_json
 from jaxseq.text.utf8 import ByteTokenizer
+from jaxseq.text.vocab import Vocabulary
 from jaxseq.text.word_options import WordOptions
 from jaxseq.text.words import PADDING, WordTokenizer
 
@@ -127,8 +130,12 @@ def _given(path: Path, config: TextConfig, *, padding: bool) -> Tokenizer:
             tokenizer: Tokenizer = SentencePieceTokenizer.read(
                 content, normalize=config.normalize, normalization=own, padding=padding
             )
+        elif text := _of_keras(content):
+            tokenizer = read_keras_json(text)[0]
+        elif kind == "char" and (symbols := _symbols(content)):
+            tokenizer = CharTokenizer(Vocabulary(symbols), tuple(config.normalize))
         elif _is_ours(content):
-            tokenizer = tokenizer_from_text(content)
+            tokenizer = base_of(any_tokenizer_from_text(content))
         else:
             tokenizer = read_tokenizers_json(content, normalize=config.normalize, padding=padding)
     except InputError as error:
@@ -157,10 +164,36 @@ def _of_arpa(path: Path, config: TextConfig, words: WordOptions) -> WordTokenize
         raise InputError(f"data.tokenizer_file {path} cannot be used: {error}") from error
 
 
+def _of_keras(content: bytes) -> str:
+    """What Keras's `Tokenizer.to_json` gave, which often is put into JSON once more; "" where a file is none of it."""
+    try:
+        tree = json.loads(content)
+        text = tree if isinstance(tree, str) else content.decode("utf-8")
+        tree = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    return text if isinstance(tree, dict) and tree.get("class_name") == "Tokenizer" else ""
+
+
+def _symbols(content: bytes) -> tuple[str, ...]:
+    """The characters in a list in JSON, in the order of their ids, or in an object that maps them to these; none of
+    another file."""
+    try:
+        tree = json.loads(content)
+    except (ValueError, RecursionError):
+        return ()
+    if isinstance(tree, dict) and all(type(id) is int for id in tree.values()):
+        names = {id: symbol for symbol, id in tree.items()}
+        tree = [names.get(id) for id in range(len(tree))]
+    listed = tree if isinstance(tree, list) else []
+    symbols = tuple(symbol for symbol in listed if isinstance(symbol, str))
+    return symbols if len(symbols) == len(listed) else ()
+
+
 def _is_ours(content: bytes) -> bool:
     """Whether a file is one of `jaxseq.text.tokenizers`, or none at all, which is told best there."""
     try:
         tree = json.loads(content)
     except (ValueError, RecursionError):
         return True
-    return not isinstance(tree, dict) or "kind" in tree
+    return not isinstance(tree, dict) or "kind" in tree or "base" in tree

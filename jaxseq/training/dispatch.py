@@ -24,6 +24,10 @@ Loader = Callable[[int], PyTree]
 """Batch number -> batch of NumPy arrays; pure."""
 
 
+REQUEST = "request"
+"""Name, among the tallies of a call that processes share, of the largest number that came with its batches."""
+
+
 class TrainLoader(Protocol):
     """A loader that knows the size of its batches, whether all have one shape, and how many make an epoch."""
 
@@ -39,9 +43,13 @@ class TrainLoader(Protocol):
     def __call__(self, step: int, /) -> PyTree: ...
 
 
-def stack_batches(loader: Loader, step: int, count: int, most: int) -> PyTree:
-    """Batches `step` to `step + count` as one, stacked on a new first axis of `most`; zeros where there are fewer."""
-    batches = [loader(step + i) for i in range(count)]
+def stack_batches(loader: Loader, step: int, count: int, most: int, *, rows: slice | None = None) -> PyTree:
+    """Batches `step` to `step + count` as one, stacked on a new first axis of `most`; zeros where there are fewer.
+
+    Args:
+        rows: which of every batch; None for all. A loader that has `part(step, rows)` reads no others.
+    """
+    batches = [_part(loader, step + i, rows) for i in range(count)]
 
     def stack(*leaves: np.ndarray) -> np.ndarray:
         first = leaves[0]
@@ -53,20 +61,40 @@ def stack_batches(loader: Loader, step: int, count: int, most: int) -> PyTree:
     return jax.tree.map(stack, *batches)
 
 
+def _part(loader: Loader, step: int, rows: slice | None) -> PyTree:
+    if rows is None:
+        return loader(step)
+    part = getattr(loader, "part", None)
+    return part(step, rows) if part is not None else jax.tree.map(lambda leaf: leaf[rows], loader(step))
+
+
 def compile_training(
     loss_fn: LossFn, optimizer: Optimizer, *, parallel: DataParallel, most: int
 ) -> Callable[[TrainState, PyTree, Any], tuple[TrainState, Tallies]]:
     """`run(state, batches, count) -> (state, tallies)`: the first `count` of `most` stacked batches, a step each.
 
     The state given is consumed (donated). Every tally is an array of `most`, one entry a step, zero past `count`.
+    Where several processes share the batches, these are a pair with int32 [1, shares], and `REQUEST` the largest of it.
     """
     step = make_train_step(loss_fn, optimizer, axis=parallel.axis)
 
     def run(state: TrainState, batches: PyTree, count: Array) -> tuple[TrainState, Tallies]:
-        return _repeat(step, state, batches, count, most)
+        if not parallel.spread:
+            return _repeat(step, state, batches, count, most)
+        batches, requests = batches
+        state, tallies = _repeat(step, state, batches, count, most)
+        # After the steps: on CPU, messages of two collectives that are under way at the same time mix.
+        after = jnp.where(tallies["loss"].count[0] >= 0, requests.max(), 0)
+        return state, {**tallies, REQUEST: lax.pmax(after, parallel.axis)}
 
     specs = (STATE_SPECS, STACKED_SHARDED, REPLICATED)
-    return jax.jit(parallel.shard(run, specs, (STATE_SPECS, REPLICATED)), donate_argnums=0)
+    shared = parallel.shard(run, specs, (STATE_SPECS, REPLICATED))
+
+    def arranged(state: TrainState, batches: PyTree, count: Array) -> tuple[TrainState, Tallies]:
+        state, tallies = shared(state, batches, count)
+        return parallel.arranged(state._replace(carry=None))._replace(carry=state.carry), tallies
+
+    return jax.jit(arranged if parallel.splits_parameters else shared, donate_argnums=0)
 
 
 def compile_evaluation(

@@ -10,7 +10,7 @@ from jaxseq.metrics.metric import Metric, with_derived
 from jaxseq.ops.objective import LossFn
 from jaxseq.sharding import SHARDED, STACKED_SHARDED, DataParallel
 from jaxseq.signals import Poll, never
-from jaxseq.training.dispatch import Loader, compile_evaluation, stack_batches
+from jaxseq.training.dispatch import TrainLoader, compile_evaluation, stack_batches
 from jaxseq.training.state import PyTree
 
 Evaluate = Callable[[PyTree, bool], Mapping[str, float]]
@@ -41,7 +41,7 @@ class Evaluator:
         self._run = compile_evaluation(loss_fn, parallel=parallel, most=steps_per_dispatch)
 
     def __call__(
-        self, variables: PyTree, loader: Loader, *, steps: int, carry: PyTree = None, poll: Poll = never
+        self, variables: PyTree, loader: TrainLoader, *, steps: int, carry: PyTree = None, poll: Poll = never
     ) -> dict[str, float]:
         """Mean of each tally over batches 0 to `steps`, and what metrics make of the loss.
 
@@ -51,12 +51,16 @@ class Evaluator:
             carry: what enters the first batch, and is handed on from batch to batch; None begins anew in each.
             poll: called before each call of the compiled function.
         """
-        variables, carry = self._parallel.put(variables), self._parallel.put(carry, SHARDED)
+        variables, carry = self._parallel.put_named(variables), self._parallel.put(carry, SHARDED)
+        rows = self._parallel.own_rows(loader.batch_size) if self._parallel.spread else None
         meter, waiting = Meter(), None
         for step in range(0, steps, self._most):
+            if rows is not None:  # the poll asks the other processes
+                jax.block_until_ready(waiting)
             poll()
             count = min(self._most, steps - step)
-            batches = self._parallel.put(stack_batches(loader, step, count, self._most), STACKED_SHARDED)
+            batches = stack_batches(loader, step, count, self._most, rows=rows)
+            batches = self._parallel.put_rows(batches, STACKED_SHARDED)
             carry, tallies = self._run(variables, carry, batches, np.int32(count))
             if waiting is not None:  # one call behind, so that the devices never wait for the host
                 meter.add(jax.device_get(waiting))

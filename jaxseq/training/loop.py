@@ -8,6 +8,9 @@ A run that was killed goes on from its newest checkpoint and does again what cam
 begun with. metrics.csv becomes what the checkpoint holds of it, and nothing hangs on the clock, on the process, or on
 where it was stopped: parameters, optimizer state, carry and metrics end bit-identical to those of a run left alone. On
 a GPU that needs deterministic kernels too: XLA_FLAGS=--xla_gpu_deterministic_ops=true.
+
+Several processes go through all of this in step, each with its own rows of every batch. What they decide by is the same
+in each: sums over all of them, and what process 0 has measured. It alone writes.
 """
 
 import dataclasses
@@ -19,12 +22,12 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
+from jaxseq import processes
 from jaxseq.config import TrainConfig
 from jaxseq.errors import CheckpointError, InputError
 from jaxseq.metrics.metric import Metric, choose_metric
 from jaxseq.ops.objective import LossFn, Tallies
 from jaxseq.reporting.reporter import Reporter, Silent
-from jaxseq.sharding import STACKED_SHARDED
 from jaxseq.signals import Stopped, StopRequest, own_unless
 from jaxseq.storage.checkpoint import CheckpointStore, Restored
 from jaxseq.storage.metrics_file import METRICS_CSV, MetricsFile
@@ -37,6 +40,7 @@ from jaxseq.training.optim import Optimizer
 from jaxseq.training.run_record import DivergedError, RunRecord
 from jaxseq.training.state import PyTree, TrainState
 from jaxseq.training.step import SKIPPED
+from jaxseq.training.stopping import StopTogether
 
 DEVICES = "devices"
 """Entry of a checkpoint's meta: how many devices shared a batch."""
@@ -98,7 +102,7 @@ def fit(
     config: TrainConfig,
     *,
     reporter: Reporter | None = None,
-    stop: StopRequest | None = None,
+    stop: StopRequest | StopTogether | None = None,
 ) -> Result:
     """Trains from the state given, or from the newest checkpoint in the store, to the end or until it is told to stop.
 
@@ -106,6 +110,7 @@ def fit(
     way; a second Ctrl-C ends it at once. An evaluation that raises `Stopped` is made anew when the run goes on.
 
     Args:
+        reporter: told what happens; of several processes give it to one.
         stop: what signals are noted by, entered; by default one of its own.
 
     Raises:
@@ -118,10 +123,22 @@ def fit(
     file = MetricsFile(storage.run_dir / METRICS_CSV, columns, say=reporter.say)
     run = _Run(training, storage, config, reporter, file)
     try:
-        with own_unless(stop) as stop:
+        if isinstance(stop, StopTogether):
             return run.go(stop)
+        with own_unless(stop) as request:
+            return run.go(StopTogether(request))
     finally:
         reporter.close()
+
+
+def begin(training: Training, storage: Storage, config: TrainConfig) -> None:
+    """Saves what `fit` begins with, the checkpoint of step 0, in a store without any: `fit` then goes on from there.
+
+    Raises:
+        InputError: a setting cannot work here, or something cannot be written.
+    """
+    columns = [metric.name for metric in training.metrics]
+    _Run(training, storage, config, Silent(), MetricsFile(storage.run_dir / METRICS_CSV, columns)).begin()
 
 
 @dataclasses.dataclass
@@ -136,8 +153,11 @@ class _Run:
         self.state, self.loader = self.training.state, self.training.loader
         self.selecting = choose_metric(self.training.metrics, self.config.metric)
         self.template = jax.eval_shape(lambda: self.state)
-        self.restored = self.storage.store.restore(self.template)
-        self.parallel, note = choose_devices(self.devices_wanted(), self.loader.batch_size)
+        self.writes = processes.writes()
+        self.restored = self.restore()
+        model = self.config.model_devices
+        self.parallel, note = choose_devices(self.devices_wanted(), self.loader.batch_size, model=model)
+        self.rows = self.parallel.own_rows(self.loader.batch_size) if self.parallel.spread else None
         if note:
             self.reporter.say(note)
         self.intervals = Intervals.of(self.config, self.loader.steps_per_epoch, uniform=self.loader.uniform)
@@ -147,8 +167,18 @@ class _Run:
         self.step, self.saved, self.record, self.due = 0, -1, RunRecord(), False
         self.validation: Mapping[str, float] | None = None
 
+    def restore(self, *, up_to: int | None = None) -> Restored | None:
+        """The newest checkpoint, which must be the same one in every process."""
+        restored = processes.together(lambda: self.storage.store.restore(self.template, up_to=up_to))
+        found = "none" if restored is None else f"step {restored.step}"
+        processes.require_equal(
+            found, f"the newest checkpoint ({found} here)", "give all of them one run directory, on a shared disk"
+        )
+        return restored
+
     def devices_wanted(self) -> int:
-        """Devices to train on: as many as the run was begun with, for sums and dropout depend on their number."""
+        """Devices of each process to train on: as many as the run was begun with, for sums and dropout depend on their
+        number."""
         if self.restored is None or self.config.devices:
             return self.config.devices
         begun_with, there = self.restored.meta.get(DEVICES), len(jax.devices())
@@ -162,19 +192,18 @@ class _Run:
                 f"this run was begun on {begun_with} devices, there are {there}: its figures will not be, to the last "
                 "bit, those of a run left alone"
             )
-        return min(begun_with, there)
+        return min(begun_with, there) // processes.count()
 
-    def go(self, stop: StopRequest) -> Result:
+    def go(self, stop: StopTogether) -> Result:
         restored, self.restored = self.restored, None
         if restored is None:
-            self.state = put_state(self.parallel, self.state)
-            self.file.cut(-1)
-            self.save()
+            self.begin()
         else:
             for line in restored.skipped:
                 self.reporter.say(f"skipped a checkpoint: {line}")
             self.adopt(restored)
-            self.storage.store.tidy(self.spare | {self.step})
+            if self.writes:
+                self.storage.store.tidy(self.spare | {self.step})
             self.reporter.say(f"going on from step {self.step}")
         self.reporter.begin(self.step, self.intervals.total)
         if self.due:
@@ -194,6 +223,13 @@ class _Run:
         best_value, best_step = self.record.best_value, self.record.best_step
         return Result(self.state, self.step, stopped, stop.signal, self.validation, best_value, best_step)
 
+    def begin(self) -> None:
+        """Saves the checkpoint of step 0."""
+        self.state = put_state(self.parallel, self.state)
+        if self.writes:
+            self.file.cut(-1)
+        self.save()
+
     def say_how_it_ended(self, stopped: Literal["finished", "early", "signal"]) -> None:
         if stopped == "signal":
             self.reporter.say(f"stopped at step {self.step} and saved: the same command goes on from there")
@@ -205,7 +241,7 @@ class _Run:
                 f"no better validation {self.selecting.name} since step {self.record.best_step}: stopped at step "
                 f"{self.step}{note}"
             )
-        params = jax.tree.leaves(jax.device_get(self.state.params))
+        params = jax.tree.leaves(jax.device_get(self.parallel.local(self.state.params)))
         if stopped == "finished" and not all(np.isfinite(leaf).all() for leaf in params):
             self.reporter.say(
                 "the parameters after the last update are not finite: lower optimizer.learning_rate, or set "
@@ -217,33 +253,32 @@ class _Run:
         """Whether validation has not improved for as long as the run may wait."""
         return 0 < self.config.patience <= self.record.stale
 
-    def advance(self, stop: StopRequest) -> None:
+    def advance(self, stop: StopTogether) -> None:
         """Runs steps up to the next evaluation or checkpoint, or until told to stop, and enters their results."""
         end = self.intervals.halt_after(self.step)
         waiting: tuple[int, int, Tallies] | None = None
         batches = self.stacked()
         while batches is not None:
             count = self.intervals.count_after(self.step)
-            self.state, tallies = self.compiled(
-                self.state, self.parallel.put(batches, STACKED_SHARDED), np.int32(count)
-            )
+            self.state, tallies = self.compiled(self.state, stop.asking(batches, self.parallel), np.int32(count))
             self.step += count
             batches = self.stacked() if self.step < end and stop.signal is None else None
             if waiting is not None:
-                self.enter(*waiting)
+                self.enter(*waiting, stop)
             waiting = (self.step, count, tallies)
             if self.config.debug_nonfinite:
                 self.explain(tallies)
         if waiting is not None:
-            self.enter(*waiting)
+            self.enter(*waiting, stop)
 
     def stacked(self) -> PyTree:
         """The batches of the next call, on the host."""
-        return stack_batches(self.loader, self.step, self.intervals.count_after(self.step), self.intervals.most)
+        count, most = self.intervals.count_after(self.step), self.intervals.most
+        return stack_batches(self.loader, self.step, count, most, rows=self.rows)
 
-    def enter(self, step: int, count: int, tallies: Tallies) -> None:
+    def enter(self, step: int, count: int, tallies: Tallies, stop: StopTogether) -> None:
         """Reads the results of the `count` steps up to `step`, which waits for them, and writes a row where due."""
-        tallies = jax.tree.map(lambda values: values[:count], jax.device_get(tallies))
+        tallies = jax.tree.map(lambda values: values[:count], stop.answered(jax.device_get(tallies)))
         self.record.add(tallies, max_nonfinite=self.config.max_nonfinite)
         loss = tallies["loss"]
         total, tokens = (float(np.sum(part, dtype=np.float64)) for part in loss)
@@ -257,11 +292,11 @@ class _Run:
         if self.training.evaluate is not None and self.intervals.evaluates_at(self.step):
             before = dataclasses.replace(self.record)
             try:
-                self.validation = self.training.evaluate(self.state.trained, False)
+                self.validation = self.evaluated(self.training.evaluate, whole=False)
                 better = self.record.judge(self.validation[self.selecting.name], self.step, self.selecting)
                 over = self.exhausted or self.step == self.intervals.total
                 if over and self.config.evaluate_batches:
-                    self.validation = self.training.evaluate(self.state.trained, True)
+                    self.validation = self.evaluated(self.training.evaluate, whole=True)
             except Stopped:
                 self.record, self.due, self.saved = before, True, -1
                 return
@@ -269,9 +304,14 @@ class _Run:
         if better or self.intervals.saves_at(self.step):
             self.save(best=better)
 
+    def evaluated(self, evaluate: Evaluate, *, whole: bool) -> Mapping[str, float]:
+        """Metrics on the validation split, those of process 0 in every one."""
+        return processes.of_first(evaluate(self.parallel.local(self.state.trained), whole))
+
     def row(self, step: int, split: str, values: Mapping[str, float]) -> None:
         row = {"step": step, "epoch": round(step / self.loader.steps_per_epoch, 4), "split": split, **values}
-        self.file.append(row)
+        if self.writes:
+            self.file.append(row)
         self.reporter.row(row)
 
     @property
@@ -283,11 +323,13 @@ class _Run:
         """Saves a checkpoint; one that is not regular is never gone back to, as a run left alone would not have it."""
         if regular and not self.record.skipped_in_a_row:
             self.record.candidate = self.step
-        self.file.sync()
-        meta = {**self.storage.meta, "training": self.record.to_json(), DEVICES: self.parallel.mesh.size}
-        meta |= {EVALUATION_DUE: True} if self.due else {}
-        files = {**self.storage.files, METRICS_CSV: self.file.content}
-        self.storage.store.save(self.step, self.state, meta, files=files, best=best, spare=self.spare)
+        arrays = self.parallel.local(self.state)
+        if self.writes:
+            self.file.sync()
+            meta = {**self.storage.meta, "training": self.record.to_json(), DEVICES: self.parallel.mesh.size}
+            meta |= {EVALUATION_DUE: True} if self.due else {}
+            files = {**self.storage.files, METRICS_CSV: self.file.content}
+            self.storage.store.save(self.step, arrays, meta, files=files, best=best, spare=self.spare)
         self.saved = self.step
 
     def adopt(self, restored: Restored) -> None:
@@ -296,6 +338,8 @@ class _Run:
         self.step = self.saved = restored.step
         self.due = bool(restored.meta.get(EVALUATION_DUE, False))
         self.record = RunRecord.from_json(restored.meta.get("training"))
+        if not self.writes:
+            return
         if METRICS_CSV in restored.files:
             self.file.restore(restored.files[METRICS_CSV].decode("utf-8", "replace"), self.step)
         else:
@@ -323,7 +367,8 @@ class _Run:
                 f"{what}; train.max_rollbacks ({rollbacks - 1}) is used up: lower optimizer.learning_rate, set "
                 "optimizer.clip_norm, or find the cause with --train.debug-nonfinite"
             )
-        restored = self.storage.store.restore(self.template, up_to=good)
+        jax.block_until_ready(self.state)  # the processes speak to each other when no step is under way
+        restored = self.restore(up_to=good)
         if restored is None:
             raise InputError(f"{what}, and the checkpoint of step {good} to go back to is gone: start anew")
         for line in restored.skipped:
@@ -340,5 +385,5 @@ class _Run:
         if np.any(jax.device_get(tallies[SKIPPED].total)):
             # A skipped step leaves parameters and carry as they were: only the step is to be set back.
             before = jax.device_get(self.state)._replace(step=np.int32(self.step - 1))
-            told = explain_nonfinite(self.training.loss_fn, before, self.loader(self.step - 1), self.parallel.mesh.size)
+            told = explain_nonfinite(self.training.loss_fn, before, self.loader(self.step - 1), self.parallel.shares)
             raise InputError(f"loss or gradient is not finite at step {self.step}: {told}")

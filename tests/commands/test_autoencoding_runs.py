@@ -54,7 +54,7 @@ def test_it_is_measured_and_its_codes_are_written(folder):
     with np.load(folder / "codes.npz") as arrays:
         assert arrays["train_codes"].shape == (70, 2, 2, 2)
     told = refused("export", "runs/small", "codes.txt", folder=folder)
-    assert "what runs/small has learned is written to .npz" in told
+    assert "what runs/small has learned goes to .npz" in told
     assert "generates no text: use `jaxseq export`" in refused("sample", "runs/small", folder=folder)
 
 

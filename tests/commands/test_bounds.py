@@ -10,6 +10,7 @@ from jaxseq.config.fields import Bounds, rules_of
 
 ROOT = Path(__file__).parents[2]
 ONCE = ["--train.steps", "3", "--train.epochs", "1", "--train.devices", "1", "--train.steps-per-dispatch", "2"]
+ONCE += ["--train.model-devices", "1", "--train.processes", "1", "--train.process=-1"]
 
 
 def ends_of(kind, section, which):

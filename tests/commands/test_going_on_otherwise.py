@@ -78,6 +78,7 @@ def test_what_has_no_part_in_the_results_may_change(folder):
         "train.patience": "50",
         "train.max-nonfinite": "4",
         "train.max-rollbacks": "1",
+        "train.process-timeout": "60",
         "task.prompt": "the",
         "task.sample-length": "9",
         "task.temperature": "0.5",
@@ -91,6 +92,7 @@ def test_what_has_no_part_in_the_results_may_change(folder):
         if rule.resuming is Resuming.FREE
     }
     own = {"data.validation-source", "data.test-source"}  # see the next test
+    own |= {"train.process", "train.coordinator"}  # of one of several processes
     assert free == {*others, *own, "data.memory-map", "train.debug-nonfinite"}
     words = [word for name, value in others.items() for word in (f"--{name}", value)]
     trained(*CONSTANT, *words, "--data.memory-map", folder=folder)

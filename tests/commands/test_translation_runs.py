@@ -1,6 +1,7 @@
 """Runs of translation by the commands: they go on exactly, are measured file by file, and translate."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
 from command_line import jaxseq, refused
@@ -110,6 +111,17 @@ def test_a_picture_of_attention_and_a_report_come_out(folder):
 def test_a_translation_that_cannot_be_is_one_line(folder, words, told):
     words = [*words.split(), *(["a dog"] if words.endswith("prefix") else [])]
     assert told in refused("translate", "runs/whole", "der hund", *words, folder=folder)
+
+
+@pytest.mark.skipif(not find_spec("safetensors") or not find_spec("flatbuffers"), reason="exporting needs both")
+@pytest.mark.usefixtures("unchecked")
+def test_what_it_has_learned_is_exported_to_a_folder_alone(folder):
+    assert "has learned nothing that goes into a .npz file: export it to a folder, a/" in refused(
+        "export", "runs/whole", "a.npz", folder=folder
+    )
+    code, out, err = jaxseq("export", "runs/whole", "out", folder=folder)
+    assert (code, err) == (0, "")
+    assert out.endswith("arrays of weights and the functions start, step are in out\n")
 
 
 @pytest.fixture

@@ -41,12 +41,15 @@ TOGETHER: dict[str, dict[str, Any]] = {
 }
 TOGETHER |= {f"data.source_{name}": {"source_tokenizer": "word"} for name in ("pieces", "max_words", "min_count")}
 TOGETHER |= {"data.least": {"most": 1_000}}
+TOGETHER |= {"task.masked": {"random": 0.0}, "task.random": {"masked": 0.0}}
 TOGETHER |= {"model.shortest": {"longest": 64}, "model.longest": {"shortest": 1}}
 TOGETHER |= {
     name: {"filters": (1,) * 16, "decoder_padding": ("same",)} for name in ("model.poolings", "model.upsamplings")
 }
 TOGETHER |= {"data.shortest": {"longest": 1e6}, "data.longest": {"shortest": 0.1, "margin": 0.1}}
 TOGETHER |= {"data.margin": {"longest": 1e6}}
+AT_ITS_END = {("train.process", 65_535): {"processes": 65_536, "coordinator": "host:1"}}
+"""The same for one of the ends alone."""
 
 
 @pytest.mark.parametrize(("section", "kind", "name", "rule"), FIELDS)
@@ -85,7 +88,7 @@ def test_the_ends_of_the_bounds_are_taken_and_what_lies_beyond_is_refused_in_one
     even = EVEN.get(full, {}) if "heads" in rules_of(kind) else {}
     others = {name: value for name, value in {**even, **TOGETHER.get(full, {})}.items() if name in rules_of(kind)}
     for value in (bounds.least, bounds.most, *([0] if bounds.zero else [])):
-        built = getattr(kind(**{**others, name: value}), name)
+        built = getattr(kind(**{**others, **AT_ITS_END.get((full, value), {}), name: value}), name)
         assert built == value
         assert type(built) is rule.type
     step = 1 if rule.type is int else 1e-9 * bounds.most

@@ -112,6 +112,12 @@ LATER = (
     "ema_decay",
     "rows",
     "row_cap",
+    "activation",
+    "model_devices",
+    "processes",
+    "process",
+    "coordinator",
+    "process_timeout",
 )
 """Fields that format 1 did not have."""
 

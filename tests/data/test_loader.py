@@ -66,6 +66,25 @@ def test_in_whole_rows_every_token_is_an_input_exactly_once_up_to_the_ragged_tai
 
 
 @settings(deadline=None, max_examples=60)
+@given(
+    kind=st.sampled_from([RowLoader, WindowLoader]),
+    length=SIZES,
+    parts=st.integers(1, 3),
+    each=st.integers(1, 3),
+    pad=st.booleans(),
+    step=st.integers(0, 9),
+    documents=st.sets(st.integers(1, 50)).map(sorted),
+)
+def test_the_parts_that_processes_read_are_the_batch(kind, length, parts, each, pad, step, documents):
+    size = parts * each
+    ids = corpus(size * length + 30)
+    loader = kind(ids, length=length, batch_size=size, pad=pad, document_starts=documents)
+    pieces = [loader.part(step, slice(i * each, (i + 1) * each)) for i in range(parts)]
+    for whole, *shares in zip(loader(step), *pieces, strict=True):
+        np.testing.assert_array_equal(np.concatenate(shares), whole)
+
+
+@settings(deadline=None, max_examples=60)
 @given(rows=SIZES, length=SIZES, extra=st.integers(0, 60), pad=st.booleans(), epoch=st.integers(0, 3))
 def test_a_row_goes_on_where_it_stopped_and_starts_anew_at_each_epoch(rows, length, extra, pad, epoch):
     loader = RowLoader(corpus(rows * length + 1 + extra), length=length, batch_size=rows, pad=pad)

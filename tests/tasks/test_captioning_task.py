@@ -31,8 +31,9 @@ from jaxseq.reporting.summary import layers_of
 from jaxseq.runs import train_model
 from jaxseq.runs.evaluation import SplitEvaluator
 from jaxseq.tasks import Captioning
-from jaxseq.tasks.capabilities import CaptionOptions, Picture
+from jaxseq.tasks.capabilities import CaptionOptions
 from jaxseq.tasks.captioning.captioning import ATTENTION
+from jaxseq.tasks.described import Picture
 from jaxseq.tasks.picture_form import PictureForm
 
 MEASURING = LossContext(None, None)

@@ -17,8 +17,7 @@ from jaxseq.runs.prediction import read_texts
 from jaxseq.runs.train import train_run
 from jaxseq.sharding import DataParallel
 from jaxseq.tasks import Classification, Workspace
-from jaxseq.tasks.classification import class_probabilities
-from jaxseq.tasks.classification import classification as classification_module
+from jaxseq.tasks.classification import text_outputs
 from jaxseq.tasks.labelled_texts import encode, example_loader
 
 
@@ -41,7 +40,7 @@ def test_a_prediction_is_to_the_last_bit_that_of_the_text_alone(name, tables):
     task = Classification.create(experiment(tables, name, lengths=4, length=150), Workspace())
     variables = task.init(jax.random.key(0))
     texts = [" ".join(["good film"] * (number * 7)) for number in range(9)]
-    compiled = class_probabilities._probabilities._cache_size
+    compiled = text_outputs._outputs._cache_size
     before = compiled()
     alone = [next(task.predict(variables, [text])) for text in texts]
     assert list(task.predict(variables, texts)) == alone
@@ -62,7 +61,7 @@ def test_texts_are_shared_among_devices_and_come_out_the_same(name, tables, monk
     sharing = DataParallel.sharing
     monkeypatch.setattr(DataParallel, "sharing", lambda *a, **k: meshes.append(sharing(*a, **k)) or meshes[-1])
     shared = task.probabilities(variables, tokens)
-    monkeypatch.setattr(class_probabilities, "_FEWEST_ROWS", 1000)
+    monkeypatch.setattr(text_outputs, "_FEWEST_ROWS", 1000)
     np.testing.assert_allclose(task.probabilities(variables, tokens), shared, atol=1e-6)
     assert [each.mesh.size for each in meshes] == [min(4, len(jax.devices())), 1]
 
@@ -200,7 +199,7 @@ def test_a_text_is_predicted_from_the_very_tokens_that_it_is_trained_on(name, ta
 @pytest.mark.parametrize("count", range(8))
 def test_every_text_has_one_prediction_in_its_place(count, tables, monkeypatch):
     """fastText#344, fastText#97: fewer predictions than lines."""
-    monkeypatch.setattr(classification_module, "_AT_ONCE", 3)
+    monkeypatch.setattr(text_outputs, "_AT_ONCE", 3)
     task = Classification.create(experiment(tables), Workspace())
     variables = task.init(jax.random.key(0))
     texts = ["good", "", " ", "zzz", "bad", "", "so bad"][:count]

@@ -296,7 +296,7 @@ def test_sections_that_do_not_fit_and_texts_that_give_nothing_are_told(tmp_path,
     for message, fields in told.items():
         with pytest.raises(ConfigError, match=message):
             made(dataclasses.replace(experiment, **fields))
-    for name, value in (("ngrams", 2), ("buckets", 3)):
+    for name, value in (("ngrams", 2), ("buckets", 3), ("delimit", True)):
         with pytest.raises(ConfigError, match=rf"data\.{name} is {value}: text_vectors predicts words alone"):
             made(experiment_of(source, data={name: value}))
     with pytest.raises(ConfigError, match=r"data\.source is empty"):

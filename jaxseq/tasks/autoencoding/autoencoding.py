@@ -19,6 +19,8 @@ from jaxseq.data.digits import Digits, digits_fingerprint, read_digits, split_di
 from jaxseq.data.picture_batches import PictureLoader
 from jaxseq.data.pixel_entropy import pixel_entropy
 from jaxseq.errors import ConfigError, InputError
+from jaxseq.interop.exported import ExportedFunction
+from jaxseq.interop.open_functions import open_sizes
 from jaxseq.memory import Part
 from jaxseq.metrics.metric import Metric
 from jaxseq.models import Autoencoder
@@ -26,7 +28,7 @@ from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.reporting.pictures import is_picture
 from jaxseq.reporting.reconstructions import RECONSTRUCTIONS, reconstructions_picture
 from jaxseq.signals import Poll, never
-from jaxseq.tasks.autoencoding.coder import ROWS, Coder
+from jaxseq.tasks.autoencoding.coder import ROWS, Coder, Wanted
 from jaxseq.tasks.capabilities import Export
 from jaxseq.tasks.layer_table import LayerOutputs
 from jaxseq.tasks.stack_rows import with_stack
@@ -242,6 +244,17 @@ class Autoencoding(TaskDefaults):
         *_, code = self.model.shapes(self.shape.height, self.shape.width)[0]
         what = f"codes of {' x '.join(map(str, code))} numbers for the pictures of {self.data.source} are"
         return {".npz": Export(what, partial(self._codes, variables))}
+
+    def functions(self) -> Mapping[str, ExportedFunction]:
+        """encode and reconstruct: pictures [b, h, w, c] uint8 -> codes [b, rows, columns, d], or pixels [b, h, w, c]
+        from 0 to 1; b is open. No noise is added to what is given."""
+        (rows,) = open_sizes("b")
+        pictures = {"pictures": jax.ShapeDtypeStruct((rows, *self.shape), jnp.uint8)}
+        made: dict[str, Wanted] = {"encode": "codes", "reconstruct": "reconstructions"}
+        return {
+            name: ExportedFunction(partial(Coder(self.model).made, wanted=wanted), pictures, (wanted,))
+            for name, wanted in made.items()
+        }
 
     def _codes(self, variables: Variables) -> Iterator[bytes]:
         task = self

@@ -46,6 +46,16 @@ class Coder:
             return noisy_by_content(pictures, self.noise)
         return noisy(pictures / jnp.float32(255), self.noise, keys["noise"])
 
+    def made(self, variables: Variables, pictures: Array, *, wanted: Wanted) -> Array:
+        """What is wanted of pictures [n, h, w, c] uint8, float32."""
+        made: Any = self.read(pictures)
+        if wanted == "codes":
+            made = self.model.apply(variables, made, method="encode")
+        elif wanted == "reconstructions":
+            logits: Any = self.model.apply(variables, made)
+            made = jax.nn.sigmoid(logits.astype(jnp.float32))
+        return made.astype(jnp.float32)
+
     def __call__(
         self, variables: Variables, pictures: NDArray[np.uint8], wanted: Wanted, *, poll: Poll = never
     ) -> NDArray[np.float32]:
@@ -75,13 +85,5 @@ def _loss(coder: Coder, variables: Variables, carry: Any, batch: Any, context: L
 
 @partial(jax.jit, static_argnums=0, static_argnames=("wanted", "parallel"))
 def _made(coder: Coder, variables: Variables, pictures: Array, *, wanted: Wanted, parallel: DataParallel) -> Array:
-    def make(variables: Variables, pictures: Array) -> Array:
-        made: Any = coder.read(pictures)
-        if wanted == "codes":
-            made = coder.model.apply(variables, made, method="encode")
-        elif wanted == "reconstructions":
-            logits: Any = coder.model.apply(variables, made)
-            made = jax.nn.sigmoid(logits.astype(jnp.float32))
-        return made.astype(jnp.float32)
-
+    make = partial(coder.made, wanted=wanted)
     return parallel.shard(make, in_specs=(REPLICATED, SHARDED), out_specs=SHARDED)(variables, pictures)

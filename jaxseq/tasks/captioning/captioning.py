@@ -17,6 +17,7 @@ from jaxseq.data.lengths import choose_lengths
 from jaxseq.data.picture_batches import CaptionLoader
 from jaxseq.decoding.beam import Beam
 from jaxseq.errors import ConfigError, InputError
+from jaxseq.interop.exported import ExportedFunction
 from jaxseq.memory import Part
 from jaxseq.metrics.metric import Metric
 from jaxseq.metrics.translation import require_packages
@@ -27,7 +28,7 @@ from jaxseq.reporting import captions as reporting
 from jaxseq.reporting.caption_pictures import is_caption_picture
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.candidates import ROWS
-from jaxseq.tasks.capabilities import CaptionOptions, Described, Picture, PictureSize
+from jaxseq.tasks.capabilities import CaptionOptions
 from jaxseq.tasks.captioning.caption_parts import (
     TEST,
     CaptionPart,
@@ -47,9 +48,11 @@ from jaxseq.tasks.captioning.picture_captioner import SEARCH, PictureCaptioner
 from jaxseq.tasks.captioning.scene_attention import ATTENTION_METRICS
 from jaxseq.tasks.captioning.shown import drawing_of, report_of
 from jaxseq.tasks.captioning.written import attention_of, write_captions
+from jaxseq.tasks.described import Described, Picture, PictureSize
 from jaxseq.tasks.layer_table import LayerOutputs, traced_layers, with_tables
 from jaxseq.tasks.picture_form import PICTURES, PictureForm
 from jaxseq.tasks.stack_rows import with_stack
+from jaxseq.tasks.target_functions import picture_decoder_functions
 from jaxseq.tasks.task import Evaluation, IsOurs, Showcase, TaskDefaults, Variables, Workspace, register_task
 from jaxseq.tasks.text_tokenizers import make_sentence_tokenizer
 from jaxseq.text.caption_tokenizer import CaptionTokenizer
@@ -227,6 +230,11 @@ class Captioning(TaskDefaults):
     def init(self, key: jax.Array) -> Variables:
         """Fresh parameters."""
         return jax.jit(self.model.init)(key, jnp.zeros((1, *self.form.shape), jnp.uint8), jnp.zeros((1, 1), jnp.int32))
+
+    def functions(self) -> Mapping[str, ExportedFunction]:
+        """What beam search steps with."""
+        shapes = jax.eval_shape(self.init, jax.random.key(0))
+        return picture_decoder_functions(self.model, shapes, self.form.shape)
 
     def loss(self, variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         """Cross-entropy in nats ("loss") and hits ("accuracy") of the captions' tokens."""

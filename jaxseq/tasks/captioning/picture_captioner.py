@@ -15,7 +15,8 @@ from jaxseq.decoding.beam import Beam
 from jaxseq.nn.picture_decoder import PictureDecoder
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.candidates import ROWS, Candidate, SourceBatch, looked_at, power_of_two, rows_for, search_each
-from jaxseq.tasks.capabilities import Caption, CaptionOptions, Described, Picture
+from jaxseq.tasks.capabilities import CaptionOptions
+from jaxseq.tasks.described import Caption, Described, Picture
 from jaxseq.tasks.task import Variables
 from jaxseq.text.caption_tokenizer import CaptionTokenizer
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from jaxseq.reporting.caption_pictures import MOST_WORDS, caption_picture
 from jaxseq.reporting.captions import Example, PartScores, report
 from jaxseq.signals import Poll, never
-from jaxseq.tasks.capabilities import CaptionOptions, Picture
+from jaxseq.tasks.capabilities import CaptionOptions
 from jaxseq.tasks.captioning.caption_parts import CaptionPart
 from jaxseq.tasks.captioning.picture_captioner import PictureCaptioner
 from jaxseq.tasks.captioning.written import Written, attention_of, write_captions
+from jaxseq.tasks.described import Picture
 from jaxseq.tasks.looked import looked_in
 from jaxseq.tasks.task import Variables
 

@@ -1,11 +1,9 @@
 """Classification: the class of a text, out of two or many."""
 
 import dataclasses
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from typing import Any, ClassVar, Self
 
 import jax
@@ -13,10 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseq.config import ClassificationConfig, ExperimentConfig, LabelledConfig, NBSVMConfig
+from jaxseq.data.batching import Loader
 from jaxseq.data.examples import ExampleLoader
 from jaxseq.data.labelled import Labelled, class_ids, find_classes, labelled_fingerprint
 from jaxseq.data.ratios import log_count_ratios
-from jaxseq.errors import ConfigError, InputError
+from jaxseq.data.vector_batches import VectorLoader
+from jaxseq.errors import InputError
+from jaxseq.interop.exported import ExportedFunction
 from jaxseq.interop.word_vectors import WordTable, WordVectors
 from jaxseq.memory import Part as MemoryPart
 from jaxseq.metrics.classification import CLASSIFICATION_METRICS, Classified, classified
@@ -26,9 +27,21 @@ from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.reporting import classification as reporting
 from jaxseq.signals import Poll, never
 from jaxseq.tasks.capabilities import Export, Prediction
-from jaxseq.tasks.classification.class_probabilities import ROWS, ClassProbabilities
-from jaxseq.tasks.classification.classifiers import build_classifier, classification_loss, init_classifier, with_ratios
-from jaxseq.tasks.classification.starting_vectors import starting_table, starting_vectors, with_table
+from jaxseq.tasks.classification.classifier_functions import classifier_functions
+from jaxseq.tasks.classification.classifiers import (
+    build_classifier,
+    classification_loss,
+    init_classifier,
+    memory_of_batches,
+    with_encoder,
+    with_ratios,
+)
+from jaxseq.tasks.classification.frozen_encoders import Origin, frozen, kept_vectors, pooled_loss, whole
+from jaxseq.tasks.classification.remembered import Remembered
+from jaxseq.tasks.classification.sections import require_fit, require_positive, sections
+from jaxseq.tasks.classification.starting_points import starting_point
+from jaxseq.tasks.classification.starting_vectors import embedding_of, starting_table, with_table
+from jaxseq.tasks.classification.text_outputs import ROWS, TextOutputs, pooled_width
 from jaxseq.tasks.labelled_texts import (
     Part,
     encode,
@@ -37,29 +50,23 @@ from jaxseq.tasks.labelled_texts import (
     longest,
     read_parts,
     table_size,
-    tokenizer_of,
     told,
-    train_tokenizer,
     with_validation,
 )
 from jaxseq.tasks.layer_table import traced_layers, with_tables
+from jaxseq.tasks.pretrained_encoders import PretrainedEncoder
 from jaxseq.tasks.task import Evaluation, LayerOutputs, Showcase, TaskDefaults, Variables, Workspace, register_task
-from jaxseq.tasks.vector_exports import learned_vectors, vector_exports
-from jaxseq.text.tokenizers import Tokenizer, tokenizer_from_text
-
-TOKENIZER, CLASSES = "tokenizer.json", "classes.json"
-
-_AT_ONCE = 4096
-"""Texts that are predicted before the next ones are read."""
+from jaxseq.tasks.vector_exports import vector_exports
+from jaxseq.text.delimiting import AnyTokenizer
 
 
 @register_task(ClassificationConfig)
 @dataclass(frozen=True)
 class Classification(TaskDefaults):
-    """See `jaxseq.tasks.task.Task`. It predicts."""
+    """See `jaxseq.tasks.task.Task`. It predicts, and gives texts vectors."""
 
     experiment: ExperimentConfig
-    tokenizer: Tokenizer
+    tokenizer: AnyTokenizer
     classes: tuple[str, ...]
     """The label of each class id."""
     model: Classifier
@@ -67,6 +74,11 @@ class Classification(TaskDefaults):
     """By split; None where it was restored without data."""
     vectors: WordVectors | None = field(default=None, compare=False, repr=False)
     """Those that the embedding of a new run begins with."""
+    encoder: PretrainedEncoder | None = field(default=None, compare=False, repr=False)
+    """That which a new run begins with."""
+    checksum: str = ""
+    """Of the encoder, where it is frozen."""
+    workspace: Workspace = field(default=Workspace(), compare=False, repr=False)
 
     metrics: ClassVar[tuple[Metric, ...]] = CLASSIFICATION_METRICS
     counted: ClassVar[str] = "texts"
@@ -75,34 +87,31 @@ class Classification(TaskDefaults):
     @classmethod
     def create(cls, experiment: ExperimentConfig, workspace: Workspace) -> Self:
         """Reads the texts; without artifacts it finds the classes, trains a tokenizer on those to train on, and reads
-        the vectors of its words.
+        the vectors of its words, or an encoder with its own tokenizer.
 
         Raises:
-            InputError: the source or the file of vectors cannot be used, a label is not among those trained on, or the
-                sections do not fit each other.
+            InputError: the source, the file of vectors or the encoder cannot be used, a label is not among those
+                trained on, or the sections do not fit each other.
         """
-        section, data = _sections(experiment)
-        _require_fit(section, data, experiment)
+        section, data = sections(experiment)
+        require_fit(section, data, experiment)
         parts = read_parts(data, poll=workspace.poll)
         texts = with_validation(parts, data, seed=experiment.train.seed)
         if workspace.artifacts is None:
+            start = starting_point(experiment, texts["train"].texts, workspace)
             # As they were read: of a rare class all texts may be drawn for validation.
             classes = find_classes(parts["train"].labels)
-            if section.vocabulary == "vectors":
-                vectors = starting_vectors(section, experiment, words=None, workspace=workspace)
-                tokenizer: Tokenizer = tokenizer_of(data, vectors.words)
-            else:
-                tokenizer = train_tokenizer(data, texts["train"].texts, reads_padding=not section.mask)
-                words = set(tokenizer.vocabulary.symbols)
-                vectors = None
-                if section.vectors:
-                    vectors = starting_vectors(section, experiment, words=words, workspace=workspace)
-            task = dataclasses.replace(cls._of(experiment, tokenizer, classes), vectors=vectors)
+            checksum = start.encoder.checksum() if start.encoder and section.freeze_weights else ""
+            task = cls._of(experiment, Remembered(start.tokenizer, classes, checksum))
+            task = dataclasses.replace(task, vectors=start.vectors, encoder=start.encoder)
         else:
             task = cls.restore(experiment, workspace.artifacts)
         for name, part in texts.items():
             class_ids(part, task.classes, part=name)
-        return dataclasses.replace(task, texts=texts)
+        task = dataclasses.replace(task, texts=texts, workspace=workspace)
+        if section.freeze_weights and workspace.scratch is None:
+            _ = task._vectors_of_texts  # which takes long, and is told while it goes on
+        return task
 
     @classmethod
     def restore(cls, experiment: ExperimentConfig, artifacts: Mapping[str, bytes]) -> Self:
@@ -111,18 +120,13 @@ class Classification(TaskDefaults):
         Raises:
             InputError: an artifact is missing or cannot be read.
         """
-        for name in (TOKENIZER, CLASSES):
-            if name not in artifacts:
-                raise InputError(f"there is no {name}")
-        return cls._of(experiment, tokenizer_from_text(artifacts[TOKENIZER]), _classes(artifacts[CLASSES]))
+        return cls._of(experiment, Remembered.of(artifacts, *sections(experiment)))
 
     @classmethod
-    def _of(cls, experiment: ExperimentConfig, tokenizer: Tokenizer, classes: tuple[str, ...]) -> Self:
-        task, data = _sections(experiment)
-        if task.positive and (len(classes) != 2 or task.positive not in classes):
-            raise ConfigError(
-                f"task.positive is {task.positive!r}: choose one of two classes, these are {_listed(classes)}"
-            )
+    def _of(cls, experiment: ExperimentConfig, remembered: Remembered) -> Self:
+        task, data = sections(experiment)
+        tokenizer, classes, checksum = remembered
+        require_positive(task, classes)
         model = build_classifier(
             task,
             experiment.model,
@@ -132,22 +136,21 @@ class Classification(TaskDefaults):
             padding=data.padding,
             dtype=experiment.train.compute_dtype,
         )
-        return cls(experiment, tokenizer, classes, model)
+        return cls(experiment, tokenizer, classes, model, checksum=checksum)
 
     @property
     def section(self) -> ClassificationConfig:
         """What the experiment says of the task."""
-        return _sections(self.experiment)[0]
+        return sections(self.experiment)[0]
 
     @property
     def data(self) -> LabelledConfig:
         """What the experiment says of the data."""
-        return _sections(self.experiment)[1]
+        return sections(self.experiment)[1]
 
     def artifacts(self) -> dict[str, bytes]:
-        """The tokenizer and the classes."""
-        trees = {TOKENIZER: self.tokenizer.to_json(), CLASSES: list(self.classes)}
-        return {name: (json.dumps(tree, ensure_ascii=False) + "\n").encode() for name, tree in trees.items()}
+        """The tokenizer, the classes, and what a frozen encoder is known by."""
+        return Remembered(self.tokenizer, self.classes, self.checksum).artifacts()
 
     def fingerprint(self) -> str:
         """Changes when a text or label does that is trained on or validated with."""
@@ -157,7 +160,7 @@ class Classification(TaskDefaults):
         """How many texts, classes and tokens there are, what truncation and padding do to those to train on, and how
         many words begin with a vector."""
         loader, counts = self.training_loader, ", ".join(f"{len(t.texts):,} {name}" for name, t in self._texts.items())
-        *shorter, longest = (str(length) for _, length in loader.shapes)
+        *shorter, longest = (str(length) for _, length in self._shapes)
         shapes = f"{loader.batch_size} x {', '.join(shorter)}{' or ' if shorter else ''}{longest}"
         lines = [
             f"{counts} texts in {len(self.classes)} classes, vocabulary {self.tokenizer.vocabulary_size:,}, "
@@ -191,24 +194,38 @@ class Classification(TaskDefaults):
         return {}
 
     @cached_property
-    def training_loader(self) -> ExampleLoader:
+    def training_loader(self) -> ExampleLoader | VectorLoader:
         """Batches to train on."""
         return self.loader("train", train=True)
 
-    def loader(self, split: str, *, train: bool, rows: int | None = None) -> ExampleLoader:
-        """Batches of a split: shuffled as for training, or each text once, from short to long."""
+    @property
+    def _shapes(self) -> Sequence[tuple[int, int]]:
+        """Rows and tokens of batches to train on; where an encoder is frozen, of those that are vectors by then."""
+        loader = self.training_loader
+        return loader.shapes if isinstance(loader, ExampleLoader) else [(loader.batch_size, longest(self.data))]
+
+    def loader(self, split: str, *, train: bool, rows: int | None = None) -> ExampleLoader | VectorLoader:
+        """Batches of a split: shuffled as for training, and where an encoder is frozen of what that makes of the texts;
+        or each text once, from short to long."""
         part, data = self.part(split), self.data
         if not train:
             return example_loader(data, part.tokens, part.labels, rows=rows or ROWS)
         seed = self.experiment.train.seed
+        if self.section.freeze_weights:
+            made = self._vectors_of_texts[split]
+            return VectorLoader(made, part.labels, batch_size=data.batch_size, shuffle=data.shuffle, seed=seed)
         return example_loader(
             data, part.tokens, part.labels, rows=data.batch_size, shuffle=data.shuffle, seed=seed, pad=False
         )
 
     def init(self, key: jax.Array) -> Variables:
-        """Fresh parameters; where there are data, the embedding begins with word vectors if they are given, and the
-        log-count ratios of an NBSVM are those of the texts to train on."""
+        """Fresh parameters, or those of the encoder that is given; where there are data, the embedding begins with word
+        vectors if they are given, and the log-count ratios of an NBSVM are those of the texts to train on."""
         variables = init_classifier(self.model, key)
+        if self.section.weights:
+            if self.encoder is not None:
+                variables = with_encoder(variables, self.encoder.params)
+            return frozen(variables) if self.section.freeze_weights else variables
         if self.texts is None:
             return variables
         if isinstance(self.experiment.model, NBSVMConfig):
@@ -233,20 +250,39 @@ class Classification(TaskDefaults):
 
     def loss(self, variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         """Cross-entropy in nats ("loss") and hits ("accuracy") of a batch."""
-        return self._loss(variables, carry, batch, context)
+        return self._training_loss(variables, carry, batch, context)
+
+    @cached_property
+    def _training_loss(self) -> LossFn:
+        return pooled_loss(self.model) if self.section.freeze_weights else self._loss
 
     @cached_property
     def _loss(self) -> LossFn:
+        """That of batches of tokens."""
         section = self.section
-        return classification_loss(
-            self.model, masked=section.mask, word_dropout=section.word_dropout, frozen=section.freeze_vectors
-        )
+        options = {"masked": section.mask, "word_dropout": section.word_dropout, "frozen": section.freeze_vectors}
+        of_whole = classification_loss(self.model, **options)
+        if not section.freeze_weights:
+            return of_whole
+        return lambda variables, carry, batch, context: of_whole(whole(variables), carry, batch, context)
 
     def validation(self) -> Evaluation | None:
         """A pass over the validation split."""
         if "validation" not in self._texts:
             return None
-        return Evaluation(self._loss, self.loader("validation", train=False), self.metrics, counted=self.counted)
+        loader: Loader = self.loader("validation", train=False)
+        if self.section.freeze_weights:
+            part = self.part("validation")
+            vectors = self._vectors_of_texts["validation"]
+            loader = VectorLoader(vectors, part.labels, batch_size=ROWS, shuffle=False, pad=True)
+        return Evaluation(self._training_loss, loader, self.metrics, counted=self.counted)
+
+    @cached_property
+    def _vectors_of_texts(self) -> Mapping[str, np.ndarray]:
+        """What a frozen encoder makes of the texts to train on and to validate with, [n, d] by split."""
+        parts = {name: self.part(name).tokens for name in fingerprint_parts(self._texts)}
+        origin = Origin(self.experiment, self.fingerprint(), self.tokenizer.fingerprint, self.checksum)
+        return kept_vectors(parts, self.pooled, origin, encoder=self.encoder, workspace=self.workspace)
 
     def evaluations(self, split: str, *, rows: int | None = None) -> Mapping[str, Evaluation]:
         """ "texts": every text of the split once."""
@@ -276,21 +312,17 @@ class Classification(TaskDefaults):
 
     def layer_outputs(self) -> LayerOutputs:
         """For a training batch of the longest texts."""
-        rows, length = self.training_loader.shapes[-1]
+        rows, length = self._shapes[-1]
         found = traced_layers(self.model, jax.ShapeDtypeStruct((rows, length), jnp.int32))
         return with_tables(found, dict.fromkeys(("body/embedding", "body/position_table"), (rows, length)))
 
     def training_memory(self, *, batches: int) -> list[MemoryPart]:
         """`batches` batches, and what the body makes of one."""
-        rows, length = self.training_loader.shapes[-1]
-        section: Any = self.experiment.model
-        lower = "lower data.batch_size, data.length or the size of the model"
-        width = getattr(section, "layers", 0) * getattr(section, "features", 0)
-        outputs = rows * length * width * self.model.dtype.itemsize
-        return [
-            MemoryPart("the outputs of the layers", outputs, lower),
-            MemoryPart(f"{batches:,} batches for one dispatch", batches * rows * (5 * length + 5), lower),
-        ]
+        rows, length = self._shapes[-1]
+        if self.section.freeze_weights:
+            kept = sum(vectors.nbytes for vectors in self._vectors_of_texts.values())
+            return [MemoryPart("the vectors of the texts", kept, "lower data.examples")]
+        return memory_of_batches(self.model, self.experiment.model, rows=rows, length=length, batches=batches)
 
     def showcase(self, variables: Variables, key: jax.Array, *, step: int, poll: Poll = never) -> Showcase:
         """How the test split, or else that of validation, is classified: a report and pictures."""
@@ -308,24 +340,29 @@ class Classification(TaskDefaults):
 
     def classified(self, variables: Variables, part: Part, *, poll: Poll = never) -> Classified:
         """All that is measured over the texts of a split."""
-        probabilities = self.probabilities(variables, part.tokens, poll=poll)
+        probabilities = self.probabilities(whole(variables), part.tokens, poll=poll)
         positive = self.classes.index(self.section.positive) if self.section.positive else 1
         return classified(part.labels, probabilities, positive=positive)
 
     @cached_property
-    def probabilities(self) -> ClassProbabilities:
+    def probabilities(self) -> TextOutputs:
         """Of each class for each of n sequences [n, c]."""
-        return ClassProbabilities(self.model, self.data, len(self.classes), masked=self.section.mask)
+        return TextOutputs(self.model, self.data, len(self.classes), masked=self.section.mask)
+
+    @cached_property
+    def pooled(self) -> TextOutputs:
+        """What the head sees of each of n sequences [n, d]."""
+        return TextOutputs(self.model, self.data, pooled_width(self.model), masked=self.section.mask, vectors=True)
 
     def predict(self, variables: Variables, texts: Iterable[str], *, poll: Poll = never) -> Iterator[Prediction]:
         """A prediction for every text, in order; texts are read some thousands at a time."""
-        remaining = iter(texts)
-        while chunk := list(islice(remaining, _AT_ONCE)):
-            tokens, _ = encode(self.data, self.tokenizer, chunk)
-            for text, row in zip(chunk, self.probabilities.each_alone(variables, tokens, poll=poll), strict=True):
-                best = int(row.argmax())
-                probabilities = dict(zip(self.classes, map(float, row), strict=True))
-                yield Prediction(text, self.classes[best], probabilities, self._unknown(text))
+        for text, row in self.probabilities.of_texts(self.tokenizer, whole(variables), texts, poll=poll):
+            probabilities = dict(zip(self.classes, map(float, row), strict=True))
+            yield Prediction(text, self.classes[int(row.argmax())], probabilities, self._unknown(text))
+
+    def embed(self, variables: Variables, texts: Iterable[str], *, poll: Poll = never) -> Iterator[np.ndarray]:
+        """What the head sees of every text [d], in order."""
+        return (row for _, row in self.pooled.of_texts(self.tokenizer, whole(variables), texts, poll=poll))
 
     def exports(self, variables: Variables) -> Mapping[str, Export]:
         """The embedding of each token; those of n-grams have no names.
@@ -333,12 +370,11 @@ class Classification(TaskDefaults):
         Raises:
             InputError: the model reads one-hot vectors, or has no table of that kind.
         """
-        table = variables["params"]["body"].get("embedding")
-        if table is None:
-            raise InputError("the model has no embedding of tokens: give --model.embedding, or train another kind")
-        symbols = self.tokenizer.vocabulary.symbols
-        table = np.asarray(table["table"] if isinstance(table, Mapping) else table)
-        return vector_exports(learned_vectors(symbols, table[: len(symbols)]))
+        return vector_exports(embedding_of(whole(variables), self.tokenizer.vocabulary.symbols))
+
+    def functions(self) -> Mapping[str, ExportedFunction]:
+        """The logits of texts."""
+        return classifier_functions(self.model, masked=self.section.mask)
 
     def _unknown(self, text: str) -> list[str]:
         unknown_words = getattr(self.tokenizer, "unknown_words", None)
@@ -353,44 +389,3 @@ class Classification(TaskDefaults):
 
 _F1 = Metric("f1", better="higher")
 _CALIBRATION = Metric("calibration_error", heading="calibration", form=".2%")
-
-
-def _sections(experiment: ExperimentConfig) -> tuple[ClassificationConfig, LabelledConfig]:
-    task, data = experiment.task, experiment.data
-    if not isinstance(task, ClassificationConfig):
-        raise ConfigError(f"task.kind is {task.kind!r}: this task is classification")
-    if not isinstance(data, LabelledConfig):
-        raise ConfigError(f"data.kind is {data.kind!r}: classification reads labelled texts, take labelled")
-    return task, data
-
-
-def _require_fit(task: ClassificationConfig, data: LabelledConfig, experiment: ExperimentConfig) -> None:
-    """Refuses fields that mean nothing beside others."""
-    given = "task.vectors is given" if task.vectors else "task.freeze_vectors is True" * task.freeze_vectors
-    if given and isinstance(experiment.model, NBSVMConfig):
-        raise ConfigError(f"{given} and model.kind is 'nbsvm': it has no embedding, leave them out")
-    if given and not getattr(experiment.model, "embedding", 1):
-        raise ConfigError(f"{given} and model.embedding is 0: give the width of the vectors")
-    if task.freeze_vectors and getattr(experiment.optimizer, "weight_decay", 0):
-        raise ConfigError("task.freeze_vectors is True: optimizer.weight_decay would shrink them, leave it at 0")
-    if not task.mask and data.lengths > 1:
-        raise ConfigError(
-            f"data.lengths is {data.lengths} and padding is read, so that what is made of a text would depend on "
-            "those beside it: set data.lengths to 1, or leave task.mask as it is"
-        )
-
-
-def _classes(content: bytes) -> tuple[str, ...]:
-    try:
-        tree = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{CLASSES} is no JSON ({error})") from error
-    if not isinstance(tree, list) or not all(isinstance(name, str) for name in tree) or len(set(tree)) < 2:
-        raise InputError(f"{CLASSES} must hold a list of two labels or more")
-    if len(set(tree)) < len(tree):
-        raise InputError(f"{CLASSES} has a label twice")
-    return tuple(tree)
-
-
-def _listed(classes: Sequence[str]) -> str:
-    return ", ".join(classes[:10]) + (" ..." if len(classes) > 10 else "")

@@ -1,6 +1,7 @@
 """Classifiers of any family, and their loss."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 
 from jaxseq.config import BagConfig, ClassificationConfig, EncoderConfig, ModelConfig, NBSVMConfig, RNNConfig
 from jaxseq.errors import ConfigError
+from jaxseq.memory import Part as MemoryPart
 from jaxseq.models import NBSVM, Bag, Recurrent, TransformerEncoder
 from jaxseq.nn.classifier import Classifier
 from jaxseq.nn.heads import ClassificationHead
@@ -71,6 +73,23 @@ def init_classifier(model: Classifier, key: jax.Array) -> Variables:
 def with_ratios(variables: Variables, ratios: np.ndarray) -> Variables:
     """The variables of a classifier whose body is `NBSVM`, with its log-count ratios [v, n]."""
     return {**variables, "statistics": {"body": {"ratios": jnp.asarray(ratios)}}}
+
+
+def with_encoder(variables: Variables, params: Mapping[str, Any]) -> Variables:
+    """The variables of a classifier whose body has these parameters."""
+    body = jax.tree.map(jnp.asarray, dict(params))
+    return {**variables, "params": {**variables["params"], "body": body}}
+
+
+def memory_of_batches(classifier: Classifier, model: Any, *, rows: int, length: int, batches: int) -> list[MemoryPart]:
+    """`batches` batches of so many rows and tokens, and what the body of section `model` makes of one."""
+    lower = "lower data.batch_size, data.length or the size of the model"
+    width = getattr(model, "layers", 0) * getattr(model, "features", 0)
+    outputs = rows * length * width * classifier.dtype.itemsize
+    return [
+        MemoryPart("the outputs of the layers", outputs, lower),
+        MemoryPart(f"{batches:,} batches for one dispatch", batches * rows * (5 * length + 5), lower),
+    ]
 
 
 def classification_loss(

@@ -1,15 +1,17 @@
 """Word vectors that the embedding of a classifier starts with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxseq.config import ClassificationConfig, ExperimentConfig, RNNConfig
+from jaxseq.errors import InputError
 from jaxseq.interop.word_vectors import WordTable, WordVectors, read_word_vectors, table_for
 from jaxseq.tasks.task import Variables, Workspace
-from jaxseq.text.tokenizers import Tokenizer
+from jaxseq.tasks.vector_exports import learned_vectors
+from jaxseq.text.delimiting import AnyTokenizer
 
 
 def starting_vectors(
@@ -33,7 +35,7 @@ def starting_vectors(
 
 
 def starting_table(
-    task: ClassificationConfig, vectors: WordVectors, experiment: ExperimentConfig, tokenizer: Tokenizer
+    task: ClassificationConfig, vectors: WordVectors, experiment: ExperimentConfig, tokenizer: AnyTokenizer
 ) -> WordTable:
     """The embedding of the vocabulary; where words without a vector begin with drawn ones, by the training's seed."""
     _, width = _embedding(experiment)
@@ -77,6 +79,19 @@ def with_table(variables: Variables, table: np.ndarray) -> Variables:
     else:
         own = own.at[: len(table)].set(table)
     return {**variables, "params": {**params, "body": {**body, name: own}}}
+
+
+def embedding_of(variables: Variables, symbols: Sequence[str]) -> WordVectors:
+    """The rows of a classifier's embedding that are those of `symbols`, the first ones.
+
+    Raises:
+        InputError: the model reads one-hot vectors, or has no table of that kind.
+    """
+    table = variables["params"]["body"].get("embedding")
+    if table is None:
+        raise InputError("the model has no embedding of tokens: give --model.embedding, or train another kind")
+    table = np.asarray(table["table"] if isinstance(table, Mapping) else table)
+    return learned_vectors(symbols, table[: len(symbols)])
 
 
 def _embedding(experiment: ExperimentConfig) -> tuple[str, int]:

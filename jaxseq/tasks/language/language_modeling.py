@@ -21,6 +21,8 @@ from jaxseq.config import (
 from jaxseq.data.backoff import BackoffTables
 from jaxseq.decoding import Sampling, Transcript, prompt_ids, prompt_remark, stream
 from jaxseq.errors import ConfigError, InputError, UnknownSymbolError
+from jaxseq.interop.exported import ExportedFunction
+from jaxseq.interop.open_functions import causal_functions
 from jaxseq.memory import Part, require_memory
 from jaxseq.metrics.metric import Metric
 from jaxseq.metrics.perplexity import (
@@ -327,6 +329,18 @@ class LanguageModeling:
             raise InputError("the model reads one-hot vectors and has no embedding: train one with --model.embedding")
         table = np.asarray(variables["params"]["embedding"])
         return vector_exports(learned_vectors(self.tokenizer.vocabulary.symbols, table))
+
+    def functions(self) -> Mapping[str, ExportedFunction]:
+        """The logits of texts and of single tokens, and the carry before them; none of n-grams."""
+        model = self.model
+        if isinstance(model, NGram):
+            return {}
+
+        def apply(variables: Variables, tokens: jax.Array, carry: Any) -> tuple[jax.Array, Any]:
+            found: Any = model.apply(variables, tokens, carry)
+            return found
+
+        return causal_functions(apply, model.initial_carry, symbols=model.vocabulary_size)
 
     def require_showcase_memory(self) -> None:
         """Refuses a sample at the end that cannot fit.

@@ -22,6 +22,8 @@ from jaxseq.config import (
 from jaxseq.data.corpus import SPLITS
 from jaxseq.data.example_batches import NumberedLoader
 from jaxseq.errors import ConfigError, InputError
+from jaxseq.interop.exported import ExportedFunction
+from jaxseq.interop.open_functions import open_sizes
 from jaxseq.memory import Part, size_of
 from jaxseq.metrics.metric import Metric
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
@@ -130,6 +132,12 @@ class Recognition(TaskDefaults):
     def recognizer(self) -> Recognizer:
         """The model over batches."""
         return Recognizer(self.model)
+
+    def functions(self) -> Mapping[str, ExportedFunction]:
+        """logits: inputs [b, ...] -> logits [b] of the second class; b is open."""
+        (rows,) = open_sizes("b")
+        inputs = {"inputs": jax.ShapeDtypeStruct((rows, *self._shape), self._type)}
+        return {"logits": ExportedFunction(self.model.apply, inputs, ("logits",))}
 
     def artifacts(self) -> dict[str, bytes]:
         """The form of pictures."""

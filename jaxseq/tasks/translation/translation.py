@@ -17,6 +17,7 @@ from jaxseq.data.pair_shapes import PairShape, choose_shapes, with_room
 from jaxseq.data.pair_tokens import PairTokens, encode_pairs
 from jaxseq.decoding.beam import Beam
 from jaxseq.errors import ConfigError, InputError
+from jaxseq.interop.exported import ExportedFunction
 from jaxseq.memory import Part
 from jaxseq.metrics.metric import Metric
 from jaxseq.metrics.translation import TRANSLATION_METRICS, TranslationScores, require_packages, translation_scores
@@ -29,6 +30,7 @@ from jaxseq.signals import Poll, never
 from jaxseq.tasks.candidates import ROWS
 from jaxseq.tasks.capabilities import Translation, TranslationOptions
 from jaxseq.tasks.layer_table import traced_layers, with_tables
+from jaxseq.tasks.target_functions import encoder_decoder_functions
 from jaxseq.tasks.task import (
     Evaluation,
     IsOurs,
@@ -314,6 +316,10 @@ class TranslationTask(TaskDefaults):
     ) -> Iterator[Translation]:
         """A translation for every text, in order."""
         return self.translator.translate(variables, texts, options=options, poll=poll)
+
+    def functions(self) -> Mapping[str, ExportedFunction]:
+        """What beam search steps with."""
+        return encoder_decoder_functions(self.model, jax.eval_shape(self.init, jax.random.key(0)))
 
     def _scored(
         self, variables: Variables, part: PairTexts, beam: Beam, poll: Poll

@@ -65,7 +65,7 @@ class TextSplits:
 
     @classmethod
     def _labelled(cls, data: LabelledConfig, tokenizer: Tokenizer | None, workspace: Workspace, seed: int) -> Self:
-        for name, least in (("ngrams", 1), ("buckets", 0)):
+        for name, least in (("ngrams", 1), ("buckets", 0), ("delimit", False)):
             if (value := getattr(data, name)) != least:
                 raise ConfigError(f"data.{name} is {value}: text_vectors predicts words alone, leave it at {least}")
         read = with_validation(read_parts(data, poll=workspace.poll), data, seed=seed)

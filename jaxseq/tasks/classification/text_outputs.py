@@ -1,11 +1,13 @@
-"""What a classifier makes of texts: the probability of each class, however the texts are put in batches."""
+"""What a classifier makes of texts, the probability of each class or a vector, however they are put in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -14,25 +16,31 @@ from jaxseq.data.examples import ExampleLoader, Sequences
 from jaxseq.nn.classifier import Classifier
 from jaxseq.sharding import REPLICATED, SHARDED, DataParallel
 from jaxseq.signals import Poll, never
-from jaxseq.tasks.labelled_texts import by_own_length, example_loader
+from jaxseq.tasks.labelled_texts import by_own_length, encode, example_loader
 from jaxseq.tasks.task import Variables
+from jaxseq.text.delimiting import AnyTokenizer
 
 ROWS = 256
 """Texts of a batch that is not trained on."""
+_AT_ONCE = 4096
+"""Texts that are answered before the next ones are read."""
 _FEWEST_ROWS = 8
 """Rows that a device is worth taking for."""
 
 
 @dataclass(frozen=True)
-class ClassProbabilities:
-    """The probabilities that `model` gives sequences, padded as `data` says; rows of a batch are shared among the
-    devices that JAX has."""
+class TextOutputs:
+    """The probabilities that `model` gives sequences, or the vectors, padded as `data` says; rows of a batch are shared
+    among the devices that JAX has."""
 
     model: Classifier
     data: LabelledConfig
-    classes: int
+    width: int
+    """Classes, or numbers in a vector."""
     masked: bool
     """Whether the model is told of padding."""
+    vectors: bool = False
+    """Give what the head sees of a text instead."""
 
     def __call__(
         self,
@@ -43,7 +51,7 @@ class ClassProbabilities:
         lengths: Sequence[int] | None = None,
         poll: Poll = never,
     ) -> np.ndarray:
-        """Of each class for each of n sequences: [n, c] float32, in their order.
+        """Of each class for each of n sequences, [n, c] float32, or the vectors [n, d] of these, in their order.
 
         Args:
             rows: of a batch.
@@ -64,8 +72,17 @@ class ClassProbabilities:
             found[which] = self(variables, some, lengths=(length,), poll=poll)
         return found
 
+    def of_texts(
+        self, tokenizer: AnyTokenizer, variables: Variables, texts: Iterable[str], *, poll: Poll = never
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Every text and what `each_alone` gives for it, in order; texts are read some thousands at a time."""
+        remaining = iter(texts)
+        while chunk := list(islice(remaining, _AT_ONCE)):
+            tokens, _ = encode(self.data, tokenizer, chunk)
+            yield from zip(chunk, self.each_alone(variables, tokens, poll=poll), strict=True)
+
     def _none(self, tokens: Sequences) -> np.ndarray:
-        return np.zeros((len(tokens.lengths), self.classes), np.float32)
+        return np.zeros((len(tokens.lengths), self.width), np.float32)
 
     def _fill(self, found: np.ndarray, variables: Variables, loader: ExampleLoader, poll: Poll) -> None:
         parallel = DataParallel.sharing(loader.batch_size, fewest=_FEWEST_ROWS)
@@ -74,7 +91,8 @@ class ClassProbabilities:
             poll()
             batch, which = loader(step), loader.rows(step)
             inputs, mask = parallel.put((batch.inputs, batch.mask), SHARDED)
-            made = _probabilities(self.model, variables, inputs, mask, masked=self.masked, parallel=parallel)
+            how = {"masked": self.masked, "vectors": self.vectors, "parallel": parallel}
+            made = _outputs(self.model, variables, inputs, mask, **how)
             if waiting is not None:  # one batch behind, so that the devices never wait for the host
                 _put_down(found, *waiting)
             waiting = which, made
@@ -82,12 +100,33 @@ class ClassProbabilities:
             _put_down(found, *waiting)
 
 
-@partial(jax.jit, static_argnums=0, static_argnames=("masked", "parallel"))
-def _probabilities(
-    model: Classifier, variables: Variables, tokens: Array, mask: Array, *, masked: bool, parallel: DataParallel
+def pooled_width(model: Classifier) -> int:
+    """Numbers that the head of a classifier sees of a text."""
+
+    def pooled() -> Any:
+        tokens = jnp.zeros((1, 1), jnp.int32)
+        return model.init_with_output(jax.random.key(0), tokens, method="pooled")[0]
+
+    return jax.eval_shape(pooled).shape[-1]
+
+
+@partial(jax.jit, static_argnums=0, static_argnames=("masked", "vectors", "parallel"))
+def _outputs(
+    model: Classifier,
+    variables: Variables,
+    tokens: Array,
+    mask: Array,
+    *,
+    masked: bool,
+    vectors: bool,
+    parallel: DataParallel,
 ) -> Array:
     def apply(variables: Variables, tokens: Array, mask: Array) -> Array:
-        logits: Any = model.apply(variables, tokens, mask=mask if masked else None)
+        given = mask if masked else None
+        if vectors:
+            pooled: Any = model.apply(variables, tokens, mask=given, method="pooled")
+            return pooled.astype(jnp.float32)
+        logits: Any = model.apply(variables, tokens, mask=given)
         return jax.nn.softmax(logits)
 
     specs = (REPLICATED, SHARDED, SHARDED)

@@ -1,0 +1,1 @@
+"""What encoders learn from text alone before they have a task."""
