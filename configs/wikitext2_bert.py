@@ -37,5 +37,5 @@ config = ExperimentConfig(
     ),
     model=EncoderConfig(features=256, layers=3, heads=4, segments=2, dropout=0.1),
     optimizer=AdamWConfig(learning_rate=1e-3, schedule="cosine", warmup_steps=500, clip_norm=1.0),
-    train=TrainConfig(epochs=10, log_every=100),
+    train=TrainConfig(epochs=6, log_every=100),
 )

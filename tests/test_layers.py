@@ -16,6 +16,7 @@ GROUND = {
     "opening": set(),
     "signals": set(),
     "paths": {"errors"},
+    "reading": {"errors"},
     "console": {"errors", "signals"},
     "processes": {"errors", "signals"},
     "runtime": {"errors", "processes"},
@@ -24,7 +25,7 @@ GROUND = {
 }
 PIECES = {
     "text": {"errors"},
-    "data": {"errors", "opening", "paths", "signals", "text"},
+    "data": {"errors", "opening", "paths", "reading", "signals", "text"},
     "config": {"errors", "opening", "paths"},
     "ops": set(),
 }
@@ -34,14 +35,14 @@ WHOLES = {
     "models": {"errors", "nn", "ops"},
     "metrics": {"errors", "ops"},
     "storage": {"config", "errors", "opening"},
-    "interop": {"data", "errors", "opening", "storage"},
+    "interop": {"data", "errors", "opening", "reading", "storage"},
     "reporting": {"console", "errors", "metrics", "opening", "storage"},
     "training": {"config", "errors", "metrics", "ops", "processes", "reporting", "sharding", "signals", "storage"},
 }
 TASKS = {
     "tasks": {
         *("config", "data", "decoding", "errors", "interop", "memory", "metrics", "models", "nn", "opening", "ops"),
-        *("paths", "reporting", "sharding", "signals", "text"),
+        *("paths", "reading", "reporting", "sharding", "signals", "text"),
     },
 }
 RUNS = {"runs": {*GROUND, *PIECES, *WHOLES, *TASKS}}

@@ -27,3 +27,8 @@ class CorpusConfig(RunningTextConfig):
         super().__post_init__()
         if self.memory_map and len(self.sources) > 1:
             raise refuse("data.memory_map", True, "it holds one source: split that by data.split, or leave it out")
+
+    @property
+    def keeps_file(self) -> bool:
+        """See `DataConfig`."""
+        return self.memory_map

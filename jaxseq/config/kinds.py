@@ -28,6 +28,11 @@ class Kind:
 class TaskConfig(Kind):
     """What is learned, and what a run ends with."""
 
+    @property
+    def keeps_file(self) -> bool:
+        """Whether something worked out of the data is kept in a file beside the run."""
+        return False
+
 
 @dataclass(frozen=True)
 class DataConfig(Kind):
@@ -44,6 +49,11 @@ class DataConfig(Kind):
     def has_validation(self) -> bool:
         """Whether a part of the data is kept for validation."""
         raise NotImplementedError
+
+    @property
+    def keeps_file(self) -> bool:
+        """Whether the data are kept in a file beside the run, as tokens."""
+        return False
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,11 @@ class ClassificationConfig(TaskConfig):
         if self.freeze_weights:
             self._require_kept()
 
+    @property
+    def keeps_file(self) -> bool:
+        """See `TaskConfig`."""
+        return self.freeze_weights
+
     def _require_kept(self) -> None:
         """Refuses what has no part in training, or would want the features of every token."""
         if not self.weights:

@@ -3,32 +3,16 @@
 import bz2
 import gzip
 import lzma
-import struct
-import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from jaxseq.data.formats import HEAD, format_of
 from jaxseq.data.pieces import ByteStream
 from jaxseq.data.pipes import open_once
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 
-# What Python's readers raise on damaged files, the last ones for a name, a length or a version that is wrong.
-DAMAGE = (
-    gzip.BadGzipFile,
-    zlib.error,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    EOFError,
-    struct.error,
-    UnicodeDecodeError,
-    NotImplementedError,
-    MemoryError,
-)
 COMPRESSED = {".gz": gzip.GzipFile, ".xz": lzma.LZMAFile, ".bz2": bz2.BZ2File}
 COMPRESSED_SUFFIXES = (*COMPRESSED, ".zip")
 TARS = (".tar", ".tgz", ".txz", ".tbz", ".tbz2", ".tzst")
@@ -42,34 +26,9 @@ def hidden(parts: tuple[str, ...]) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
-def shown(name: object) -> str:
-    """A name from elsewhere in a message of one line: what does not print is escaped."""
-    text = str(name)
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
-
-
 def no_plain_file(place: str, what: str) -> InputError:
     """What to raise for a member that is neither a file nor a folder."""
     return InputError(f"{place} is {what}, no plain file, and is not read: unpack the archive and give the folder")
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """While entered, what goes wrong in reading the file at `path` is told in one line.
-
-    Raises:
-        InputError: it cannot be opened, or is damaged.
-    """
-    try:
-        yield
-    except (*DAMAGE, OSError) as error:
-        if not isinstance(error, OSError) or error.errno is None:  # bz2 and gzip tell damage so
-            raise InputError(
-                f"{shown(path)} is damaged, or not what its name says ({shown(error)}): fetch it again"
-            ) from error
-        raise InputError(
-            f"{shown(path)} cannot be read ({error.strerror}): check the file and its permissions"
-        ) from error
 
 
 def open_streams(path: Path) -> Iterator[tuple[str, ByteStream]]:
@@ -80,7 +39,7 @@ def open_streams(path: Path) -> Iterator[tuple[str, ByteStream]]:
 
     Raises:
         InputError: it is no file that can be read, or not of the format that its name says.
-        OSError: it cannot be opened, or one of `DAMAGE`: it is damaged.
+        OSError: it cannot be opened, or one of `jaxseq.reading.DAMAGE`: it is damaged.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     last = suffixes[-1] if suffixes else ""

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxseq.data.archives import shown
 from jaxseq.data.examples import Sequences
 from jaxseq.data.table_files import Table, open_tables
 from jaxseq.data.tables import filled_rows, read_lists, read_rows
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 from jaxseq.signals import Poll, never
 
 _REPAIR = "repair the line or leave it out"

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from jaxseq.data.archives import shown
 from jaxseq.data.pictures import is_picture
 from jaxseq.data.table_files import Table
 from jaxseq.data.tables import filled_rows, read_numbered_rows, read_rows, suffix_of
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 
 _PICTURE, _LANGUAGES = "--data.picture-column", "--data.languages"
 _CAPTION = "caption"

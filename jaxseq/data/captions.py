@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.data.caption_tables import Read, read_caption_table
 from jaxseq.data.lines import read_lines
 from jaxseq.data.members import Parts
@@ -18,6 +17,7 @@ from jaxseq.data.table_files import Table, open_tables
 from jaxseq.data.tables import suffix_of, table_kind
 from jaxseq.data.tfds_pictures import captioned_examples
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 from jaxseq.signals import Poll, never
 
 

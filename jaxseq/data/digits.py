@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.data.idx import read_idx
 from jaxseq.data.pictures import decode_picture
 from jaxseq.data.shuffling import shuffled
@@ -16,6 +15,7 @@ from jaxseq.data.sources import TFDS_PREFIX
 from jaxseq.data.tfds_pictures import labelled_pictures
 from jaxseq.errors import InputError
 from jaxseq.paths import expanded
+from jaxseq.reading import shown
 
 _FILES = {"train": "train", "test": "t10k"}
 _SPLIT_EPOCH = 2**62  # no run comes to it, so no epoch's order has to do with the split

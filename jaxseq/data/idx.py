@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import COMPRESSED, Bounded, reading, shown
+from jaxseq.data.archives import COMPRESSED, Bounded
 from jaxseq.data.formats import HEAD, format_of
 from jaxseq.data.pieces import ByteStream
 from jaxseq.errors import InputError
 from jaxseq.opening import open_regular
+from jaxseq.reading import reading, shown
 
 _BYTES = 0x08
 """The type of values that are unsigned bytes."""

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxseq.data.archives import shown
 from jaxseq.data.shuffling import shuffled
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SPLIT_EPOCH = 2**62  # no run comes to it, so no epoch's order has to do with the split

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxseq.data.archives import TARS, shown
+from jaxseq.data.archives import TARS
 from jaxseq.data.class_folders import PART_OF, UNLABELLED, Place, class_folders
 from jaxseq.data.corpus import SPLITS
 from jaxseq.data.encodings import Encoding
@@ -21,6 +21,7 @@ from jaxseq.data.text_files import find_files
 from jaxseq.data.tfds_source import read_labelled_tfds
 from jaxseq.errors import InputError
 from jaxseq.paths import expanded
+from jaxseq.reading import shown
 from jaxseq.signals import Poll, never
 
 _TEXT = ".txt"

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from jaxseq.data.archives import hidden, must_begin_as, no_plain_file, open_streams, reading, shown, zip_streams
+from jaxseq.data.archives import hidden, must_begin_as, no_plain_file, open_streams, zip_streams
 from jaxseq.data.pieces import ByteStream
 from jaxseq.data.tar_members import tar_members
 from jaxseq.data.text_files import files_below
 from jaxseq.errors import InputError
+from jaxseq.reading import reading, shown
 from jaxseq.signals import Poll
 
 Parts = tuple[str, ...]

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import PurePath
 from typing import NamedTuple
 
-from jaxseq.data.archives import TARS, shown
+from jaxseq.data.archives import TARS
 from jaxseq.data.lines import read_lines
 from jaxseq.data.members import Parts, archive_files, file_streams
 from jaxseq.data.pieces import ByteStream
@@ -15,6 +15,7 @@ from jaxseq.data.tables import Row, filled_rows, read_numbered_rows, read_rows
 from jaxseq.data.text_archives import members_of
 from jaxseq.data.text_files import find_files
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 from jaxseq.signals import Poll, never
 
 _SOURCE, _TARGET = "--data.source-column", "--data.target-column"

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxseq.data.archives import TARS, reading, shown
+from jaxseq.data.archives import TARS
 from jaxseq.data.members import Parts, Streams, archive_files, archive_members, file_streams, folder_files
 from jaxseq.data.pictures import LARGEST, is_picture
 from jaxseq.data.tables import TABLES, suffix_of
@@ -15,6 +15,7 @@ from jaxseq.data.text_archives import members_of
 from jaxseq.errors import InputError
 from jaxseq.opening import read_bytes
 from jaxseq.paths import expanded
+from jaxseq.reading import reading, shown
 from jaxseq.signals import Poll
 
 _ARCHIVES = (*TARS, ".zip")

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import reading, shown
 from jaxseq.errors import InputError
 from jaxseq.opening import read_bytes
 from jaxseq.paths import expanded
+from jaxseq.reading import reading, shown
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif")
 """What names of pictures end in."""

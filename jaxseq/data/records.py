@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from typing import Literal
 
-from jaxseq.data.archives import shown
 from jaxseq.data.lines import read_lines
 from jaxseq.data.members import file_streams
 from jaxseq.data.pieces import ByteStream
@@ -12,6 +11,7 @@ from jaxseq.data.sources import STANDARD_INPUT
 from jaxseq.data.tables import TABLES, read_rows, suffix_of
 from jaxseq.errors import InputError
 from jaxseq.paths import expanded
+from jaxseq.reading import shown
 
 RecordFormat = Literal["text", "csv", "tsv", "jsonl"]
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxseq.data.archives import shown
 from jaxseq.data.encodings import Encoding
 from jaxseq.data.pieces import TextPiece, decode
 from jaxseq.data.text_archives import members_of, read_members
@@ -16,6 +15,7 @@ from jaxseq.data.text_files import find_files, read_file
 from jaxseq.data.tfds_source import read_tfds, tfds_identity
 from jaxseq.errors import InputError
 from jaxseq.paths import expanded
+from jaxseq.reading import shown
 
 PYTHON_MANUAL = "python-manual"
 STANDARD_INPUT = "-"

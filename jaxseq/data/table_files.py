@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from jaxseq.data.archives import TARS, shown
+from jaxseq.data.archives import TARS
 from jaxseq.data.lines import read_lines
 from jaxseq.data.members import Parts, archive_files, file_streams
 from jaxseq.data.sources import PYTHON_MANUAL, STANDARD_INPUT, TFDS_PREFIX
@@ -12,6 +12,7 @@ from jaxseq.data.tables import TABLES, Kind, suffix_of, table_kind
 from jaxseq.data.text_archives import members_of
 from jaxseq.data.text_files import find_files
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 from jaxseq.signals import Poll, never
 
 _ANY = "*"

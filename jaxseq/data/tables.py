@@ -13,8 +13,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from jaxseq.data.archives import COMPRESSED_SUFFIXES, shown
+from jaxseq.data.archives import COMPRESSED_SUFFIXES
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 
 Kind = Literal["csv", "tsv", "jsonl"]
 TABLES: dict[str, Kind] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}

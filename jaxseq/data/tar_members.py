@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from tarfile import EOFHeaderError, HeaderError, ReadError, TarFile, TarInfo  # pyright: ignore[reportAttributeAccessIssue]
 
-from jaxseq.data.archives import COMPRESSED, Bounded, must_begin_as, no_plain_file, shown
+from jaxseq.data.archives import COMPRESSED, Bounded, must_begin_as, no_plain_file
 from jaxseq.data.pieces import ByteStream
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 
 _SHORT = {".tgz": ".gz", ".txz": ".xz", ".tbz": ".bz2", ".tbz2": ".bz2"}
 _PORTION = 2**20
@@ -23,7 +24,7 @@ def tar_members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str
     Raises:
         InputError: the archive is packed in a way that is not read, or holds something else than files and folders, or
             unpacks to so much more than its size that it must be meant to harm.
-        OSError: it cannot be opened, or one of `archives.DAMAGE`: it is damaged.
+        OSError: it cannot be opened, or one of `jaxseq.reading.DAMAGE`: it is damaged.
     """
     with ExitStack() as stack:
         forward = _Forward(Bounded(_opened(path, stack), path))

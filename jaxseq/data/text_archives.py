@@ -6,11 +6,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxseq.data.archives import TARS, shown
+from jaxseq.data.archives import TARS
 from jaxseq.data.members import Parts, archive_files
 from jaxseq.data.pieces import TextPiece, decode
 from jaxseq.errors import InputError
 from jaxseq.paths import expanded
+from jaxseq.reading import shown
 from jaxseq.signals import never
 
 

@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxseq.data.archives import COMPRESSED_SUFFIXES, hidden, open_streams, reading, shown
+from jaxseq.data.archives import COMPRESSED_SUFFIXES, hidden, open_streams
 from jaxseq.data.pieces import TextPiece, decode
 from jaxseq.errors import InputError
 from jaxseq.paths import expanded
+from jaxseq.reading import reading, shown
 
 _TEXT_SUFFIXES = (".txt", *(f".txt{suffix}" for suffix in COMPRESSED_SUFFIXES))
 

@@ -17,8 +17,9 @@ from typing import IO, Any
 import numpy as np
 
 from jaxseq.data.corpus import Corpus, DocumentStarts, TokenChunk, require_ids
+from jaxseq.data.kept_file import keeping
 from jaxseq.errors import InputError
-from jaxseq.opening import open_new, open_regular
+from jaxseq.opening import open_regular
 
 _END = struct.Struct("<QI8s")
 _MAGIC = b"jaxseq-2"
@@ -67,21 +68,8 @@ def write_token_file(
             or not below `vocab_size`.
     """
     path = Path(path)
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        with open_new(partial) as file:
-            _write(file, chunks, vocab_size, {"tokenizer": tokenizer, "source": source}, progress)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(
-            f"the token file {path} cannot be written ({error.strerror}): free space or choose another folder"
-        ) from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with keeping(path, "token file") as file:
+        _write(file, chunks, vocab_size, {"tokenizer": tokenizer, "source": source}, progress)
 
 
 def open_token_file(

@@ -1,16 +1,15 @@
 """Vectors of texts on disk, for who has them only after long work: an .npz of an array for each part of the data, and
 of a fingerprint of all that they follow from."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import DAMAGE
-from jaxseq.errors import InputError
-from jaxseq.opening import open_new, open_regular
+from jaxseq.data.kept_file import keeping
+from jaxseq.opening import open_regular
+from jaxseq.reading import DAMAGE
 
 _MARK, _ARCHIVE = "jaxseq", b"PK\x03\x04"
 _PLACE_OF_NAME = 30
@@ -23,21 +22,8 @@ def write_vector_file(path: Path, vectors: Mapping[str, NDArray[np.float32]], *,
     Raises:
         InputError: the disk is full or the folder cannot be written to.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        with open_new(partial) as file:
-            np.savez(file, allow_pickle=False, **{_MARK: np.array(fingerprint), **vectors})
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(
-            f"the vectors of texts {path} cannot be written ({error.strerror}): free space or choose another folder"
-        ) from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with keeping(path, "file of vectors") as file:
+        np.savez(file, allow_pickle=False, **{_MARK: np.array(fingerprint), **vectors})
 
 
 def read_vector_file(path: Path, *, fingerprint: str) -> dict[str, NDArray[np.float32]] | None:

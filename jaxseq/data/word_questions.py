@@ -9,10 +9,10 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxseq.data.archives import shown
 from jaxseq.data.formats import HEAD, format_of
 from jaxseq.data.members import file_streams
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 
 _LARGEST = 2**26
 _SEPARATORS = ("\t", ",", ";")

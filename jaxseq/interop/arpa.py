@@ -12,10 +12,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import open_streams, reading, shown
+from jaxseq.data.archives import open_streams
 from jaxseq.data.backoff import BackoffTables, GramTable, Index, backoff_tables
 from jaxseq.errors import InputError
 from jaxseq.interop.arpa_records import ArpaFile, Grams
+from jaxseq.reading import reading, shown
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 """What stands before a sentence, what ends it, and any word that the model does not have."""

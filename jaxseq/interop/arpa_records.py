@@ -27,10 +27,10 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.data.formats import HEAD, format_of
 from jaxseq.data.pieces import ByteStream
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 
 _PORTION = 2**20
 _LONGEST_LINE = 2**20

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
 from jaxseq.interop.encoder_params import EncoderSizes, Names, take, tree_of
+from jaxseq.reading import shown
 
 _PREFIXES = ("", "bert.")
 """Of the names: in files of the encoder alone, and of an encoder with a head."""

@@ -13,17 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import reading, shown
 from jaxseq.errors import InputError
 from jaxseq.interop.bert_files import bert_params, bert_sizes
 from jaxseq.interop.encoder_params import EncoderSizes, param_shapes, take, tree_of
 from jaxseq.interop.safetensors_files import read_safetensors
 from jaxseq.opening import LARGEST_TEXT, open_regular
+from jaxseq.reading import reading, shown
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 TOKENIZERS = ("tokenizer.json", "vocab.txt")
 _OPTIONS = "tokenizer_config.json"
-_BODY = "body."
+_BODIES = ("body.", "frozen.body.")
+"""Before the names of an encoder in what `jaxseq export` wrote, the latter where it was left as it was."""
 
 
 class TokenizerFile(NamedTuple):
@@ -106,12 +107,13 @@ def _own_sizes(config: Mapping[str, Any], *, place: str) -> EncoderSizes:
 
 
 def _own_params(tensors: Mapping[str, NDArray[Any]], sizes: EncoderSizes, *, place: str) -> dict[str, Any]:
+    body = next((name for name in _BODIES if any(each.startswith(name) for each in tensors)), _BODIES[0])
     found: dict[tuple[str, ...], NDArray[np.float32]] = {}
-    rows = len(take(tensors, f"{_BODY}embedding", None, place=place))
+    rows = len(take(tensors, f"{body}embedding", None, place=place))
     for names, shape in param_shapes(sizes, rows):
-        found[names] = take(tensors, _BODY + ".".join(names), shape, place=place)
-    known = {_BODY + ".".join(names) for names in found}
-    if more := sorted(name for name in tensors if name.startswith(_BODY) and name not in known):
+        found[names] = take(tensors, body + ".".join(names), shape, place=place)
+    known = {body + ".".join(names) for names in found}
+    if more := sorted(name for name in tensors if name.startswith(body) and name not in known):
         raise InputError(f"{place} has {shown(more[0])}, which is not in the configuration beside it: export it again")
     return tree_of(found)
 

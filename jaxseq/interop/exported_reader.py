@@ -12,11 +12,11 @@ import jax
 import jax.export
 from jax import Array
 
-from jaxseq.data.archives import reading, shown
 from jaxseq.errors import InputError
 from jaxseq.interop.exported import FORMAT, LIBRARY, MANIFEST, SUFFIX, WEIGHTS, inputs_of
 from jaxseq.interop.safetensors_files import read_safetensors
 from jaxseq.opening import read_bytes
+from jaxseq.reading import reading, shown
 from jaxseq.storage.atomic import sha256
 from jaxseq.storage.manifest import unsealed
 

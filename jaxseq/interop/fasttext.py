@@ -21,12 +21,12 @@ from typing import Literal, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
 from jaxseq.interop.ngram_vectors import NgramVectors
 from jaxseq.interop.vector_lookup import WordVectors
 from jaxseq.interop.vector_selection import LONGEST_WORD, WIDEST, KeptWords, Selection, first_infinite
 from jaxseq.interop.vector_source import PORTION, Source
+from jaxseq.reading import shown
 
 _NUMBER, _VERSION = 793712314, 12
 MAGIC = struct.pack("<i", _NUMBER)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
 from jaxseq.interop.named_params import Tensor
+from jaxseq.reading import shown
 
 _OUTER = {
     "wte.weight": "embedding",

@@ -22,11 +22,12 @@ from typing import IO, Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import reading, shown, zip_streams
+from jaxseq.data.archives import zip_streams
 from jaxseq.errors import InputError
 from jaxseq.interop.keras_hdf5 import MAGIC, Hdf5, open_hdf5
 from jaxseq.interop.keras_names import Weight, class_of, names_of, snake_case, standard_names
 from jaxseq.opening import open_regular
+from jaxseq.reading import reading, shown
 
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 """What the group of all layers is called, the second by TensorFlow 2.13."""

@@ -16,8 +16,8 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _BOMB_SIZE, _BOMB_RATIO = 2**28, 200

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
 from jaxseq.interop.keras_layouts import to_keras
 from jaxseq.interop.keras_names import snake_case
 from jaxseq.interop.layer_kinds import BACKWARD, FORWARD, GATES, Weights, is_bidirectional
+from jaxseq.reading import shown
 from jaxseq.storage.atomic import replacing, writing
 
 _CLASSES = {

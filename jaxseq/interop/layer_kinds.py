@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 
 Weights = Mapping[str, NDArray[Any]]
 """The weights of a layer by name."""

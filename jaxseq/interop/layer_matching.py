@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
 from jaxseq.interop.layer_kinds import GATES, FileLayer, is_bidirectional
+from jaxseq.reading import shown
 
 _NAMES = {
     "lstm": "LSTM",

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
 from jaxseq.interop.safetensors_files import read_metadata
+from jaxseq.reading import shown
 
 CHECK = "jaxseq.check"
 _TOLERANCES = {"float32": 1e-3, "bfloat16": 5e-2}

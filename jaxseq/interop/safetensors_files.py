@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import reading, shown
 from jaxseq.errors import InputError
 from jaxseq.opening import open_regular
+from jaxseq.reading import reading, shown
 from jaxseq.storage.atomic import replacing, writing
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")

@@ -16,10 +16,10 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import reading, shown
 from jaxseq.errors import InputError
 from jaxseq.interop.torch_pickle import LARGEST_PICKLE, Tensor, read_pickle
 from jaxseq.opening import open_regular
+from jaxseq.reading import reading, shown
 
 _LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 """What files of PyTorch's former format begin with: a pickle of a number."""

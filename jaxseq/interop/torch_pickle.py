@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 
 LARGEST_PICKLE = 2**26
 """Bytes of the largest list of instructions that is read: a state_dict takes about 200 for a tensor."""

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 from jaxseq.storage.atomic import replacing, writing
 
 _STORAGES = {

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
 from jaxseq.interop.ngram_vectors import NgramVectors
 from jaxseq.interop.vector_lookup import WordVectors
 from jaxseq.interop.vector_selection import OpenedVectors, Selection, first_infinite
+from jaxseq.reading import shown
 
 _WORDS, _VECTORS, _BUCKETS, _LENGTHS = "words", "vectors", "buckets", "ngram_lengths"
 

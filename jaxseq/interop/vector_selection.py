@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.errors import InputError
 from jaxseq.interop.vector_lookup import WordVectors
+from jaxseq.reading import shown
 
 LONGEST_WORD = 2**12
 """Bytes in it: a file without spaces is none of vectors."""

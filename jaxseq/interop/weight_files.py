@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import reading, shown
 from jaxseq.errors import InputError
 from jaxseq.interop.keras_files import read_keras
 from jaxseq.interop.keras_hdf5 import MAGIC
@@ -19,6 +18,7 @@ from jaxseq.interop.safetensors_files import read_safetensors
 from jaxseq.interop.torch_files import read_torch
 from jaxseq.interop.torch_layouts import torch_layers
 from jaxseq.opening import open_regular
+from jaxseq.reading import reading, shown
 
 SAFETENSORS, CONFIG = "model.safetensors", "config.json"
 """What a folder of Hugging Face's holds, and one of `jaxseq export`."""

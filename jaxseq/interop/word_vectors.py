@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Literal
 
-from jaxseq.data.archives import open_streams, reading, shown
+from jaxseq.data.archives import open_streams
 from jaxseq.data.pieces import ByteStream
 from jaxseq.errors import InputError
 from jaxseq.interop.fasttext import MAGIC, open_fasttext
@@ -13,6 +13,7 @@ from jaxseq.interop.vector_lookup import FIELD, Found, WordTable, WordVectors, o
 from jaxseq.interop.vector_records import LONGEST_LINE, open_records
 from jaxseq.interop.vector_selection import OpenedVectors, Selection
 from jaxseq.interop.vector_source import Source
+from jaxseq.reading import reading, shown
 
 __all__ = ["Found", "WordTable", "WordVectors", "read_word_vectors", "table_for"]
 

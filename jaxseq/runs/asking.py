@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import shown
 from jaxseq.data.word_questions import Analogies, WordPairs, read_word_questions
 from jaxseq.errors import InputError
 from jaxseq.interop.word_vectors import WordVectors
@@ -16,6 +15,7 @@ from jaxseq.metrics.analogies import MOST_FREQUENT, AnalogyScores, directions, s
 from jaxseq.metrics.similarity import PairScore, score_pairs
 from jaxseq.ops.distances import unit
 from jaxseq.ops.neighbours import Measure, nearest_rows
+from jaxseq.reading import shown
 from jaxseq.signals import Poll, never
 from jaxseq.text.edit_distances import near_spellings
 

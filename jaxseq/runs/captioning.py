@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from jaxseq.data.archives import TARS, shown
+from jaxseq.data.archives import TARS
 from jaxseq.data.picture_files import find_pictures
 from jaxseq.data.pictures import decode_picture, is_picture, read_picture
 from jaxseq.errors import InputError
 from jaxseq.paths import expanded
+from jaxseq.reading import shown
 from jaxseq.reporting.caption_pictures import caption_picture, is_caption_picture
 from jaxseq.runs.drawing import require_place
 from jaxseq.runs.prediction import run_that

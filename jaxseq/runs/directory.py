@@ -40,12 +40,7 @@ def check(run_dir: Path, config: ExperimentConfig, *, fresh: bool) -> None:
         elif not begun and (strange := ownership.strangers(run_dir)):
             raise InputError(f"{run_dir} holds no run, but {strange[0]}: give another --run-dir or --name")
     tokens = run_dir / TOKENS
-    if (
-        fresh
-        and getattr(config.data, "memory_map", False)
-        and os.path.lexists(tokens)
-        and not ownership.is_token_file(tokens)
-    ):
+    if fresh and config.data.keeps_file and os.path.lexists(tokens) and not ownership.is_token_file(tokens):
         raise InputError(f"{tokens} is none that jaxseq wrote: move it, or give another --run-dir")
 
 

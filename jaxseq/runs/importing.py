@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from jaxseq import console
 from jaxseq.config import ExperimentConfig, TransformerConfig, to_json
-from jaxseq.data.archives import reading, shown
 from jaxseq.errors import InputError
 from jaxseq.interop.gpt2_files import gpt2_params, gpt2_settings, is_gpt2
 from jaxseq.interop.layer_matching import match_layers
@@ -22,6 +21,7 @@ from jaxseq.interop.named_params import Tensor, require_fit
 from jaxseq.interop.output_check import read_check
 from jaxseq.interop.weight_files import WeightFile, config_beside, read_weights, weights_in
 from jaxseq.opening import open_regular
+from jaxseq.reading import reading, shown
 from jaxseq.runs.load import DATA
 from jaxseq.runs.model_layers import model_layers
 from jaxseq.runs.output_checks import require_outputs, require_sums
@@ -37,7 +37,7 @@ from jaxseq.training.loop import Storage, Training, begin
 from jaxseq.training.optim import make_optimizer
 from jaxseq.training.state import init_state
 
-_TOKENIZER = "tokenizer.json"
+_TOKENIZER, _PARAMS = "tokenizer.json", "params"
 _IDS = (
     "ids are those of a tokenizer trained on the data, the most frequent first: where the weights know others, give "
     "theirs as --tokenizer"
@@ -92,35 +92,48 @@ def import_run(
 
 
 def _variables(task: Task, experiment: ExperimentConfig, file: WeightFile, path: Path) -> dict[str, Any]:
-    """The model's variables with the parameters of the file."""
+    """The model's variables with the parameters of the file: our own names, a GPT-2, or layers in their order.
+
+    Raises:
+        InputError: the file is none of these, or does not fit the model.
+    """
     place, key = shown(path), jax.random.key(experiment.train.seed)
     shapes = jax.eval_shape(task.init, key)
-    wanted = _flat(shapes["params"])
-    ours = {name.replace("/", "."): name for name in wanted}
-    others: dict[str, Any] = {}
-    if len(ours.keys() & file.tensors.keys()) * 2 > len(file.tensors):
-        beside = {name: _flat(shapes[name], name) for name in shapes if name != "params"}
-        named = ours | {other.replace("/", "."): other for each in beside.values() for other in each}
-        tensors = {named.get(name, name): Tensor(name, array) for name, array in file.tensors.items()}
-        everything = require_fit(
-            place, tensors, wanted | {name: x for each in beside.values() for name, x in each.items()}
-        )
-        params = {name: array for name, array in everything.items() if name in wanted}
-        for collection, each in beside.items():
-            own = {name.removeprefix(f"{collection}/"): everything[name] for name in each}
-            others[collection] = unflatten_dict(own, sep="/")
-    elif is_gpt2(file.tensors):
-        params = _gpt2(place, experiment, file.tensors, wanted, config_beside(path))
-    elif (kind := config_beside(path).get("model_type")) is not None:
+    wanted = {collection: _flat(tree) for collection, tree in shapes.items()}
+    found = _own(place, file.tensors, wanted)
+    if found is None and is_gpt2(file.tensors):
+        found = {_PARAMS: _gpt2(place, experiment, file.tensors, wanted[_PARAMS], config_beside(path))}
+    elif found is None and (kind := config_beside(path).get("model_type")) is not None:
         raise InputError(
             f"{place} is of model_type {shown(kind)}: of Hugging Face's models GPT-2 becomes a run, and an encoder of "
             "BERT's kind starts a classifier, by --task.weights of `jaxseq train`"
         )
-    else:
-        params = match_layers(place, file.layers, model_layers(task), is_ordered=file.is_ordered)
-    if set(shapes) != {"params", *others}:
-        others = {name: tree for name, tree in task.init(key).items() if name != "params"}
-    return jax.tree.map(jnp.asarray, {"params": unflatten_dict(params, sep="/"), **others})
+    elif found is None:
+        found = {_PARAMS: match_layers(place, file.layers, model_layers(task), is_ordered=file.is_ordered)}
+    variables = {name: unflatten_dict(arrays, sep="/") for name, arrays in found.items()}
+    if set(shapes) != set(variables):  # what no other library has begins as in a new run
+        variables = dict(task.init(key)) | variables
+    return jax.tree.map(jnp.asarray, variables)
+
+
+def _own(
+    place: str, tensors: Mapping[str, NDArray[Any]], wanted: Mapping[str, Mapping[str, tuple[int, ...]]]
+) -> dict[str, dict[str, NDArray[Any]]] | None:
+    """Arrays by collection, of a file with the names that `jaxseq export` writes; None where most have others."""
+    # By the name in the file: the parameters by their own, those of other collections below theirs.
+    places = {
+        f"{'' if collection == _PARAMS else f'{collection}.'}{path.replace('/', '.')}": (collection, path)
+        for collection, shapes in wanted.items()
+        for path in shapes
+    }
+    if len(places.keys() & tensors.keys()) * 2 <= len(tensors):
+        return None
+    shapes = {name: wanted[collection][path] for name, (collection, path) in places.items()}
+    fitting = require_fit(place, {name: Tensor(name, array) for name, array in tensors.items()}, shapes)
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    for name, (collection, path) in places.items():
+        found.setdefault(collection, {})[path] = fitting[name]
+    return found
 
 
 def _gpt2(
@@ -152,9 +165,9 @@ def _option(name: str, value: object) -> str:
     return words if isinstance(value, bool) else f"{words} {value}"
 
 
-def _flat(tree: Any, root: str = "") -> dict[str, tuple[int, ...]]:
+def _flat(tree: Any) -> dict[str, tuple[int, ...]]:
     flat: Any = flatten_dict(tree, sep="/")
-    return {f"{root}/{path}".lstrip("/"): leaf.shape for path, leaf in flat.items()}
+    return {path: leaf.shape for path, leaf in flat.items()}
 
 
 def _create(experiment: ExperimentConfig, given: Given, building: Path, stop: StopRequest) -> tuple[Task, list[str]]:

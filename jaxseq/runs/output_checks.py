@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxseq.data.archives import reading, shown
 from jaxseq.errors import InputError, UnknownSymbolError
 from jaxseq.interop.exported import ExportedFunction
 from jaxseq.interop.output_check import OutputCheck
 from jaxseq.opening import open_regular
+from jaxseq.reading import reading, shown
 from jaxseq.tasks.capabilities import ExportsFunctions
 from jaxseq.tasks.task import Task
 

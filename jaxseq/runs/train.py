@@ -154,7 +154,7 @@ def _parts_everywhere(
     def parts(fresh: bool) -> _Parts:
         return _parts(config, run_dir, going_on=going_on, fresh=fresh, stop=stop, stopping=stopping)
 
-    if not (getattr(config.data, "memory_map", False) or getattr(config.task, "freeze_weights", False)):
+    if not (config.data.keeps_file or config.task.keeps_file):
         made = processes.together(lambda: parts(fresh))
     else:  # process 0 writes the file of tokens or of vectors, and the others find it
         first = processes.together(lambda: parts(fresh) if processes.writes() else None)

@@ -222,7 +222,7 @@ def test_our_own_tensors_come_back_and_their_own_check_catches_a_wrong_order(imp
     lacking = {name: array for name, array in tensors.items() if name != "head.bias"}
     write_safetensors(imported / "lacking.safetensors", lacking)
     told = refused("import", "lacking.safetensors", *IMPORT[2:], folder=imported)
-    assert "lacking.safetensors holds nothing for head/bias of the model (22)" in told
+    assert "lacking.safetensors holds nothing for head.bias of the model (22)" in told
 
 
 def keras_classifier(rows, **gates):

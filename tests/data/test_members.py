@@ -19,6 +19,7 @@ import pytest
 from jaxseq.data import archives
 from jaxseq.data.members import archive_files, folder_files
 from jaxseq.errors import InputError
+from jaxseq.reading import shown
 from jaxseq.signals import never
 
 PACK = {"tar": bytes, "tar.gz": gzip.compress, "tgz": gzip.compress, "tar.xz": lzma.compress, "tar.bz2": bz2.compress}
@@ -76,7 +77,7 @@ def contents(files):
         for place, stream in streams():
             assert "/".join(parts) not in read
             read["/".join(parts)] = b"".join(iter(partial(stream.read, 700_000), b""))
-            assert place.endswith(archives.shown(parts[-1]))
+            assert place.endswith(shown(parts[-1]))
     return read
 
 

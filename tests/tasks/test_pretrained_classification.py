@@ -26,6 +26,7 @@ from jaxseq.interop.encoder_files import read_encoder
 from jaxseq.ops.objective import EVALUATION
 from jaxseq.runs import ownership
 from jaxseq.runs.evaluation import evaluate_run
+from jaxseq.runs.export import export_folder
 from jaxseq.runs.load import load_run
 from jaxseq.runs.prediction import predict_run
 from jaxseq.runs.train import train_run
@@ -137,6 +138,13 @@ def test_evaluating_reads_texts_and_comes_to_what_the_kept_vectors_came_to(froze
     assert frozen.result.validation is not None
     for name, value in frozen.result.validation.items():
         assert measured.metrics[name] == pytest.approx(value, abs=1e-5)
+
+
+def test_its_export_is_an_encoder_to_start_from(frozen, sources, tmp_path):
+    export_folder(frozen.run, tmp_path / "again", weights_only=True)
+    jax.tree.map(np.testing.assert_array_equal, read_encoder(tmp_path / "again").params, frozen.params)
+    tuned = Classification.create(experiment(sources[0], tmp_path / "again"), Workspace())
+    jax.tree.map(np.testing.assert_array_equal, tuned.init(jax.random.key(0))["params"]["body"], frozen.params)
 
 
 def test_without_kept_vectors_a_run_goes_on_with_the_encoder_that_it_began_with_alone(frozen):

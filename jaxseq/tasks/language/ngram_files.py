@@ -9,11 +9,11 @@ import jax
 import numpy as np
 
 from jaxseq.config import NGramConfig
-from jaxseq.data.archives import reading
 from jaxseq.data.backoff import BackoffTables
 from jaxseq.errors import InputError
 from jaxseq.interop.arpa import SPECIAL, ArpaUnigrams, arpa_names, arpa_pieces, read_arpa, read_arpa_unigrams
 from jaxseq.paths import expanded
+from jaxseq.reading import reading
 from jaxseq.tasks.capabilities import Export
 from jaxseq.text.lined import LineTokenizer
 from jaxseq.text.tokenizers import Tokenizer
