@@ -1,9 +1,9 @@
 """What docs/adding-a-task.md says is so."""
 
-import re
 from pathlib import Path
 
 import pytest
+from pages import blocks, read_page
 
 from jaxseq.commands import train
 from jaxseq.errors import InputError
@@ -11,12 +11,12 @@ from jaxseq.runs.evaluation import evaluate_run
 from jaxseq.runs.load import load_run
 from jaxseq.tasks.capabilities import Generates, capable
 
-PAGE = (Path(__file__).parents[1] / "docs" / "adding-a-task.md").read_text(encoding="utf-8")
+PAGE = read_page("adding-a-task.md")
 
 
 @pytest.fixture
 def waves(tmp_path, monkeypatch) -> Path:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (code,) = blocks(PAGE)
     (tmp_path / "waves.py").write_text(code, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jaxseq.runtime.configure", lambda **_: None)

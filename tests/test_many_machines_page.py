@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pages import blocks, read_page
 
 from jaxseq.commands.experiments import parse_experiment
 from jaxseq.commands.train import TrainArguments
@@ -13,8 +14,8 @@ from jaxseq.config.fields import FIXED, FREE, rules_of
 from jaxseq.config.training import TrainConfig
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "many-machines.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
+PAGE = read_page("many-machines.md")
+SNIPPETS = blocks(PAGE, "bash")
 COMMANDS = re.findall(r"train\.py ([^&\n\"]*(?:\"[$\w/]+\"[^&\n\"]*)*)", "".join(SNIPPETS).replace("\\\n", " "))
 
 

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import re
 import shutil
 import signal
 import statistics
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import assert_same_arrays, jaxseq, refused, snapshot
+from pages import blocks, read_page
 
 from jaxseq.data import archives
 from jaxseq.training import loop
@@ -351,8 +351,8 @@ def test_a_language_model_names_the_command_that_fits(trained):
 
 
 def test_the_example_of_the_page_says_what_the_command_says(films, monkeypatch, capsys):
-    page = (ROOT / "docs" / "classification.md").read_text(encoding="utf-8").replace("runs/imdb_gru", "runs/films")
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    page = read_page("classification.md").replace("runs/imdb_gru", "runs/films")
+    (example,) = blocks(page)
     monkeypatch.chdir(films)
     exec(compile(example, "classification.md", "exec"), {})
     (said,) = predicted(films, "I can't wait for the weekend")

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from command_line import assert_same_arrays, jaxseq, refused
+from pages import read_page
 
 from jaxseq.runs import load_run
 from jaxseq.tasks.picture_form import PictureForm
 from jaxseq.tasks.recognition import recognition
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "convolution-costs.md").read_text(encoding="utf-8")
+PAGE = read_page("convolution-costs.md")
 RECTANGLES, HANDS = (str(ROOT / "configs" / f"{name}.py") for name in ("rectangles", "hand_detector"))
 SHORT = {
     "rectangles": (RECTANGLES, "--data.examples", "400", "--train.devices", "1", "--train.evaluate-every", "0"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from command_line import TINY, jaxseq, prose, refused, snapshot
+from pages import blocks, read_page
 
 from jaxseq.reporting.summary import count_parameters
 from jaxseq.runs import load_run
@@ -78,8 +79,7 @@ def test_a_model_of_counts_has_no_layers_and_no_table(folder):
 
 
 def test_a_task_of_somebody_else_is_told_too(tmp_path):
-    page = (ROOT / "docs" / "adding-a-task.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (code,) = blocks(read_page("adding-a-task.md"))
     (tmp_path / "waves.py").write_text(code, encoding="utf-8")
     _, rows = told("waves.py", folder=tmp_path)
     assert rows["lstm"] == (4 * 32 * (1 + 32 + 1), 32 * 4 * 32 * (1 + 32))

@@ -1,17 +1,18 @@
 """The page docs/baskets.md: its example is run, and it names options that there are."""
 
 import re
-from pathlib import Path
+
+from pages import blocks, read_page
 
 from jaxseq.config import BasketsConfig, WordVectorsConfig
 from jaxseq.config.fields import rules_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "baskets.md").read_text(encoding="utf-8")
+PAGE = read_page("baskets.md")
 
 
 def test_the_example_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (example,) = blocks(PAGE)
     assert example.count("assert") == 4
     exec(compile(example, "docs/baskets.md", "exec"), {})
 

@@ -2,21 +2,21 @@
 
 import collections
 import re
-from pathlib import Path
 
 import pytest
+from pages import blocks, read_page
 from test_caption_splits import pairs_in
 
 from jaxseq.config import CaptionsConfig, DigitScenesConfig, DigitsConfig
 from jaxseq.config.fields import rules_of
 from jaxseq.data import read_captions, split_combinations
 
-PAGE = (Path(__file__).parents[2] / "docs" / "pictures.md").read_text(encoding="utf-8")
+PAGE = read_page("pictures.md")
 
 
 def test_the_example_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (example,) = blocks(PAGE)
     assert example.count("assert") == 5
     exec(compile(example, "docs/pictures.md", "exec"), {})
 

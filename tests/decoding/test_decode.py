@@ -1,14 +1,13 @@
 """Beam search and samples that end, of language models and of models with a source."""
 
-import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from pages import blocks, read_page
 from small_language_models import recurrent_model, transformer_model
 from toy_model import ToyModel, numpy_logits
 
@@ -206,10 +205,9 @@ def test_the_memory_is_shared_by_the_beams_of_a_source():
 
 
 def test_the_page_says_what_there_is(capsys):
-    page = Path(__file__).parents[2] / "docs" / "decoding.md"
-    (block,) = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (block,) = blocks(read_page("decoding.md"))
     names = {"model": MODEL, "params": PARAMS}
-    exec(compile(block, page.name, "exec"), names)
+    exec(compile(block, "decoding.md", "exec"), names)
     assert names["found"].tokens.shape == (2, 3, 30)
     assert len(capsys.readouterr().out.splitlines()) == 3
 

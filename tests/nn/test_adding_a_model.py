@@ -1,13 +1,12 @@
 """The page docs/adding-a-model.md: its example keeps the laws, trains and samples."""
 
-import re
-from pathlib import Path
 from typing import Any
 
 import jax
 import laws
 import numpy as np
 import pytest
+from pages import blocks, read_page
 
 from jaxseq.config import AdamConfig
 from jaxseq.data import RowLoader
@@ -15,14 +14,14 @@ from jaxseq.decoding import Sampling, generate
 from jaxseq.runs import train_model
 from jaxseq.tasks import init_params, make_loss_fn
 
-PAGE = Path(__file__).parents[2] / "docs" / "adding-a-model.md"
+PAGE = read_page("adding-a-model.md")
 
 
 @pytest.fixture(scope="module")
 def page() -> dict[str, Any]:
     """What the Python blocks of the page define."""
     names: dict[str, Any] = {"__name__": "adding_a_model"}
-    for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+    for block in blocks(PAGE):
         exec(block, names)
     return names
 

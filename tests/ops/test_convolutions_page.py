@@ -1,17 +1,18 @@
 """The page docs/convolutions.md: its examples run, and the functions and layers it names are there."""
 
 import re
-from pathlib import Path
+
+from pages import blocks, read_page
 
 from jaxseq import nn, ops
 from jaxseq.ops import spatial_pooling
 
-PAGE = (Path(__file__).parents[2] / "docs" / "convolutions.md").read_text(encoding="utf-8")
+PAGE = read_page("convolutions.md")
 
 
 def test_the_examples_run():
     names: dict[str, object] = {}
-    examples = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    examples = blocks(PAGE)
     assert [example.count("assert") for example in examples] == [3, 3]
     for example in examples:
         exec(compile(example, "docs/convolutions.md", "exec"), names)

@@ -1,9 +1,9 @@
 """The page docs/asking-vectors.md: its example is run, and its scores are those that come out."""
 
 import re
-from pathlib import Path
 
 import pytest
+from pages import blocks, read_page
 from real_vectors import glove
 
 from jaxseq.data.word_questions import read_word_questions
@@ -11,11 +11,11 @@ from jaxseq.interop.word_vectors import WordVectors
 from jaxseq.metrics.similarity import PairScore
 from jaxseq.runs.asking import scores
 
-PAGE = (Path(__file__).parents[2] / "docs" / "asking-vectors.md").read_text(encoding="utf-8")
+PAGE = read_page("asking-vectors.md")
 
 
 def test_the_example_runs():
-    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (example,) = blocks(PAGE)
     assert example.count("assert") == 7
     exec(compile(example, "docs/asking-vectors.md", "exec"), {})
 

@@ -1,7 +1,8 @@
 """The page docs/captioning.md: its example is run, and it names options that there are."""
 
 import re
-from pathlib import Path
+
+from pages import blocks, read_page
 
 from jaxseq.commands.caption import CaptionArguments
 from jaxseq.config import CaptionerConfig, CaptioningConfig, CaptionsConfig, DigitScenesConfig, TrainConfig
@@ -9,11 +10,11 @@ from jaxseq.config.fields import rules_of
 from jaxseq.tasks.captioning.caption_scores import CAPTION_METRICS
 from jaxseq.tasks.captioning.scene_attention import ATTENTION_METRICS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "captioning.md").read_text(encoding="utf-8")
+PAGE = read_page("captioning.md")
 
 
 def test_its_example_captions_a_picture_in_korean_and_has_at_most_20_lines(capsys):
-    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (example,) = blocks(PAGE)
     assert len([line for line in example.splitlines() if line]) <= 20
     exec(compile(example, "docs/captioning.md", "exec"), {})
     assert capsys.readouterr().out == "위쪽 반\n"

@@ -3,17 +3,19 @@
 import re
 from pathlib import Path
 
+from pages import blocks, read_page
+
 from jaxseq.config import DocumentsConfig, EncoderConfig, MaskedLanguageModelingConfig
 from jaxseq.config.fields import rules_of
 from jaxseq.tasks import MaskedLanguageModeling
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "masked-language-models.md").read_text(encoding="utf-8")
+PAGE = read_page("masked-language-models.md")
 
 
 def test_its_example_fills_two_gaps(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (example,) = blocks(PAGE)
     exec(compile(example, "docs/masked-language-models.md", "exec"), {})
     assert capsys.readouterr().out == "Dogs True\nhoot True\n"
 

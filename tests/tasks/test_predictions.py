@@ -66,6 +66,13 @@ def test_texts_are_shared_among_devices_and_come_out_the_same(name, tables, monk
     assert [each.mesh.size for each in meshes] == [min(4, len(jax.devices())), 1]
 
 
+@pytest.mark.parametrize(("name", "length", "rows"), [("encoder", 512, 4), ("encoder", 128, 8), ("gru", 512, 256)])
+def test_a_transformer_reads_few_texts_at_a_time_on_a_cpu(name, length, rows, tables):
+    task = Classification.create(experiment(tables, name, length=length), Workspace())
+    many = name == "gru" or jax.default_backend() != "cpu"
+    assert task.probabilities.rows == (256 if many else rows * jax.local_device_count())
+
+
 @pytest.mark.parametrize("padding", ["pre", "post"])
 @pytest.mark.parametrize("mask", [True, False])
 def test_a_run_that_is_loaded_reads_a_text_as_training_did(mask, padding, tables, tmp_path):

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from law_cases import assert_close
+from pages import read_page
 from shipped_tasks import task_without_data
 
 from jaxseq.config import (
@@ -190,7 +191,7 @@ def test_a_text_longer_than_the_places_is_one_line(tmp_path):
         run["logits"](ids(2, 8), np.ones((2, 8), bool))
 
 
-PAGE = (ROOT / "docs" / "exporting.md").read_text(encoding="utf-8")
+PAGE = read_page("exporting.md")
 ROWS = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| ((?:`\w+`(?:, )?)+) \|$", PAGE, re.MULTILINE)
 CONFIGS = {name: row for row in ROWS for name in re.findall(r"`(\w+)`", row[3])}
 

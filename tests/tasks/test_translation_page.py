@@ -1,16 +1,17 @@
 """The page docs/translation.md: its example is run, and it names options that there are."""
 
 import re
-from pathlib import Path
+
+from pages import blocks, read_page
 
 from jaxseq.config import MadeUpConfig, PairsConfig, Seq2SeqConfig, Seq2SeqTransformerConfig, TranslationConfig
 from jaxseq.config.fields import rules_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "translation.md").read_text(encoding="utf-8")
+PAGE = read_page("translation.md")
 
 
 def test_its_example_translates_a_sentence_never_seen_and_has_at_most_20_lines(capsys):
-    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (example,) = blocks(PAGE)
     assert len([line for line in example.splitlines() if line]) <= 20
     exec(compile(example, "docs/translation.md", "exec"), {})
     assert capsys.readouterr().out == "the man barks\n"

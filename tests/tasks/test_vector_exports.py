@@ -1,9 +1,8 @@
 """The files that the vectors of tokens are written to, read back as any file of vectors."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from pages import read_page
 
 from jaxseq.interop.fasttext import FastTextModel
 from jaxseq.interop.ngram_vectors import NgramVectors
@@ -42,5 +41,5 @@ def test_each_file_holds_the_words_and_vectors_and_some_the_ngrams(tmp_path, end
 
 
 def test_its_page_names_every_file():
-    page = (Path(__file__).parents[2] / "docs" / "word-vectors.md").read_text(encoding="utf-8")
+    page = read_page("word-vectors.md")
     assert not [ending for ending in ENDINGS if f"`{ending}`" not in page]

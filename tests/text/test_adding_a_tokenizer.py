@@ -1,16 +1,15 @@
 """The page docs/adding-a-tokenizer.md: its example is run, and so are the tests it shows."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
+from pages import blocks, read_page
 
 from jaxseq.text import TOKENIZERS
 
-PAGE = Path(__file__).parents[2] / "docs" / "adding-a-tokenizer.md"
+PAGE = read_page("adding-a-tokenizer.md")
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +17,7 @@ def page() -> Iterator[dict[str, Any]]:
     """What the Python blocks of the page define."""
     names: dict[str, Any] = {"__name__": "adding_a_tokenizer"}
     known = dict(TOKENIZERS)
-    for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+    for block in blocks(PAGE):
         exec(block, names)
     yield names
     TOKENIZERS.clear()

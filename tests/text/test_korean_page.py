@@ -1,17 +1,18 @@
 """The page docs/korean.md: its examples print what it says of them."""
 
 import re
-from pathlib import Path
+
+from pages import blocks, read_page
 
 from jaxseq.text import MorphemeTokenizer, read_tagged
 
-PAGE = (Path(__file__).parents[2] / "docs" / "korean.md").read_text(encoding="utf-8")
+PAGE = read_page("korean.md")
 
 
 def test_its_examples_run(capsys):
-    blocks = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
+    examples = blocks(PAGE)
+    assert len(examples) == 2
+    for block in examples:
         exec(compile(block, "korean.md", "exec"), {})
     assert capsys.readouterr().out.splitlines() == [
         "😀/W_EMOJI 😀",

@@ -1,15 +1,16 @@
 """The page docs/subwords.md: its example is run."""
 
 import re
-from pathlib import Path
+
+from pages import blocks, read_page
 
 from jaxseq.text import TOKENIZERS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "subwords.md").read_text(encoding="utf-8")
+PAGE = read_page("subwords.md")
 
 
 def test_the_example_runs():
-    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (example,) = blocks(PAGE)
     assert example.count("assert") == 5
     exec(compile(example, "docs/subwords.md", "exec"), {})
 

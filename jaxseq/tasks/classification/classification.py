@@ -41,7 +41,7 @@ from jaxseq.tasks.classification.remembered import Remembered
 from jaxseq.tasks.classification.sections import require_fit, require_positive, sections
 from jaxseq.tasks.classification.starting_points import starting_point
 from jaxseq.tasks.classification.starting_vectors import embedding_of, starting_table, with_table
-from jaxseq.tasks.classification.text_outputs import ROWS, TextOutputs, pooled_width
+from jaxseq.tasks.classification.text_outputs import ROWS, TextOutputs, pooled_width, rows_for
 from jaxseq.tasks.labelled_texts import (
     Part,
     encode,
@@ -209,7 +209,7 @@ class Classification(TaskDefaults):
         or each text once, from short to long."""
         part, data = self.part(split), self.data
         if not train:
-            return example_loader(data, part.tokens, part.labels, rows=rows or ROWS)
+            return example_loader(data, part.tokens, part.labels, rows=rows or rows_for(self.model, data))
         seed = self.experiment.train.seed
         if self.section.freeze_weights:
             made = self._vectors_of_texts[split]

@@ -20,7 +20,7 @@ from jaxseq.ops.losses import cross_entropy
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
 from jaxseq.tasks.classification.classifiers import init_classifier, with_encoder
 from jaxseq.tasks.classification.sections import sections
-from jaxseq.tasks.classification.text_outputs import ROWS, TextOutputs
+from jaxseq.tasks.classification.text_outputs import TextOutputs
 from jaxseq.tasks.pretrained_encoders import PretrainedEncoder, read_pretrained
 from jaxseq.tasks.task import Variables, Workspace
 from jaxseq.text.vocab import fingerprint_of
@@ -109,7 +109,7 @@ def kept_vectors(
         nonlocal seen
         workspace.poll()
         workspace.progress(f"encoder: {min(seen, total):,} of {total:,} texts")
-        seen += ROWS
+        seen += outputs.rows
 
     for name, tokens in parts.items():
         made[name] = outputs(variables, tokens, poll=poll)
