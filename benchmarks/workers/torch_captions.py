@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from benchmarks.workers.pair_files import Weights
 from benchmarks.workers.picture_files import batches, captioner, scaled
 from benchmarks.workers.torch_pairs import IGNORED
+from benchmarks.workers.torch_steps import Steps
 from benchmarks.works import Work
 
 
@@ -63,7 +64,7 @@ class Captioner(nn.Module):
         return self.output(torch.tanh(self.combine(torch.cat([gathered, h], -1))))
 
 
-class Training:
+class Training(Steps):
     """Forward, backward and update on each batch of a lap once a call."""
 
     def __init__(self, work: Work, folder: Path, device: str, *, compiled: bool, channels_last: bool) -> None:
@@ -86,19 +87,5 @@ class Training:
     def _loss(self, pictures: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(self.model(pictures, inputs).flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
 
-    def _step(self, number: int) -> Tensor:
-        batch = [x.to(self.device, non_blocking=True) for x in self.batches[number % len(self.batches)]]
-        loss = self.loss(*batch)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        return loss
-
-    def run(self, calls: int) -> None:
-        for number in range(calls * len(self.batches)):
-            self._step(number)
-        if self.device == "cuda":
-            torch.cuda.synchronize()
-
-    def losses(self, steps: int) -> list[float]:
-        return [self._step(number).item() for number in range(steps)]
+    def batch_loss(self) -> Tensor:
+        return self.loss(*(x.to(self.device, non_blocking=True) for x in self.batches[self.step % len(self.batches)]))

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.workers.pair_files import Weights, batches, described, sinusoids
+from benchmarks.workers.torch_steps import Steps
 from benchmarks.works import Work
 
 IGNORED = -100
@@ -204,7 +205,7 @@ def translator(folder: Path) -> TransformerTranslator | AttentionTranslator:
     return model
 
 
-class Training:
+class Training(Steps):
     """Forward, backward and update on each batch of a lap once a call."""
 
     def __init__(self, work: Work, folder: Path, device: str, *, compiled: bool) -> None:
@@ -232,19 +233,8 @@ class Training:
             logits.flatten(0, 1), targets.flatten().long(), ignore_index=IGNORED, label_smoothing=self.smoothing
         )
 
-    def _step(self, number: int) -> Tensor:
-        batch = [x.to(self.device, non_blocking=True) for x in self.batches[number % len(self.batches)]]
-        loss = self.loss(*batch)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        return loss
-
-    def run(self, calls: int) -> None:
-        for number in range(calls * len(self.batches)):
-            self._step(number)
-        if self.device == "cuda":
-            torch.cuda.synchronize()
+    def batch_loss(self) -> Tensor:
+        return self.loss(*(x.to(self.device, non_blocking=True) for x in self.batches[self.step % len(self.batches)]))
 
     def losses(self, steps: int) -> list[float]:
         """Without dropout, and with one bias a gate, which two would move twice as fast."""
@@ -255,4 +245,4 @@ class Training:
                 layer.p = 0.0
             elif isinstance(layer, nn.MultiheadAttention):
                 layer.dropout = 0.0
-        return [self._step(number).item() for number in range(steps)]
+        return super().losses(steps)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.workers.picture_files import Place, autoencoder_layers, batches, described, pixels, scaling
+from benchmarks.workers.torch_steps import Steps
 from benchmarks.works import Work
 
 
@@ -40,10 +41,8 @@ def autoencoder(folder: Path) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class Training:
+class Training(Steps):
     """Forward, backward and update on one batch a call."""
-
-    units_per_call = 1
 
     def __init__(self, work: Work, folder: Path, device: str, *, compiled: bool, channels_last: bool) -> None:
         del work
@@ -57,27 +56,13 @@ class Training:
             self.model.parameters(), lr=how["learning_rate"], rho=how["decay"], eps=how["eps"]
         )
         self.loss = torch.compile(self._loss) if compiled else self._loss
-        self.device, self.step = device, 0
+        self.device = device
 
     def _loss(self, x: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(self.model(x), x)
 
-    def _step(self) -> Tensor:
-        loss = self.loss(self.batches[self.step % len(self.batches)].to(self.device, non_blocking=True))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        self.step += 1
-        return loss
-
-    def run(self, calls: int) -> None:
-        for _ in range(calls):
-            self._step()
-        if self.device == "cuda":
-            torch.cuda.synchronize()
-
-    def losses(self, steps: int) -> list[float]:
-        return [self._step().item() for _ in range(steps)]
+    def batch_loss(self) -> Tensor:
+        return self.loss(self.batches[self.step % len(self.batches)].to(self.device, non_blocking=True))
 
 
 class Detector(nn.Module):

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from benchmarks.workers import prediction, torch_captions, torch_pairs, torch_pictures, torch_search
 from benchmarks.workers.serve import Job, cores, serve
 from benchmarks.workers.torch_models import Classifier, Recurrent, Stepper, Transformer, load_weights
+from benchmarks.workers.torch_steps import Steps
 from benchmarks.works import Work
 
 COMPILE = os.environ.get("JAXSEQ_BENCH_COMPILE") == "1"
@@ -25,10 +26,8 @@ AUTOCAST = os.environ.get("JAXSEQ_BENCH_AUTOCAST") == "1"
 CHANNELS_LAST = os.environ.get("JAXSEQ_BENCH_CHANNELS_LAST") == "1"
 
 
-class Training:
+class Training(Steps):
     """Forward, backward and update on one batch a call."""
-
-    units_per_call = 1
 
     def __init__(self, work: Work, folder: Path, device: str) -> None:
         assert work.model is not None
@@ -40,11 +39,12 @@ class Training:
         self.parameters = sum(p.numel() for p in self.model.parameters())
         kinds = {"adam": (torch.optim.Adam, 1e-3), "sgd": (torch.optim.SGD, 1.0)}
         optimizer, rate = kinds[work.optimizer]
-        self.optimizer, self.clip = optimizer(self.model.parameters(), lr=rate, fused=True), work.optimizer == "sgd"
+        self.optimizer = optimizer(self.model.parameters(), lr=rate, fused=True)
+        self.clip_norm = 0.25 if work.optimizer == "sgd" else 0.0
         # "reduce-overhead" is CUDA graphs.
         mode = "reduce-overhead" if device == "cuda" else None
         self.loss = torch.compile(self._loss, mode=mode) if COMPILE else self._loss
-        self.device, self.carried, self.carry, self.step = device, work.carried, None, 0
+        self.device, self.carried, self.carry = device, work.carried, None
 
     def _loss(self, inputs: torch.Tensor, targets: torch.Tensor, carry: Any) -> tuple[torch.Tensor, Any]:
         logits, carry = self.model(inputs, carry)
@@ -52,29 +52,14 @@ class Training:
             return F.binary_cross_entropy_with_logits(logits, targets.float()), carry
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), carry
 
-    def _step(self) -> torch.Tensor:
+    def batch_loss(self) -> torch.Tensor:
         i = self.step % len(self.inputs)
         inputs, targets = (x[i].to(self.device, non_blocking=True) for x in (self.inputs, self.targets))
         with torch.autocast(self.device, torch.bfloat16, enabled=AUTOCAST):
             loss, carry = self.loss(inputs, targets, self.carry if i else None)
         if self.carried:
             self.carry = [tuple(state.detach() for state in layer) for layer in carry]
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if self.clip:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 0.25)
-        self.optimizer.step()
-        self.step += 1
         return loss
-
-    def run(self, calls: int) -> None:
-        for _ in range(calls):
-            self._step()
-        if self.device == "cuda":
-            torch.cuda.synchronize()
-
-    def losses(self, steps: int) -> list[float]:
-        return [self._step().item() for _ in range(steps)]
 
 
 class Generation:
