@@ -149,6 +149,13 @@ def log_loss(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -
         return float(-np.log(of_truth).mean() + 0.0)  # no -0
 
 
+def logit_loss(labels: NDArray[np.integer], logits: NDArray[np.floating]) -> float:
+    """The same of logits [n, c]: finite however sure a model is."""
+    logits = logits.astype(np.float64)
+    logits = logits - logits.max(axis=1, keepdims=True)
+    return float((np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels]).mean())
+
+
 def reliability(confidences: NDArray[np.floating], is_right: NDArray[np.bool_], *, bins: int = BINS) -> Reliability:
     """Confidences [n], each above 0 and at most 1, against whether the predictions are right [n]."""
     # Edges of the confidences' own type: 0.2 in float32 is above 0.2 and yet belongs below that edge.

@@ -23,15 +23,15 @@ class SplitEvaluator:
     """Makes a task's evaluation; compiled once."""
 
     def __init__(self, evaluation: Evaluation, *, devices: int = 0, model_devices: int = 1) -> None:
-        self._evaluation = evaluation
-        parallel = evaluation_devices(devices, evaluation.loader.batch_size, model=model_devices)
-        self._evaluator = Evaluator(
-            evaluation.loss,
-            parallel=parallel,
-            metrics=evaluation.metrics,
-            counted=evaluation.counted,
-            steps_per_dispatch=10 if evaluation.loader.uniform else 1,
-        )
+        self._evaluation, self._evaluator = evaluation, None
+        if evaluation.loss is not None:
+            self._evaluator = Evaluator(
+                evaluation.loss,
+                parallel=evaluation_devices(devices, evaluation.loader.batch_size, model=model_devices),
+                metrics=evaluation.metrics,
+                counted=evaluation.counted,
+                steps_per_dispatch=10 if evaluation.loader.uniform else 1,
+            )
 
     @property
     def left_out(self) -> str:
@@ -39,7 +39,11 @@ class SplitEvaluator:
         return self._evaluation.loader.left_out
 
     def __call__(self, variables: Any, *, batches: int = 0, poll: Poll = never) -> dict[str, float]:
-        """Metrics over the first `batches` batches, 0 for the whole split; `poll` is called every few of them."""
+        """Metrics over the first `batches` batches, 0 for the whole split, which an evaluation that measures by itself
+        always is of; `poll` is called every few of them."""
+        if self._evaluator is None:
+            assert self._evaluation.measure is not None
+            return self._evaluation.measure(variables, poll)
         loader = self._evaluation.loader
         steps = min(batches, loader.steps_per_epoch) if batches else loader.steps_per_epoch
         means = self._evaluator(variables, loader, steps=steps, carry=self._evaluation.initial_carry(), poll=poll)

@@ -51,7 +51,8 @@ class Workspace:
 class Evaluation(NamedTuple):
     """A pass over a split: what is measured, on which batches."""
 
-    loss: LossFn
+    loss: LossFn | None
+    """None where `measure` needs none."""
     loader: Loader
     metrics: Sequence[Metric] = ()
     """In the order they are shown in; those that follow from the loss are worked out from it."""
@@ -59,6 +60,9 @@ class Evaluation(NamedTuple):
     """What enters the first batch, and is handed on; None begins anew in each."""
     complete: Callable[[Variables, dict[str, float], Poll], dict[str, float]] = lambda variables, means, poll: means
     """Adds to the means of a whole split what is no mean."""
+    measure: Callable[[Variables, Poll], dict[str, float]] | None = None
+    """Measures a whole split by itself, in place of a loss on batches and of `complete`: where means and what is no
+    mean come out of the same outputs."""
     title: str = ""
     """What a table calls it."""
     shown: Sequence[Metric] = ()

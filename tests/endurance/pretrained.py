@@ -59,7 +59,7 @@ def ours(arguments: PretrainedArguments, texts: list[str]) -> tuple[list[list[in
     size = encoder.tokenizer.vocabulary_size
     classifier = build_classifier(ClassificationConfig(), model, vocabulary_size=size, classes=2)
     variables = with_encoder(init_classifier(classifier, jax.random.key(0)), encoder.params)
-    vectors = TextOutputs(classifier, data, sizes.features, masked=True, vectors=True)(variables, tokens, rows=16)
+    vectors = TextOutputs(classifier, data, sizes.features, masked=True, gives="vectors")(variables, tokens, rows=16)
     ids = [part.tolist() for part in np.split(tokens.ids, tokens.offsets[1:-1])]
     return ids, vectors
 

@@ -13,6 +13,7 @@ from jaxseq.metrics.classification import (
     classified,
     confident_mistakes,
     log_loss,
+    logit_loss,
     reliability,
 )
 
@@ -170,6 +171,18 @@ def test_the_loss_is_the_mean_over_the_texts_and_infinite_where_the_truth_was_ru
     assert log_loss(np.array([0, 1]), np.array([[0.5, 0.5], [0.75, 0.25]])) == pytest.approx(1.5 * math.log(2))
     assert log_loss(np.array([0]), np.array([[0.0, 1.0]])) == math.inf
     assert math.copysign(1, log_loss(np.array([0]), np.array([[1.0, 0.0]]))) == 1
+
+
+@given(splits)
+def test_the_loss_of_logits_is_that_of_their_probabilities(split):
+    labels, probabilities = split
+    shifted = np.log(probabilities) + np.arange(len(labels))[:, None]
+    assert logit_loss(labels, shifted) == pytest.approx(log_loss(labels, probabilities), rel=1e-9, abs=1e-12)
+
+
+def test_the_loss_of_logits_is_finite_however_sure_a_model_is():
+    assert logit_loss(np.array([0, 1]), np.array([[-1e30, 1e30], [0, 1e4]], np.float32)) == pytest.approx(1e30)
+    assert logit_loss(np.array([1]), np.array([[0, 200]], np.float32)) == 0
 
 
 def test_while_a_run_trains_a_loss_and_an_accuracy_are_measured():

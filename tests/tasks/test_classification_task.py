@@ -13,7 +13,7 @@ from jaxseq.config import ExperimentConfig, LabelledConfig, TrainConfig
 from jaxseq.errors import ConfigError, InputError
 from jaxseq.ops.dropout import dropout_mask
 from jaxseq.ops.objective import EVALUATION, LossContext
-from jaxseq.runs.evaluation import evaluate_run
+from jaxseq.runs.evaluation import SplitEvaluator, evaluate_run
 from jaxseq.runs.prediction import predict_run
 from jaxseq.runs.train import train_run
 from jaxseq.tasks import Classification, Workspace
@@ -51,6 +51,22 @@ def test_rows_that_fill_a_batch_up_count_for_nothing(tables):
     assert float(loss(whole).count) == 41
     cut = jax.tree.map(lambda leaf: leaf[whole.valid], whole)
     assert float(loss(whole).total) == pytest.approx(float(loss(cut).total), rel=1e-6)
+
+
+@every_model
+def test_evaluating_reads_each_text_once_and_measures_the_loss_that_is_trained(name, tables):
+    task = Classification.create(experiment(tables, name, lengths=2), Workspace())
+    variables, polled = task.init(jax.random.key(0)), []
+    (evaluation,) = task.evaluations("test", rows=7).values()
+    measured = SplitEvaluator(evaluation)(variables, poll=lambda: polled.append(None))
+    assert len(polled) == evaluation.loader.steps_per_epoch
+    tallies = [
+        task.loss(variables, None, evaluation.loader(step), EVALUATION).tallies
+        for step in range(evaluation.loader.steps_per_epoch)
+    ]
+    for metric in ("loss", "accuracy"):
+        mean = sum(float(each[metric].total) for each in tallies) / sum(float(each[metric].count) for each in tallies)
+        assert measured[metric] == pytest.approx(mean, rel=1e-5)
 
 
 def test_artifacts_alone_give_the_task_back(tables):

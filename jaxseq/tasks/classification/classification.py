@@ -20,7 +20,7 @@ from jaxseq.errors import InputError
 from jaxseq.interop.exported import ExportedFunction
 from jaxseq.interop.word_vectors import WordTable, WordVectors
 from jaxseq.memory import Part as MemoryPart
-from jaxseq.metrics.classification import CLASSIFICATION_METRICS, Classified, classified
+from jaxseq.metrics.classification import CLASSIFICATION_METRICS, Classified, classified, logit_loss
 from jaxseq.metrics.metric import Metric
 from jaxseq.nn.classifier import Classifier
 from jaxseq.ops.objective import LossContext, LossFn, LossOutput
@@ -250,21 +250,16 @@ class Classification(TaskDefaults):
 
     def loss(self, variables: Variables, carry: Any, batch: Any, context: LossContext) -> LossOutput:
         """Cross-entropy in nats ("loss") and hits ("accuracy") of a batch."""
-        return self._training_loss(variables, carry, batch, context)
-
-    @cached_property
-    def _training_loss(self) -> LossFn:
-        return pooled_loss(self.model) if self.section.freeze_weights else self._loss
+        return self._loss(variables, carry, batch, context)
 
     @cached_property
     def _loss(self) -> LossFn:
-        """That of batches of tokens."""
+        """Of batches of tokens, or where an encoder is frozen of vectors."""
         section = self.section
+        if section.freeze_weights:
+            return pooled_loss(self.model)
         options = {"masked": section.mask, "word_dropout": section.word_dropout, "frozen": section.freeze_vectors}
-        of_whole = classification_loss(self.model, **options)
-        if not section.freeze_weights:
-            return of_whole
-        return lambda variables, carry, batch, context: of_whole(whole(variables), carry, batch, context)
+        return classification_loss(self.model, **options)
 
     def validation(self) -> Evaluation | None:
         """A pass over the validation split."""
@@ -275,7 +270,7 @@ class Classification(TaskDefaults):
             part = self.part("validation")
             vectors = self._vectors_of_texts["validation"]
             loader = VectorLoader(vectors, part.labels, batch_size=ROWS, shuffle=False, pad=True)
-        return Evaluation(self._training_loss, loader, self.metrics, counted=self.counted)
+        return Evaluation(self._loss, loader, self.metrics, counted=self.counted)
 
     @cached_property
     def _vectors_of_texts(self) -> Mapping[str, np.ndarray]:
@@ -289,17 +284,18 @@ class Classification(TaskDefaults):
         part = self.part(split)
         loader = self.loader(split, train=False, rows=rows)
 
-        def complete(variables: Variables, means: dict[str, float], poll: Poll) -> dict[str, float]:
-            found = self.classified(variables, part, poll=poll)
-            return {**means, "f1": found.f1, "calibration_error": found.reliability.expected_error}
+        def measure(variables: Variables, poll: Poll) -> dict[str, float]:
+            logits = self.logits(whole(variables), part.tokens, rows=loader.batch_size, poll=poll)
+            found = self._classified(part, np.asarray(jax.nn.softmax(logits)))
+            return {**found.summary(), "loss": logit_loss(part.labels, logits), "texts": len(part.labels)}
 
         shown = (*self.metrics, _F1, _CALIBRATION)
         return {
             "texts": Evaluation(
-                self._loss,
+                None,
                 loader,
                 self.metrics,
-                complete=complete,
+                measure=measure,
                 title="every text once",
                 shown=shown,
                 counted="texts",
@@ -340,7 +336,9 @@ class Classification(TaskDefaults):
 
     def classified(self, variables: Variables, part: Part, *, poll: Poll = never) -> Classified:
         """All that is measured over the texts of a split."""
-        probabilities = self.probabilities(whole(variables), part.tokens, poll=poll)
+        return self._classified(part, self.probabilities(whole(variables), part.tokens, poll=poll))
+
+    def _classified(self, part: Part, probabilities: np.ndarray) -> Classified:
         positive = self.classes.index(self.section.positive) if self.section.positive else 1
         return classified(part.labels, probabilities, positive=positive)
 
@@ -350,9 +348,14 @@ class Classification(TaskDefaults):
         return TextOutputs(self.model, self.data, len(self.classes), masked=self.section.mask)
 
     @cached_property
+    def logits(self) -> TextOutputs:
+        """Of each class for each of n sequences [n, c]."""
+        return TextOutputs(self.model, self.data, len(self.classes), masked=self.section.mask, gives="logits")
+
+    @cached_property
     def pooled(self) -> TextOutputs:
         """What the head sees of each of n sequences [n, d]."""
-        return TextOutputs(self.model, self.data, pooled_width(self.model), masked=self.section.mask, vectors=True)
+        return TextOutputs(self.model, self.data, pooled_width(self.model), masked=self.section.mask, gives="vectors")
 
     def predict(self, variables: Variables, texts: Iterable[str], *, poll: Poll = never) -> Iterator[Prediction]:
         """A prediction for every text, in order; texts are read some thousands at a time."""

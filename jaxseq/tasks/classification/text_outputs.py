@@ -1,10 +1,10 @@
-"""What a classifier makes of texts, the probability of each class or a vector, however they are put in batches."""
+"""What a classifier makes of texts, logits, probabilities or vectors, however they are put in batches."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +31,8 @@ _AT_ONCE = 4096
 _FEWEST_ROWS = 4
 """Rows that a device is worth taking for."""
 
+Gives = Literal["probabilities", "logits", "vectors"]
+
 
 def rows_for(model: Classifier, data: LabelledConfig) -> int:
     """Texts of a batch that is not trained on.
@@ -45,8 +47,7 @@ def rows_for(model: Classifier, data: LabelledConfig) -> int:
 
 @dataclass(frozen=True)
 class TextOutputs:
-    """The probabilities that `model` gives sequences, or the vectors, padded as `data` says; rows of a batch are shared
-    among the devices that JAX has."""
+    """What `model` gives sequences, padded as `data` says; rows of a batch are shared among JAX's devices."""
 
     model: Classifier
     data: LabelledConfig
@@ -54,8 +55,8 @@ class TextOutputs:
     """Classes, or numbers in a vector."""
     masked: bool
     """Whether the model is told of padding."""
-    vectors: bool = False
-    """Give what the head sees of a text instead."""
+    gives: Gives = "probabilities"
+    """Of the classes, or "vectors": what the head sees of a text."""
 
     @property
     def rows(self) -> int:
@@ -71,7 +72,7 @@ class TextOutputs:
         lengths: Sequence[int] | None = None,
         poll: Poll = never,
     ) -> np.ndarray:
-        """Of each class for each of n sequences, [n, c] float32, or the vectors [n, d] of these, in their order.
+        """For each of n sequences, [n, c] float32 of the classes or vectors [n, d], in their order.
 
         Args:
             rows: of a batch; by default as `rows_for` has it.
@@ -112,7 +113,7 @@ class TextOutputs:
             poll()
             batch, which = loader(step), loader.rows(step)
             inputs, mask = parallel.put((batch.inputs, batch.mask), SHARDED)
-            how = {"masked": self.masked, "vectors": self.vectors, "parallel": parallel}
+            how = {"masked": self.masked, "gives": self.gives, "parallel": parallel}
             made = _outputs(self.model, variables, inputs, mask, **how)
             if waiting is not None:  # one batch behind, so that the devices never wait for the host
                 _put_down(found, *waiting)
@@ -131,7 +132,7 @@ def pooled_width(model: Classifier) -> int:
     return jax.eval_shape(pooled).shape[-1]
 
 
-@partial(jax.jit, static_argnums=0, static_argnames=("masked", "vectors", "parallel"))
+@partial(jax.jit, static_argnums=0, static_argnames=("masked", "gives", "parallel"))
 def _outputs(
     model: Classifier,
     variables: Variables,
@@ -139,16 +140,16 @@ def _outputs(
     mask: Array,
     *,
     masked: bool,
-    vectors: bool,
+    gives: Gives,
     parallel: DataParallel,
 ) -> Array:
     def apply(variables: Variables, tokens: Array, mask: Array) -> Array:
         given = mask if masked else None
-        if vectors:
+        if gives == "vectors":
             pooled: Any = model.apply(variables, tokens, mask=given, method="pooled")
             return pooled.astype(jnp.float32)
         logits: Any = model.apply(variables, tokens, mask=given)
-        return jax.nn.softmax(logits)
+        return logits if gives == "logits" else jax.nn.softmax(logits)
 
     specs = (REPLICATED, SHARDED, SHARDED)
     return parallel.shard(apply, in_specs=specs, out_specs=SHARDED)(variables, tokens, mask)

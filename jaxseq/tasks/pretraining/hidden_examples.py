@@ -59,6 +59,7 @@ def measured(evaluation: Evaluation, variables: Variables, *, batches: int, poll
 
 
 def _tallies(evaluation: Evaluation, variables: Variables, batch: Any) -> Any:
+    assert evaluation.loss is not None
     return evaluation.loss(variables, None, batch, EVALUATION).tallies
 
 
