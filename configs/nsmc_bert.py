@@ -8,8 +8,8 @@
 The first line takes the 150,000 reviews to train on out of the Naver sentiment movie corpus (github.com/e9t/nsmc), a
 review a line; a fiftieth of them is for validation, none of those to test on is read, and no label.
 
-Not trained to its end yet: after one of four epochs the validation loss is 5.301 nats a hidden piece, and 18.8 % are
-found.
+Validation loss 4.371 nats a hidden piece, 28.3 % of them found (seed 0; after the epochs before 5.301, 4.749 and
+4.482); 75 minutes on one core.
 """
 
 from jaxseq.config import (
