@@ -6,9 +6,9 @@ The text is WikiText-2 (Merity et al. 2017), looked for in data/wikitext2/ as in
 articles, whose sentences become pairs [CLS] A [SEP] B [SEP] of up to 128 of 8,000 pieces of words. In half of them B
 follows A, in the others it comes from another article; 15 % of the tokens are hidden. Three blocks, 4 heads, 256 wide.
 
-Test loss 3.844 nats a hidden token, 34.6 % of them found; of pairs 60.6 % are told right, loss 0.661 (seed 0; validation
-3.911, 34.0 and 60.3 %). 90 minutes on one core. Pairs are at chance through three of the six epochs, 73,000 examples,
-and were still getting better at the end. Published at this size, for a masked language model without pairs on
+Test loss 3.844 nats a hidden token, 34.6 % of them found; of pairs 60.6 % are told right, loss 0.661 (seed 0;
+validation 3.911, 34.0 and 60.3 %). 90 minutes on one core. Pairs are at chance through three of the six epochs, 73,000
+examples, and were still getting better at the end. Published at this size, for a masked language model without pairs on
 WikiText-103, fifty times the text: a validation loss of 3.457 after an epoch (keras.io, "Transformer pretraining with
 KerasHub").
 """
