@@ -8,11 +8,11 @@ The data are those of configs/imdb_transformer.py. The weights (Wang et al. 2020
 sentence-transformers; Apache 2.0) are carried by a Python package; any folder of BERT's kind does, with the sizes below
 given to fit. Six blocks, 12 heads, 384 wide: [CLS], the first 254 pieces of a review and [SEP] go through them once,
 and the mean over them is kept beside the run. Trained is what stands on that: 128 ReLU, dropout, one logit.
-`--task.no-freeze-weights` with `--optimizer.learning-rate 2e-5` tunes all of it, at some hundred times the cost.
+`--task.no-freeze-weights` with `--optimizer.learning-rate 2e-5` tunes all of it, and goes through them in every epoch.
 
 On all reviews not trained to its end yet. The first 1,000 reviews of each class to train on, a tenth of them for
-validation, and the first 1,000 of each to test on, with 128 tokens of each, came to a test accuracy of 73.9 % (seed 0).
-A review of 128 tokens takes 0.09 s of processor time.
+validation, and the first 1,000 of each to test on, with 128 tokens of each, came to a test accuracy of 74.1 % (seed 0)
+in 190 s of processor time.
 """
 
 from jaxseq.config import (

@@ -12,9 +12,9 @@ scratch, with the same tokenizer:
 The mean over all tokens, dropout, one logit; everything is trained. The checkpoint is chosen by the accuracy on 3,000
 reviews beside those (`data.validation`).
 
-Test accuracy 76.12 ± 0.33 % (seeds 0 to 2), from scratch 68.19 ± 0.63 %; with 10,000 labels and 5 epochs 81.50 %, from
-scratch 79.62 % (seed 0). 2 minutes on one core and 2 more for the 50,000 reviews to test on. Not measured yet: all
-labels.
+Test accuracy 76.12 ± 0.33 % (seeds 0 to 2), from scratch 68.19 ± 0.63 %; with 10,000 labels and 5 epochs 81.50 and
+81.64 %, from scratch 79.62 and 79.40 % (seeds 0 and 1). 2 minutes on one core and 2 more for the 50,000 reviews
+to test on. Not measured yet: all labels.
 """
 
 from jaxseq.config import (

@@ -24,8 +24,8 @@ from jaxseq.text.delimiting import AnyTokenizer
 ROWS = 256
 """Texts of a batch that is not trained on, at the most."""
 _TOKENS = 1024
-"""Tokens of a Transformer's batch on a core: 6 blocks of 384 take 84 ms for a text of 256 tokens by fours, 122 ms by
-32, 143 ms by 256."""
+"""Tokens of a Transformer's batch on a core: with more, what its layers hold leaves the caches. By fours a text of 256
+tokens takes 6 blocks of 384 about 0.6 of the time that it takes by 256."""
 _AT_ONCE = 4096
 """Texts that are answered before the next ones are read."""
 _FEWEST_ROWS = 4
