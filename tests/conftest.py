@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -47,6 +48,10 @@ jaxtyping.install_import_hook(("jaxseq.ops", "jaxseq.nn", "jaxseq.models"), "bea
 with contextlib.suppress(RuntimeError):  # too late where something has used JAX before
     jax.config.update("jax_num_cpu_devices", int(os.environ["JAX_NUM_CPU_DEVICES"]))
 
+
+# Tracing makes objects by the million, few of them in cycles: looking for these as often as Python does takes a tenth
+# of the tests' time.
+gc.set_threshold(50_000, 20, 20)
 
 # No example fails by the clock: the machine may do other work. Where a change is let in (CI is set there) examples are
 # the same each time, so that none is refused for what another brought; at a desk new ones are looked for in every run.
