@@ -47,6 +47,8 @@ def texts(draw):
 
 @given(texts())
 def test_only_what_may_be_is_hidden_and_never_behind_a_special(made):
+    """hf#11155, hf#1395: padding and specials hidden; hf#15342: padding in place of a token; hf#26357: what was to be
+    left out chosen again."""
     tokens, maskable, masking, epoch = made
     before = tokens.copy()
     hidden, chosen, targets = hide(tokens, masking, maskable=maskable, epoch=epoch)
@@ -122,7 +124,7 @@ def test_neighbours_in_a_text_in_a_batch_and_in_time_are_chosen_independently():
 @pytest.mark.parametrize("choice", CHOICES)
 @pytest.mark.parametrize("shares", [(0.8, 0.1), (0.5, 0.3)])
 def test_of_the_chosen_so_many_are_masked_replaced_and_kept(choice, shares):
-    """The next line of Hugging Face's collator draws from what is left, and was misread as 80/10/10 of all."""
+    """hf#21803, hf#17377: a collator that draws the next kind from what is left, misread as 80/10/10 of all."""
     tokens = some_tokens(4000, 100)
     masking = masking_of(choice=choice, masked=shares[0], random=shares[1])
     hidden, chosen, targets = hide(tokens, masking)

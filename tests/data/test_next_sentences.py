@@ -77,6 +77,8 @@ def cut_by_hand(a, b, room):
 @settings(max_examples=150)
 @given(SIZES.filter(with_pairs), st.integers(5, 20), st.integers(0, 9), st.integers(0, 3))
 def test_b_follows_a_or_is_what_follows_elsewhere_until_the_example_is_full(sizes, length, seed, epoch):
+    """NVIDIA/DeepLearningExamples#421: true next sentences labelled random; google-research/bert#125: a label 1 that
+    nobody knew the meaning of."""
     documents, pairs = documents_of(sizes), pairs_of(sizes, length=length, seed=seed)
     runs, room = runs_by_hand(sizes, length - 3), length - 3
     assert pairs.lengths.tolist() == [length] * len(runs)
@@ -114,7 +116,8 @@ def test_runs_leave_out_no_sentence_of_a_document_with_two(sizes, length):
 
 
 def test_where_another_document_must_be_there_is_one_however_few_there_are():
-    """A large document beside a tiny one: drawn at random, the true next sentence would come up nearly always."""
+    """codertimo/BERT-pytorch#110: a large document beside a tiny one; drawn from all, the true next sentence would
+    come up nearly always."""
     sizes = [[1] * 50, [1]]
     pairs = pairs_of(sizes, length=7)
     numbers = np.arange(len(pairs.lengths))

@@ -109,6 +109,7 @@ def test_losses_hits_and_gradients_are_those_of_pytorchs_modules():
 
 @pytest.mark.parametrize("pairs", [True, False])
 def test_where_nothing_is_hidden_the_loss_is_0_with_count_0_and_no_gradient_is_nan(pairs):
+    """hf#16711."""
     tokens, positions, targets, chosen, rest = a_batch()
     nothing = (tokens, positions, targets, np.zeros_like(chosen), {**rest, "valid": np.zeros(B, bool)})
     found, gradients = slopes(params_of(pairs), nothing, pairs=pairs)
