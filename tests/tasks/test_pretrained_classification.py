@@ -109,12 +109,14 @@ def vectors_by_hand(bert: Bert, text: str) -> np.ndarray:
     return bert.mean(ids, np.ones(ids.shape, bool))[0]
 
 
-def test_a_frozen_encoder_is_that_of_the_file_and_the_head_alone_is_trained(frozen, sources, tmp_path):
+def test_a_frozen_encoder_is_that_of_the_file_and_the_head_alone_is_trained(frozen, sources, tmp_path, capsys):
     tables, weights, _ = sources
     run = load_run(frozen.run, checkpoint="newest")
     assert set(run.params) == {"head"}
     jax.tree.map(np.testing.assert_array_equal, run.variables["frozen"]["body"], frozen.params)
     train_run(experiment(tables, weights, freeze_weights=True, hidden=4), tmp_path / "run")  # without a stop
+    told = f"texts go through the encoder once; what comes of them is kept in {tmp_path / 'run' / 'vectors.npz'}"
+    assert capsys.readouterr().err.count(told) == 1
     straight = load_run(tmp_path / "run", checkpoint="newest")
     jax.tree.map(np.testing.assert_array_equal, run.params, straight.params)
     fresh = straight.task.init(jax.random.key(0))["params"]

@@ -104,6 +104,8 @@ def kept_vectors(
     fresh = init_classifier(outputs.model, jax.random.key(0))
     variables = with_encoder(fresh, (encoder or _read_again(origin)).params)
     made, total, seen = {}, sum(_counts(parts).values()), 0
+    if path is not None and workspace.scratch is None:
+        workspace.tell(f"{total:,} texts go through the encoder once; what comes of them is kept in {path}")
 
     def poll() -> None:
         nonlocal seen
