@@ -9,7 +9,9 @@ The first line takes the 150,000 reviews to train on out of the Naver sentiment 
 review a line; a fiftieth of them is for validation, none of those to test on is read, and no label.
 
 Validation loss 4.371 nats a hidden piece, 28.3 % of them found (seed 0; after the epochs before 5.301, 4.749 and
-4.482); about 75 minutes of processor time.
+4.482); an hour on one core. A linear classifier of its vectors tells 71.9 % of 2,000 reviews right, by 2,000 to train
+on: 12.6 points more than of the same network untrained, 95 % interval 10.5 to 14.7
+(`python3 -m benchmarks.probing runs/nsmc_bert 'data/nsmc/ratings_*.txt*' --text-column document --examples 2000`).
 """
 
 from jaxseq.config import (
