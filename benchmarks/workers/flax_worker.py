@@ -15,6 +15,7 @@ import optax
 from flax import linen as nn
 
 from benchmarks.workers import prediction
+from benchmarks.workers.arrays import read_arrays
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import Model, Work
 
@@ -208,7 +209,7 @@ class Prediction(prediction.Prediction):
         super().__init__(work, folder)
         assert work.model is not None
         module = Classifier(work.model)
-        self.params = jax.device_put(loaded(np.load(folder / "weights.npz")))
+        self.params = jax.device_put(loaded(read_arrays(folder / "weights.npz")))
         self.parameters = sum(x.size for x in jax.tree.leaves(self.params))
         self.apply = jax.jit(lambda params, x: nn.sigmoid(module.apply({"params": params}, x, [], train=False)[0]))
 

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from benchmarks.pairs import EXPERIMENT, LAP, SEARCH, WEIGHTS, nested, opened
+from benchmarks.workers.arrays import read_arrays
 from benchmarks.works import Work
 from jaxseq.config import from_json
 from jaxseq.data.examples import Sequences
@@ -55,7 +56,7 @@ def training_task(folder: Path) -> TranslationTask:
 
 def parameters(folder: Path) -> dict:
     """Those of a work's folder, on the device."""
-    return jax.device_put(nested(np.load(folder / WEIGHTS)))
+    return jax.device_put(nested(read_arrays(folder / WEIGHTS)))
 
 
 class Search:
@@ -64,7 +65,7 @@ class Search:
     def __init__(self, work: Work, folder: Path) -> None:
         experiment = from_json((folder / EXPERIMENT).read_text(encoding="utf-8"))
         task = TranslationTask.restore(experiment, {TOKENIZERS: (folder / TOKENIZERS).read_bytes()})
-        saved = np.load(folder / SEARCH)
+        saved = read_arrays(folder / SEARCH)
         sequences = Sequences(saved["ids"], saved["offsets"])
         self.sources = np.split(sequences.ids, sequences.offsets[1:-1])
         self.translator, self.variables = Translator(task.model, task.tokenizers), {"params": parameters(folder)}

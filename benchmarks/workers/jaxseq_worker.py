@@ -22,6 +22,7 @@ import numpy as np
 
 from benchmarks.pictures import LAP
 from benchmarks.workers import jaxseq_pairs, jaxseq_pictures, subword_worker
+from benchmarks.workers.arrays import read_arrays
 from benchmarks.workers.jaxseq_models import Classifier, Texts, classifier_loss, loaded, restored
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import GPT2, JAMO_LSTM, LYRICS_LSTM, NANO_CPU, NANO_GPU, SHAKESPEARE_GRU, WIKITEXT2_LSTM, Work
@@ -249,7 +250,7 @@ class Prediction:
         assert work.model is not None
         self.tokens = Sequences(np.load(folder / "ids.npy"), np.load(folder / "offsets.npy"))
         self.units_per_call = len(self.tokens.lengths)
-        self.task, self.variables = restored(work.model, length=work.time), loaded(np.load(folder / "weights.npz"))
+        self.task, self.variables = restored(work.model, length=work.time), loaded(read_arrays(folder / "weights.npz"))
         self.parameters = sum(leaf.size for leaf in jax.tree.leaves(self.variables))
 
     def probabilities(self) -> np.ndarray:

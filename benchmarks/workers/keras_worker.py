@@ -18,6 +18,7 @@ import numpy as np
 from keras import layers
 
 from benchmarks.workers import keras_captions, keras_models, keras_pairs, keras_pictures, prediction
+from benchmarks.workers.arrays import read_arrays
 from benchmarks.workers.keras_fit import EndlessFit
 from benchmarks.workers.serve import Job, serve
 from benchmarks.works import Work
@@ -159,7 +160,7 @@ class Prediction(prediction.Prediction):
     def __init__(self, work: Work, folder: Path) -> None:
         super().__init__(work, folder)
         assert work.model is not None
-        self.model = keras_models.predictor(work.model, np.load(folder / "weights.npz"))
+        self.model = keras_models.predictor(work.model, read_arrays(folder / "weights.npz"))
         self.parameters = self.model.count_params()
 
     def predict(self, batches: list[np.ndarray]) -> Sequence[np.ndarray]:

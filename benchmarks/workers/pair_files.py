@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.workers.arrays import read_arrays
+
 Weights = Mapping[str, np.ndarray]
 
 
@@ -26,7 +28,7 @@ class Described(NamedTuple):
 
 def described(folder: Path) -> Described:
     """The model of a work's folder."""
-    experiment, weights = json.loads((folder / "experiment.json").read_text()), np.load(folder / "weights.npz")
+    experiment, weights = json.loads((folder / "experiment.json").read_text()), read_arrays(folder / "weights.npz")
     own = len(weights["source_embedding"]) if "source_embedding" in weights else None
     sizes, smoothing = experiment["model"], experiment["task"]["label_smoothing"]
     if sizes["kind"] == "seq2seq_transformer" and not (sizes["norm"] == "pre" and sizes["tie_embedding"]):
@@ -36,9 +38,9 @@ def described(folder: Path) -> Described:
 
 def batches(folder: Path) -> list[dict[str, np.ndarray]]:
     """Those of a lap: source, source_mask [b, s]; inputs, targets, mask [b, t]."""
-    saved = np.load(folder / "batches.npz")
+    saved = read_arrays(folder / "batches.npz")
     names = ("source", "source_mask", "inputs", "targets", "mask")
-    return [{name: saved[f"{name}_{i}"] for name in names} for i in range(len(saved.files) // len(names))]
+    return [{name: saved[f"{name}_{i}"] for name in names} for i in range(len(saved) // len(names))]
 
 
 def sinusoids(length: int, features: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from benchmarks.workers.arrays import read_arrays
 from benchmarks.workers.pair_files import Weights
 
 
@@ -22,15 +23,15 @@ class Described(NamedTuple):
 
 def described(folder: Path) -> Described:
     """The model of a work's folder."""
-    experiment, weights = json.loads((folder / "experiment.json").read_text()), np.load(folder / "weights.npz")
+    experiment, weights = json.loads((folder / "experiment.json").read_text()), read_arrays(folder / "weights.npz")
     return Described(experiment["model"], weights, experiment["optimizer"])
 
 
 def batches(folder: Path) -> list[dict[str, np.ndarray]]:
     """Those of a lap, by the names of their fields."""
-    saved = np.load(folder / "batches.npz")
-    names = [name.removesuffix("_0") for name in saved.files if name.endswith("_0")]
-    return [{name: saved[f"{name}_{i}"] for name in names} for i in range(len(saved.files) // len(names))]
+    saved = read_arrays(folder / "batches.npz")
+    names = [name.removesuffix("_0") for name in saved if name.endswith("_0")]
+    return [{name: saved[f"{name}_{i}"] for name in names} for i in range(len(saved) // len(names))]
 
 
 def pixels(folder: Path) -> list[np.ndarray]:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.workers.arrays import read_arrays
 from benchmarks.workers.prediction import sorted_batches
 from benchmarks.workers.torch_pairs import TransformerTranslator, translator
 from benchmarks.works import Work
@@ -92,7 +93,7 @@ class Search:
     """One call translates all sentences, in batches from short to long, each as wide as its longest source."""
 
     def __init__(self, work: Work, folder: Path, device: str) -> None:
-        saved = np.load(folder / "search.npz")
+        saved = read_arrays(folder / "search.npz")
         self.ids, self.offsets = saved["ids"], saved["offsets"]
         self.start, self.end, self.longest = (int(saved[name]) for name in ("start", "end", "longest"))
         self.k, self.rows, self.device = work.beam, work.batch, device

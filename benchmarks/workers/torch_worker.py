@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.workers import prediction, torch_captions, torch_pairs, torch_pictures, torch_search
+from benchmarks.workers.arrays import read_arrays
 from benchmarks.workers.serve import Job, cores, serve
 from benchmarks.workers.torch_models import Classifier, Recurrent, Stepper, Transformer, load_weights
 from benchmarks.workers.torch_steps import Steps
@@ -114,7 +115,7 @@ class Prediction(prediction.Prediction):
         super().__init__(work, folder)
         assert work.model is not None
         self.model, self.device = Classifier(work.model).to(device).eval(), device
-        load_weights(self.model, np.load(folder / "weights.npz"))
+        load_weights(self.model, read_arrays(folder / "weights.npz"))
         self.parameters = sum(p.numel() for p in self.model.parameters())
         if device == "cpu":
             self.choose_threads()

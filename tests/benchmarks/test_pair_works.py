@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import check, pairs
 from benchmarks.workers import jaxseq_worker, keras_pairs, torch_pairs, torch_search
+from benchmarks.workers.arrays import read_arrays
 from benchmarks.works import WORKS, Work
 from jaxseq.config import (
     ExperimentConfig,
@@ -103,7 +104,7 @@ def test_a_search_may_take_the_weights_of_a_run(monkeypatch, tmp_path):
         jaxseq_worker.jaxseq_pairs.from_json((tmp_path / pairs.EXPERIMENT).read_text()),
         (tmp_path / pairs.TOKENIZERS).read_bytes(),
     )
-    arrays = dict(np.load(tmp_path / pairs.WEIGHTS))
+    arrays = read_arrays(tmp_path / pairs.WEIGHTS)
 
     @dataclasses.dataclass
     class Loaded:
@@ -118,7 +119,7 @@ def test_a_search_may_take_the_weights_of_a_run(monkeypatch, tmp_path):
     )
     pairs.prepare(work, tmp_path, tmp_path / "run")
     assert seen == [tmp_path / "run"]
-    for name, array in np.load(tmp_path / pairs.WEIGHTS).items():
+    for name, array in read_arrays(tmp_path / pairs.WEIGHTS).items():
         np.testing.assert_array_equal(array, arrays[name] + 1)
 
 
