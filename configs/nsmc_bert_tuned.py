@@ -19,7 +19,7 @@ Accuracy on the 50,000 reviews to test on, mean and deviation over seeds 0 to 2:
     10,000 (--train.epochs 5)     81.47 ± 0.18 %   79.56 ± 0.14 %
     147,000 (--train.epochs 1)    85.24 ± 0.08 %   84.66 ± 0.03 %
 
-4, 5 and 10 minutes on one core. What pretraining is worth gets less with the labels, and is never nothing.
+4, 5 and 10 minutes on one core. The more labels, the less pretraining adds.
 """
 
 from jaxseq.config import (

@@ -65,7 +65,7 @@ def is_named(path: Path) -> bool:
 
 
 def identity(path: Path) -> Identity | None:
-    """None where there is nothing, or a link that leads nowhere."""
+    """That of what stands at `path`; None where there is nothing, or a link that leads nowhere."""
     try:
         there = path.stat()
     except OSError:
